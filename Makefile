@@ -1,0 +1,231 @@
+# Makefile: builds, runs and tests Quire. `make help` lists what one can ask for.
+#
+# One file, lists of sources from the folders, all output in $(O). The order below: knobs, tools, flags,
+# kernel, user programs, initramfs, ISO, and then the commands. Objects live in a folder named after
+# compiler and kind of build, so changing LLVM= or DEBUG= mixes nothing.
+
+MAKEFLAGS += --no-builtin-rules --no-print-directory
+.DELETE_ON_ERROR:
+.SUFFIXES:
+.DEFAULT_GOAL := all
+
+# --- knobs -------------------------------------------------------------------------------------------
+O       ?= build#               folder for everything that is made
+LLVM    ?=#                     1: clang instead of gcc
+DEBUG   ?=#                     1: a debug kernel (CONFIG_DEBUG_VM: assertions, lock-order checks)
+V       ?=#                     1: show the commands
+EXTRA   ?=#                     a folder whose files go over the initramfs root
+CMDLINE ?=#                     words for the kernel command line
+CROSS_COMPILE ?= $(if $(filter x86_64 amd64,$(shell uname -m)),,x86_64-linux-gnu-)
+
+# The runner's knobs (tools/qemu.sh describes them); only those that are set are handed on.
+RUN_VARS := MEM CPUS CPU ACCEL NODES DISK FIRMWARE MACHINE QEMU QEMU_ARGS GDBPORT
+$(foreach v,$(RUN_VARS),$(if $(filter command line,$(origin $(v))),$(eval export $(v))))
+# The build's knobs, stripped of the blanks that the comments above leave.
+$(foreach v,O LLVM DEBUG V EXTRA,$(eval override $(v) := $(strip $($(v)))))
+
+# --- tools -------------------------------------------------------------------------------------------
+ifeq ($(LLVM),1)
+CC      := clang --target=x86_64-linux-gnu
+KIND    := clang
+else
+CC      := $(CROSS_COMPILE)gcc
+KIND    := gcc
+endif
+LD      := $(CROSS_COMPILE)ld
+NM      := $(CROSS_COMPILE)nm
+OBJCOPY := $(CROSS_COMPILE)objcopy
+HOSTCC  ?= gcc
+MUSLCC  ?= musl-gcc
+PYTHON  := $(if $(wildcard /usr/bin/python3),/usr/bin/python3,python3)
+Q       := $(if $(filter 1,$(V)),,@)
+say      = $(if $(filter 1,$(V)),,@printf '  %-7s %s\n' '$(1)' '$(2)')
+
+# --- flags -------------------------------------------------------------------------------------------
+OBJ := $(O)/obj-$(KIND)$(if $(filter 1,$(DEBUG)),-debug)
+
+WARN   := -Wall -Wextra -Werror -Wno-unused-parameter -Wno-sign-compare -Wstrict-prototypes -Wmissing-prototypes
+CPPFLAGS := -I. -D__KERNEL__ $(if $(filter 1,$(DEBUG)),-DCONFIG_DEBUG_VM=1) $(KCPPFLAGS)
+# -nostdinc, but with the compiler's own folder: <stdarg.h>, <stddef.h>, <stdint.h>, <stdbool.h>.
+CPPFLAGS += -nostdinc -isystem $(shell $(CC) -print-file-name=include 2>/dev/null)
+CFLAGS := -std=gnu11 -O2 -g $(WARN) -ffreestanding -fno-strict-aliasing -fno-common -fno-pic -fno-pie \
+	-m64 -mno-red-zone -mcmodel=kernel -mgeneral-regs-only -fno-omit-frame-pointer \
+	-fno-optimize-sibling-calls -fno-delete-null-pointer-checks -fno-stack-protector \
+	-fno-asynchronous-unwind-tables -fcf-protection=none -fwrapv $(KCFLAGS)
+ASFLAGS := -D__ASSEMBLY__ -g -m64 -Wa,--noexecstack
+LDFLAGS := -m elf_x86_64 -static -nostdlib -z max-page-size=4096 -z noexecstack --build-id=none \
+	--orphan-handling=warn -T linker.ld
+
+# --- kernel ------------------------------------------------------------------------------------------
+ROOMS := $(wildcard boot arch mm kernel lib tests/kernel)
+SRCS  := $(sort $(if $(ROOMS),$(shell find $(ROOMS) -name '*.c' -o -name '*.S')))
+OBJS  := $(SRCS:%=$(OBJ)/%.o)
+KERNEL := $(OBJ)/quire.elf
+
+.PHONY: all
+all: $(O)/quire.elf $(O)/quire.iso
+
+# A file that changes only when its text does: what depends on it is made anew when flags or lists change.
+# usage: $(call remember,file,text)
+define remember
+$(1): FORCE
+	@mkdir -p $$(@D)
+	@printf '%s\n' '$(subst ','\'',$(2))' | cmp -s - $$@ || printf '%s\n' '$(subst ','\'',$(2))' >$$@
+endef
+.PHONY: FORCE
+FORCE:
+
+$(eval $(call remember,$(OBJ)/flags,$(CC) $(CPPFLAGS) $(CFLAGS) $(ASFLAGS) $(LDFLAGS)))
+$(eval $(call remember,$(OBJ)/sources,$(SRCS)))
+$(eval $(call remember,$(O)/kind,$(OBJ)))
+
+$(OBJ)/%.c.o: %.c $(OBJ)/flags
+	$(call say,CC,$<)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c $< -o $@
+
+$(OBJ)/%.S.o: %.S $(OBJ)/flags
+	$(call say,AS,$<)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CPPFLAGS) $(ASFLAGS) -MMD -MP -c $< -o $@
+
+# The kernel carries the names of its own functions (tools/kallsyms.py). Three links: with an empty table, with
+# a table of the right size, with the right table.
+$(KERNEL): $(OBJS) linker.ld tools/kallsyms.py $(OBJ)/sources
+	$(call say,LD,$@)
+	$(Q)$(PYTHON) tools/kallsyms.py </dev/null >$(OBJ)/kallsyms0.S
+	$(Q)for i in 0 1 2; do \
+		strip=-S; [ $$i = 2 ] && strip=; \
+		$(CC) -m64 -c $(OBJ)/kallsyms$$i.S -o $(OBJ)/kallsyms$$i.o && \
+		$(LD) $(LDFLAGS) $$strip -o $@.$$i $(OBJS) $(OBJ)/kallsyms$$i.o && \
+		$(NM) -n $@.$$i | $(PYTHON) tools/kallsyms.py >$(OBJ)/kallsyms$$((i + 1)).S || exit 1; \
+	done; \
+	cmp $(OBJ)/kallsyms2.S $(OBJ)/kallsyms3.S && mv $@.2 $@ && rm -f $@.[01]
+
+$(O)/quire.elf: $(KERNEL) $(O)/kind
+	$(Q)cp $< $@
+
+# GRUB hands non-loaded sections to the kernel too: debug information would cost a small machine its memory.
+$(O)/quire.stripped: $(O)/quire.elf
+	$(Q)$(OBJCOPY) --strip-all $< $@
+
+-include $(OBJS:.o=.d)
+
+# --- user programs: each file is one static program --------------------------------------------------
+USER_CFLAGS := -std=gnu11 -O2 -g0 -Wall -Wextra -Werror -Wno-unused-parameter -Wno-sign-compare -I. -static -pthread
+USER_BINS  := $(patsubst user/%.c,$(O)/user/%,$(wildcard user/*.c))
+USER_TESTS := $(patsubst tests/user/%.c,$(O)/usertest/%,$(wildcard tests/user/*.c))
+
+$(O)/user/%: user/%.c
+	$(call say,MUSL,$<)
+	@mkdir -p $(@D)
+	$(Q)$(MUSLCC) $(USER_CFLAGS) -MMD -MP -MF $@.d -s $< -o $@
+
+$(O)/usertest/%: tests/user/%.c
+	$(call say,MUSL,$<)
+	@mkdir -p $(@D)
+	$(Q)$(MUSLCC) $(USER_CFLAGS) -MMD -MP -MF $@.d -s $< -o $@
+
+-include $(USER_BINS:%=%.d) $(USER_TESTS:%=%.d)
+
+# Library suites on the host: tests/host/*.c, with the sources that a file names in a line `// needs: lib/a.c ...`.
+HOST_TESTS := $(patsubst tests/host/%.c,$(O)/host/%,$(wildcard tests/host/*.c))
+HOST_CFLAGS := -std=gnu11 -O1 -g -Wall -Wextra -Werror -Wno-unused-parameter -Wno-sign-compare -I. -DQUIRE_HOST \
+	-fno-strict-aliasing -fwrapv -fsanitize=address,undefined -fno-sanitize-recover=undefined
+
+$(O)/host/%: tests/host/%.c $(wildcard lib/*.c lib/*.h tests/host/*.h)
+	$(call say,HOST,$<)
+	@mkdir -p $(@D)
+	$(Q)$(HOSTCC) $(HOST_CFLAGS) $< $$(sed -n 's,^.*needs: *,,p' $<) -o $@
+
+# --- initramfs ---------------------------------------------------------------------------------------
+BUSYBOX := $(firstword $(wildcard /bin/busybox /usr/bin/busybox) /bin/busybox)
+EXTRA_FILES := $(if $(EXTRA),$(shell find $(EXTRA) ! -type d | sed 's/ /\\ /g'))
+$(eval $(call remember,$(O)/extra,$(EXTRA) $(EXTRA_FILES)))
+$(eval $(call remember,$(O)/cmdline,$(CMDLINE)))
+
+$(O)/initramfs.cpio: tools/mkinitramfs.py $(BUSYBOX) $(O)/user/init $(EXTRA_FILES) $(O)/extra
+	$(call say,CPIO,$@)
+	$(Q)$(PYTHON) tools/mkinitramfs.py --output $@ --busybox $(BUSYBOX) --file /init=$(O)/user/init \
+		$(if $(EXTRA),--overlay $(EXTRA))
+
+# The same with the test programs in /tests and a script that init runs in place of a shell.
+$(O)/initramfs-test.cpio: tools/mkinitramfs.py $(BUSYBOX) $(O)/user/init $(USER_TESTS) tests/boot/rc
+	$(call say,CPIO,$@)
+	$(Q)$(PYTHON) tools/mkinitramfs.py --output $@ --busybox $(BUSYBOX) --file /init=$(O)/user/init \
+		--file /etc/rc=tests/boot/rc $(foreach t,$(USER_TESTS),--file /tests/$(notdir $(t))=$(t))
+
+# --- ISO ---------------------------------------------------------------------------------------------
+ISO_DEPS := tools/mkiso.sh iso/early.cfg iso/grub.cfg
+
+$(O)/quire.iso: $(O)/quire.stripped $(O)/initramfs.cpio $(O)/cmdline $(ISO_DEPS)
+	$(call say,ISO,$@)
+	$(Q)O=$(O) tools/mkiso.sh $@ $(O)/quire.stripped $(O)/initramfs.cpio "$$(cat $(O)/cmdline)"
+
+# --- commands ----------------------------------------------------------------------------------------
+.PHONY: help iso run gdb console test bench clean format lint deps doctor user-tests host-tests
+
+help:
+	@sed -n 's/^#: *//p' Makefile
+
+#: make              build $(O)/quire.elf and $(O)/quire.iso
+#: make run          install what is missing, build, boot in QEMU; you are at the shell (^A x leaves QEMU)
+#: make test         the same up to a finished test run; ONLY="host user kernel quire boot" picks kinds, T= a pattern
+#: make iso          build the ISO; EXTRA=DIR puts DIR's files over the root, CMDLINE="..." adds kernel parameters
+#: make gdb          QEMU paused before the first instruction, gdb with the project's commands (tools/gdb)
+#: make console      the serial console of the machine that `make gdb` started, in another terminal
+#: make bench        the same programs on Quire and on Linux 6.1, in guest instructions; BENCH=time: in seconds
+#: make lint         formatting, clang-tidy, cppcheck, floors (who may include whom)
+#: make format       rewrite the C files in the project's format
+#: make deps         install the packages that are missing (apt)
+#: make doctor       check tools and versions, a line each, with the remedy
+#: make clean        remove $(O)
+#: make help         this list
+#: knobs: MEM=512M CPUS=2 CPU=max ACCEL=tcg NODES=1 DISK=file FIRMWARE=bios|uefi QEMU_ARGS= (run, gdb)
+#:        LLVM=1 (clang) DEBUG=1 (assertions) V=1 (show commands) O=build (output folder)
+
+iso: $(O)/quire.iso
+
+user-tests: $(USER_TESTS)
+host-tests: $(HOST_TESTS)
+
+deps:
+	@tools/deps.sh
+
+doctor:
+	@tools/doctor.sh
+
+# deps before everything else: on a bare machine there is no compiler until it ran.
+run: deps
+	@tools/doctor.sh quiet
+	@$(MAKE) all
+	@O=$(O) tools/qemu.sh $(O)/quire.iso
+
+gdb: deps
+	@tools/doctor.sh quiet
+	@$(MAKE) all
+	@O=$(O) tools/gdb.sh
+
+console:
+	@$(PYTHON) tools/console.py $(O)/console.sock
+
+test: deps
+	@tools/doctor.sh quiet
+	@$(MAKE) all user-tests host-tests $(O)/initramfs-test.cpio
+	@O=$(O) $(PYTHON) tools/test.py
+
+bench: deps
+	@tools/doctor.sh quiet
+	@$(MAKE) all
+	@O=$(O) $(PYTHON) tools/bench.py
+
+C_FILES := $(sort $(shell find $(wildcard boot arch mm kernel lib user tests) -name '*.[ch]' 2>/dev/null))
+
+format:
+	@clang-format -i $(C_FILES)
+
+lint:
+	@O=$(O) tools/lint.sh
+
+clean:
+	@rm -rf $(O)
