@@ -1,0 +1,170 @@
+/*
+ * The objects that the page cache, mmap and the VFS share: address_space, inode, file, and their
+ * operation tables.
+ *
+ * 1. An inode is a file whatever names it has; its address_space holds the file's pages, one copy for
+ *    read, write and every mapping. A file (open file description) points at the inode's mapping.
+ * 2. The memory manager sees files only through this header: it never looks at dentries or mounts.
+ *    kernel/fs fills the tables and owns the rest (kernel/fs/fs.h).
+ * 3. i_pages maps page index -> folio. Readers hold RCU and take a reference with folio_try_get, then
+ *    check that the folio is still there; writers hold i_pages_lock. i_mmap holds every VMA that maps
+ *    the file (interval tree by page offset) under i_mmap_rwsem: rmap for files.
+ * 4. invalidate_lock excludes faults and reads that would bring pages in while truncate takes them out.
+ *
+ * Legend: P i_pages_lock; M i_mmap_rwsem; I inode->i_rwsem; L i_lock; - constant once visible.
+ * Mirrors Linux include/linux/fs.h (the mm half). Exercised by tests/user/files.c and file_map.c.
+ */
+#pragma once
+
+#include "arch/x86/atomic.h"
+#include "kernel/rwsem.h"
+#include "kernel/spinlock.h"
+#include "lib/list.h"
+#include "lib/rbtree.h"
+#include "lib/types.h"
+#include "lib/xarray.h"
+
+struct address_space;
+struct dentry;
+struct dir_context;
+struct file;
+struct folio;
+struct inode;
+struct iov_iter;
+struct kstat;
+struct mount;
+struct page;
+struct pipe_inode_info;
+struct poll_table;
+struct super_block;
+struct vm_area_struct;
+
+struct address_space_operations {
+	/* Bring one locked, not uptodate folio in; unlocks it. 0 or -EIO... May sleep. */
+	int (*read_folio)(struct file *file, struct folio *folio);
+	/* A locked, referenced folio ready for a write of len bytes at pos / finish it (returns bytes). */
+	int (*write_begin)(struct file *file, struct address_space *mapping, loff_t pos,
+			   unsigned int len, struct folio **foliop);
+	int (*write_end)(struct file *file, struct address_space *mapping, loff_t pos,
+			 unsigned int len, unsigned int copied, struct folio *folio);
+	bool (*dirty_folio)(struct address_space *mapping, struct folio *folio);
+	void (*free_folio)(struct folio *folio);
+};
+
+struct address_space {
+	struct inode *host;             /* - */
+	struct xarray i_pages;          /* P for writing, RCU for reading */
+	spinlock_t i_pages_lock;
+	unsigned long nrpages;          /* P */
+	gfp_t gfp_mask;                 /* - */
+	unsigned long flags;            /* AS_* bits, atomic */
+	const struct address_space_operations *a_ops; /* - */
+	struct rw_semaphore invalidate_lock;
+	atomic_t i_mmap_writable;       /* shared writable mappings; negative: denied */
+	struct rb_root_cached i_mmap;   /* M */
+	struct rw_semaphore i_mmap_rwsem;
+	int wb_err;
+};
+
+#define AS_UNEVICTABLE 0 /* pages live only here (tmpfs): never dropped */
+
+struct timespec64 {
+	s64 tv_sec;
+	long tv_nsec;
+};
+
+struct inode {
+	umode_t i_mode;                 /* I type and permissions */
+	unsigned int i_flags;
+	u32 i_uid, i_gid;               /* I */
+	u64 i_ino;                      /* - */
+	dev_t i_rdev;                   /* - device nodes: major << 20 | minor */
+	unsigned int i_nlink;           /* I */
+	loff_t i_size;                  /* I written; read with READ_ONCE */
+	u64 i_blocks;                   /* L 512-byte blocks */
+	struct timespec64 i_atime, i_mtime, i_ctime; /* L */
+	unsigned int i_blkbits;
+	const struct inode_operations *i_op;   /* - */
+	const struct file_operations *i_fop;   /* - default for open */
+	struct super_block *i_sb;       /* - */
+	struct address_space *i_mapping;/* - usually &i_data */
+	struct address_space i_data;
+	struct rw_semaphore i_rwsem;
+	spinlock_t i_lock;
+	atomic_t i_count;               /* references */
+	atomic_t i_writecount;          /* writers; negative: being executed (ETXTBSY) */
+	unsigned long i_state;          /* L */
+	struct hlist_node i_hash;
+	struct list_head i_sb_list;
+	struct list_head i_dentry;      /* L aliases */
+	char *i_link;                   /* - symlink text, if kept in memory */
+	struct pipe_inode_info *i_pipe;
+	void *i_flctx;                  /* L advisory locks */
+	void *i_private;                /* - the file system's */
+	void *rcu_next[2];
+};
+
+struct file_operations {
+	loff_t (*llseek)(struct file *, loff_t, int);
+	ssize_t (*read)(struct file *, char __user *, size_t, loff_t *);
+	ssize_t (*write)(struct file *, const char __user *, size_t, loff_t *);
+	int (*iterate_shared)(struct file *, struct dir_context *);
+	unsigned int (*poll)(struct file *, struct poll_table *);
+	long (*unlocked_ioctl)(struct file *, unsigned int, unsigned long);
+	int (*mmap)(struct file *, struct vm_area_struct *);
+	int (*open)(struct inode *, struct file *);
+	int (*flush)(struct file *);
+	int (*release)(struct inode *, struct file *);
+	int (*fsync)(struct file *, loff_t, loff_t, int datasync);
+	int (*fasync)(int, struct file *, int);
+	long (*fallocate)(struct file *, int mode, loff_t offset, loff_t len);
+	/* Reads file bytes at pos into kernel memory (exec, cpio, splice); NULL: through the page cache. */
+	ssize_t (*read_kernel)(struct file *, void *buf, size_t len, loff_t pos);
+};
+
+#define FMODE_READ 0x1u
+#define FMODE_WRITE 0x2u
+#define FMODE_LSEEK 0x4u
+#define FMODE_PREAD 0x8u
+#define FMODE_PWRITE 0x10u
+#define FMODE_EXEC 0x20u
+#define FMODE_PATH 0x4000u
+
+struct path {
+	struct mount *mnt;
+	struct dentry *dentry;
+};
+
+struct file {
+	atomic_long_t f_count;          /* references; the last one releases */
+	unsigned int f_mode;            /* FMODE_*, - */
+	unsigned int f_flags;           /* O_*, f_lock */
+	const struct file_operations *f_op; /* - */
+	struct inode *f_inode;          /* - */
+	struct address_space *f_mapping;/* - */
+	struct path f_path;             /* - */
+	loff_t f_pos;                   /* f_pos_lock */
+	struct rw_semaphore f_pos_lock;
+	spinlock_t f_lock;
+	const struct cred *f_cred;      /* - */
+	int f_owner_pid, f_owner_sig;
+	unsigned int f_version;
+	void *private_data;
+	void *rcu_next[2];
+};
+
+static inline struct inode *file_inode(const struct file *f)
+{
+	return f->f_inode;
+}
+
+static inline struct file *get_file(struct file *f)
+{
+	atomic_long_inc(&f->f_count);
+	return f;
+}
+
+/* Drops a reference; the last one calls ->release and frees. May sleep. (kernel/fs/file_table.c) */
+void fput(struct file *f);
+/* Absolute path of f in the current root, as in /proc/PID/maps; ERR_PTR(-ENAMETOOLONG). (kernel/fs) */
+char *file_path(struct file *f, char *buf, int len);
