@@ -1,0 +1,499 @@
+#!/usr/bin/python3
+"""bench.py - one table: what Quire and Debian's Linux spend on the same work in the same machine.
+
+Both kernels boot in the same QEMU with the same initramfs, whose only program is the static
+tests/bench/bench.c as process 1.  Run it through `make bench`, or by hand:
+
+    tools/bench.py                  instructions (-icount shift=0: one TSC tick is one instruction)
+    BENCH=time tools/bench.py       wall clock: no icount, interleaved runs, medians, nanoseconds
+    BENCH_FRESH=1 tools/bench.py    measure Linux again instead of taking build/bench's cached figures
+    tools/bench.py --only linux     one kernel;  --json FILE also writes the figures;  --runs N
+
+Where the zero of "boot" is.  The TSC starts at machine reset, so it has counted the firmware and
+the loader when the kernel gets control.  That part is measured, not estimated: a *probe* run boots
+the very same image with the first instructions of the kernel's entry point overwritten by "RDTSC,
+write it to port 0xe9, leave QEMU".  The image keeps its size and place, so the firmware and the
+loader execute the same instructions; boot = TSC at main() of process 1 - TSC of the probe.
+Linux is booted without its decompressor: vmlinux is unpacked from the package's vmlinuz and started
+at its PVH entry point (the ELF note that QEMU's -kernel uses), 32-bit protected mode like Quire's
+multiboot2 entry.  So both figures begin at the first instruction of the kernel proper.
+
+What icount counts: `rep` string instructions count once per iteration; an idle CPU jumps to its
+next timer (sleep=off), so waiting for a device or a timeout counts as the instructions that would
+have fitted in, one per nanosecond, in both kernels; TLB misses and flushes cost nothing, which is
+why the wall-clock mode exists.
+"""
+import argparse
+import gzip
+import hashlib
+import json
+import lzma
+import os
+import re
+import shutil
+import statistics
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+BUILD = os.path.join(os.environ.get("O", os.path.join(ROOT, "build")))
+WORK = os.path.join(BUILD, "bench")
+BENCH_C = os.path.join(ROOT, "tests", "bench", "bench.c")
+QEMU = os.environ.get("QEMU", "qemu-system-x86_64")
+
+CACHE_FORMAT = 3
+LINUX_PACKAGE = "linux-image-amd64"
+LINUX_WORDS = ("init_on_alloc=0 mitigations=off nokaslr norandmaps transparent_hugepage=never "
+               "console=ttyS0 quiet panic=-1")
+QUIRE_WORDS = "console=ttyS0 quiet panic=-1"
+
+# op: (what it is, target ratio or None); the order is the table's.
+OPS = {
+    "getpid": ("getpid", 0.5),
+    "anon_fault": ("anonymous page, first write", 0.5),
+    "zero_fault": ("anonymous page, first read", 0.5),
+    "cow_fault": ("copy-on-write, other owner alive", 0.5),
+    "fork_exit_wait": ("fork + exit + wait", 0.5),
+    "pipe_round_trip": ("pipe round trip, two processes", 0.5),
+    "segv": ("SIGSEGV to a handler and back", 0.5),
+    "cow_reuse": ("copy-on-write, last owner", None),
+    "file_fault": ("private file page, read", None),
+    "fork_4m": ("fork + exit + wait with 4 MiB", None),
+    "fork_exec_wait": ("fork + exec + wait", None),
+    "signal_self": ("kill(self) to a handler and back", None),
+    "pipe_self": ("pipe write + read, one process", None),
+    "sched_yield": ("sched_yield, two processes", None),
+    "mmap_munmap": ("mmap + munmap, 16 pages untouched", None),
+    "mmap_touch16_munmap": ("mmap + 16 writes + munmap", None),
+    "mprotect_pair": ("mprotect read-only and back", None),
+    "brk_grow_shrink": ("brk up and down", None),
+    "open_close": ("open + close", None),
+    "create_unlink": ("create + close + unlink", None),
+    "stat": ("stat", None),
+    "read_4k": ("pread of 4 KiB, tmpfs", None),
+    "write_4k": ("pwrite of 4 KiB, tmpfs", None),
+}
+
+
+class BenchError(Exception):
+    pass
+
+
+def log(text):
+    print(text, file=sys.stderr, flush=True)
+
+
+def run(cmd, **kw):
+    kw.setdefault("check", True)
+    return subprocess.run(cmd, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, **kw)
+
+
+# ---------------------------------------------------------------- images
+
+
+def build_init():
+    out = os.path.join(WORK, "init")
+    run(["musl-gcc", "-static", "-O2", "-Wall", "-Wextra", "-Werror", "-o", out, BENCH_C])
+    return out
+
+
+def cpio_entry(ino, name, mode, data=b"", rdev=(0, 0)):
+    """One member of a newc archive."""
+    fields = (ino, mode, 0, 0, 1, 0, len(data), 0, 0, rdev[0], rdev[1], len(name) + 1, 0)
+    head = b"070701" + b"".join(b"%08X" % f for f in fields) + name.encode() + b"\0"
+    head += b"\0" * (-len(head) % 4)
+    return head + data + b"\0" * (-len(data) % 4)
+
+
+def build_initramfs():
+    with open(build_init(), "rb") as f:
+        program = f.read()
+    parts = [cpio_entry(i + 1, name, 0o040755) for i, name in enumerate(("dev", "proc", "tmp"))]
+    parts += [cpio_entry(10, "dev/console", 0o020600, rdev=(5, 1)),
+              cpio_entry(11, "init", 0o100755, program),
+              cpio_entry(0, "TRAILER!!!", 0)]
+    out = os.path.join(WORK, "initramfs.cpio")
+    with open(out, "wb") as f:
+        f.write(b"".join(parts))
+    return out
+
+
+def elf_offset_of(image, paddr):
+    """File offset of a physical address in an ELF32 or ELF64 image."""
+    if image[4] == 2:
+        phoff, = struct.unpack_from("<Q", image, 32)
+        size, count = struct.unpack_from("<HH", image, 54)
+    else:
+        phoff, = struct.unpack_from("<I", image, 28)
+        size, count = struct.unpack_from("<HH", image, 42)
+    for i in range(count):
+        at = phoff + i * size
+        if image[4] == 2:
+            kind, _, offset, vaddr, phys, filesz = struct.unpack_from("<IIQQQQ", image, at)
+        else:
+            kind, offset, vaddr, phys, filesz = struct.unpack_from("<IIIII", image, at)
+        if kind == 1:
+            for base in (phys, vaddr):
+                if base <= paddr < base + filesz:
+                    return offset + paddr - base
+    raise BenchError(f"no segment holds {paddr:#x}")
+
+
+# RDTSC; the eight bytes, lowest first, to port 0xe9; then isa-debug-exit.  32-bit code.
+OUT_EAX = b"\xee" + b"\xc1\xe8\x08\xee" * 3
+PROBE = (b"\x0f\x31\x89\xd3\xba\xe9\x00\x00\x00" + OUT_EAX + b"\x89\xd8" + OUT_EAX +
+         b"\xba\xf4\x00\x00\x00\x31\xc0\xef\xf4\xeb\xfd")
+
+
+def with_probe(data, offset):
+    return data[:offset] + PROBE + data[offset + len(PROBE):]
+
+
+def write_if_new(path, data):
+    with open(path, "wb") as f:
+        f.write(data)
+    return path
+
+
+def fetch_linux():
+    """vmlinuz of Debian's kernel: downloaded and unpacked under build/bench, never installed."""
+    boot = os.path.join(WORK, "root", "boot")
+    have = [f for f in os.listdir(boot) if f.startswith("vmlinuz-")] if os.path.isdir(boot) else []
+    if not have:
+        log(f"bench: downloading {LINUX_PACKAGE} (not installed, only unpacked)")
+        depends = run(["apt-cache", "depends", LINUX_PACKAGE]).stdout
+        match = re.search(r"Depends: (linux-image-\S+)", depends)
+        if not match:
+            raise BenchError(f"apt knows no {LINUX_PACKAGE}; run apt-get update")
+        sandbox = ["-o", "APT::Sandbox::User=root"] if os.geteuid() == 0 else []
+        run(["apt-get", "download", *sandbox, match.group(1)], cwd=WORK)
+        deb = [f for f in os.listdir(WORK) if f.startswith(match.group(1)) and f.endswith(".deb")]
+        run(["dpkg", "-x", os.path.join(WORK, deb[0]), os.path.join(WORK, "root")])
+        have = [f for f in os.listdir(boot) if f.startswith("vmlinuz-")]
+    return os.path.join(boot, sorted(have)[-1])
+
+
+def unpack_vmlinux(vmlinuz):
+    """The ELF kernel inside a bzImage (Documentation/arch/x86/boot.rst: payload_offset)."""
+    with open(vmlinuz, "rb") as f:
+        image = f.read()
+    setup = ((image[0x1f1] or 4) + 1) * 512
+    offset, length = struct.unpack_from("<II", image, 0x248)
+    payload = image[setup + offset:setup + offset + length]
+    if payload.startswith(b"\xfd7zXZ\0"):
+        return lzma.LZMADecompressor().decompress(payload)
+    if payload.startswith(b"\x1f\x8b"):
+        return gzip.decompress(payload[:-4])
+    raise BenchError("unknown compression of " + vmlinuz)
+
+
+def pvh_entry(vmlinux):
+    """Physical address in the XEN_ELFNOTE_PHYS32_ENTRY note (owner Xen, type 18)."""
+    phoff, = struct.unpack_from("<Q", vmlinux, 32)
+    size, count = struct.unpack_from("<HH", vmlinux, 54)
+    for i in range(count):
+        kind, _, at, _, _, filesz = struct.unpack_from("<IIQQQQ", vmlinux, phoff + i * size)
+        end = at + filesz
+        while kind == 4 and at < end:
+            namesz, descsz, note = struct.unpack_from("<III", vmlinux, at)
+            name = vmlinux[at + 12:at + 12 + namesz]
+            desc = at + 12 + (namesz + 3 & ~3)
+            if name == b"Xen\0" and note == 18:
+                return struct.unpack_from("<I", vmlinux, desc)[0]
+            at = desc + (descsz + 3 & ~3)
+    raise BenchError("this Linux has no PVH entry point")
+
+
+class Linux:
+    name = "Linux"
+
+    def __init__(self, initramfs):
+        vmlinuz = os.environ.get("BENCH_VMLINUZ") or fetch_linux()
+        self.version = os.path.basename(vmlinuz).replace("vmlinuz-", "")
+        plain = os.path.join(WORK, "vmlinux-" + self.version)
+        probe = plain + ".probe"
+        if not os.path.exists(probe):
+            data = unpack_vmlinux(vmlinuz)
+            write_if_new(plain, data)
+            write_if_new(probe, with_probe(data, elf_offset_of(data, pvh_entry(data))))
+        self.plain, self.probe, self.initramfs = plain, probe, initramfs
+
+    def args(self, words, probe):
+        return ["-kernel", self.probe if probe else self.plain, "-initrd", self.initramfs,
+                "-append", LINUX_WORDS + " " + words]
+
+
+class Quire:
+    name = "Quire"
+
+    def __init__(self, initramfs):
+        self.initramfs = initramfs
+        self.elf = os.path.join(BUILD, "quire.elf")
+        if not os.path.exists(self.elf):
+            raise BenchError(f"{self.elf} is not built yet")
+        self.version = "quire"
+        self.images = {}
+
+    def image(self, words):
+        """A GRUB image whose only entry boots at once; a second one with the probe in place."""
+        if words in self.images:
+            return self.images[words]
+        tree = tempfile.mkdtemp(dir=WORK)
+        os.makedirs(os.path.join(tree, "boot", "grub"))
+        stripped = os.path.join(tree, "boot", "quire.elf")
+        run(["objcopy", "--strip-debug", self.elf, stripped])
+        shutil.copy(self.initramfs, os.path.join(tree, "boot", "initramfs.cpio"))
+        with open(os.path.join(tree, "boot", "grub", "grub.cfg"), "w", encoding="ascii") as f:
+            f.write("set timeout=0\nset default=0\nmenuentry bench {\n"
+                    f"\tmultiboot2 /boot/quire.elf {QUIRE_WORDS} {words}\n"
+                    "\tmodule2 /boot/initramfs.cpio initramfs\n\tboot\n}\n")
+        iso = os.path.join(WORK, f"quire{len(self.images)}.iso")
+        run(["grub-mkrescue", "-o", iso, tree])
+        with open(stripped, "rb") as f:
+            elf = f.read()
+        with open(iso, "rb") as f:
+            disc = f.read()
+        shutil.rmtree(tree)
+        at = disc.find(elf)
+        if at < 0:
+            raise BenchError("quire.elf is not in one piece in the image")
+        entry, = struct.unpack_from("<Q" if elf[4] == 2 else "<I", elf, 24)
+        write_if_new(iso + ".probe", with_probe(disc, at + elf_offset_of(elf, entry)))
+        self.images[words] = iso
+        return iso
+
+    def args(self, words, probe):
+        iso = self.image(words)
+        return ["-cdrom", iso + ".probe" if probe else iso]
+
+
+# ---------------------------------------------------------------- runs
+
+
+def qemu_version():
+    return re.search(r"version (\S+)", run([QEMU, "--version"]).stdout).group(1)
+
+
+def machine(memory, icount):
+    args = [QEMU, "-accel", "tcg", "-cpu", "qemu64", "-smp", "1", "-m", memory, "-display", "none",
+            "-net", "none", "-monitor", "none", "-no-reboot", "-rtc", "base=2024-01-01,clock=vm",
+            "-device", "isa-debug-exit,iobase=0xf4,iosize=4"]
+    if icount:
+        args += ["-icount", "shift=0,sleep=off,align=off"]
+    return args
+
+
+def boot(kernel, memory, words, icount, probe=False, limit=100):
+    """Boot once; returns the serial text, or the bytes that the probe wrote."""
+    port = os.path.join(WORK, "port-e9")
+    cmd = machine(memory, icount) + kernel.args(words, probe) + [
+        "-chardev", f"file,id=e9,path={port}", "-device", "isa-debugcon,iobase=0xe9,chardev=e9",
+        "-serial", "stdio"]
+    started = time.monotonic()
+    try:
+        done = subprocess.run(cmd, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                              stderr=subprocess.PIPE, timeout=limit, check=False)
+        text, complaint = done.stdout, done.stderr
+    except subprocess.TimeoutExpired as late:
+        text, complaint = late.stdout or b"", b"time limit\n"
+    what = f"{kernel.name} {memory} {'probe' if probe else words or 'all'}"
+    log(f"bench: {what}: {time.monotonic() - started:.1f} s")
+    if probe:
+        with open(port, "rb") as f:
+            return f.read()
+    text = text.decode(errors="replace")
+    if "BENCH end" not in text:
+        tail = "\n".join(text.splitlines()[-5:] + complaint.decode().splitlines()[-3:])
+        log(f"bench: {what} did not finish:\n{tail}")
+    return text
+
+
+def parse(text):
+    got = {"ops": {}}
+    for line in text.splitlines():
+        at = line.find("BENCH ")
+        if at < 0:
+            continue
+        fields = dict(f.split("=", 1) for f in line[at + 6:].split() if "=" in f)
+        if "boot_tsc" in fields:
+            got["boot_tsc"] = int(fields["boot_tsc"])
+        elif "free_kb" in fields:
+            got["free_kb"] = int(fields["free_kb"])
+        elif "op" in fields and "median" in fields:
+            got["ops"][fields["op"]] = int(fields["median"])
+        elif "error" in fields:
+            log("bench: " + line.strip())
+    return got
+
+
+def entry_tsc(kernel, memory, words, icount):
+    data = boot(kernel, memory, words, icount, probe=True, limit=30)
+    if len(data) < 8:
+        raise BenchError(f"{kernel.name}'s entry point was not reached at {memory}")
+    return struct.unpack_from("<Q", data)[0]
+
+
+def boot_cost(kernel, memory, words, icount):
+    """(ticks from the kernel's first instruction to main of process 1, all figures)"""
+    start = entry_tsc(kernel, memory, words, icount)
+    got = parse(boot(kernel, memory, words, icount))
+    if "boot_tsc" not in got:
+        raise BenchError(f"{kernel.name} did not reach process 1 at {memory}")
+    return got["boot_tsc"] - start, got
+
+
+def measure(kernel):
+    """Everything that the instruction table needs, for one kernel."""
+    out = {"version": kernel.version, "ops": {}}
+    try:
+        out["boot_1G"], full = boot_cost(kernel, "1G", "", True)
+        out["ops"] = full["ops"]
+        out["boot_256M"], _ = boot_cost(kernel, "256M", "bench=boot", True)
+        out["boot_16G"], _ = boot_cost(kernel, "16G", "bench=boot", True)
+        small = parse(boot(kernel, "512M", "bench=boot", True))
+        if "free_kb" in small:
+            out["kept_512M_kb"] = 512 * 1024 - small["free_kb"]
+    except BenchError as why:
+        log(f"bench: {why}")
+    return out
+
+
+def file_hash(*paths):
+    h = hashlib.sha256()
+    for path in paths:
+        with open(path, "rb") as f:
+            h.update(f.read())
+    return h.hexdigest()[:16]
+
+
+def measure_linux(kernel):
+    key = [CACHE_FORMAT, qemu_version(), kernel.version, LINUX_WORDS, file_hash(BENCH_C)]
+    name = hashlib.sha256(json.dumps(key).encode()).hexdigest()[:16]
+    path = os.path.join(WORK, f"linux-{name}.json")
+    if os.path.exists(path) and not os.environ.get("BENCH_FRESH"):
+        log("bench: Linux's figures are cached (BENCH_FRESH=1 measures them again)")
+        with open(path, encoding="ascii") as f:
+            return json.load(f)
+    out = measure(kernel)
+    if len(out["ops"]) == len(OPS) and "kept_512M_kb" in out:
+        with open(path, "w", encoding="ascii") as f:
+            json.dump(out, f, indent=1)
+    return out
+
+
+# ---------------------------------------------------------------- tables
+
+
+def number(value, unit=""):
+    return "-" if value is None else f"{value:,.0f}{unit}".replace(",", " ")
+
+
+def row(label, ours, theirs, target=None, absolute=None):
+    """absolute: (measured, limit, text) for a target that is no ratio."""
+    ratio = ours / theirs if ours is not None and theirs else None
+    goal, ok = "", ""
+    if absolute:
+        goal = absolute[2]
+        ok = "" if absolute[0] is None else "yes" if absolute[0] <= absolute[1] else "NO"
+    elif target is not None:
+        goal = f"<= {target:g}"
+        ok = "" if ratio is None else "yes" if ratio <= target else "NO"
+    ratio = "-" if ratio is None else f"{ratio:.3f}"
+    print(f"{label:<36} {number(ours):>15} {number(theirs):>15} {ratio:>8} {goal:>9} {ok:>4}")
+
+
+def head(unit, quire, linux):
+    print(f"\n{'benchmark (' + unit + ')':<36} {'Quire':>15} {'Linux':>15} {'ratio':>8} {'target':>9}"
+          f" {'ok?':>4}")
+    print(f"# Linux is {linux.get('version', '-')}, QEMU {qemu_version()}, qemu64, one CPU")
+    if not quire.get("ops"):
+        print("# '-': no figure; Quire did not run the program (see the messages above)")
+
+
+def growth(figures):
+    if "boot_16G" in figures and "boot_256M" in figures:
+        return figures["boot_16G"] - figures["boot_256M"]
+    return None
+
+
+def print_instructions(quire, linux):
+    head("instructions", quire, linux)
+    row("boot at 1 GiB, to process 1", quire.get("boot_1G"), linux.get("boot_1G"), 0.03)
+    row("boot at 256 MiB", quire.get("boot_256M"), linux.get("boot_256M"))
+    row("boot at 16 GiB", quire.get("boot_16G"), linux.get("boot_16G"))
+    row("growth from 256 MiB to 16 GiB", growth(quire), growth(linux), 1)
+    for op, (label, target) in OPS.items():
+        row(label, quire["ops"].get(op), linux["ops"].get(op), target)
+    kept = quire.get("kept_512M_kb")
+    row("memory kept at 512 MiB (KiB)", kept, linux.get("kept_512M_kb"),
+        absolute=(kept, 512 * 1024 * 0.03, "<= 3 %"))
+    for name, figures in (("Quire", quire), ("Linux", linux)):
+        if "kept_512M_kb" in figures:
+            print(f"# {name} keeps {figures['kept_512M_kb'] / 5242.88:.1f} % of 512 MiB")
+
+
+def measure_time(kernels, runs):
+    """Interleaved runs without icount; medians, in nanoseconds."""
+    hz = float(run([os.path.join(WORK, "init"), "tsc-hz"]).stdout)
+    samples = {k.name: [] for k in kernels}
+    for _ in range(runs):
+        for kernel in kernels:
+            try:
+                cost, got = boot_cost(kernel, "1G", "", False)
+                samples[kernel.name].append({**got["ops"], "boot": cost})
+            except BenchError as why:
+                log(f"bench: {why}")
+    out = {}
+    for kernel in kernels:
+        got = samples[kernel.name]
+        ops = set().union(*got) if got else ()
+        medians = {op: statistics.median(s[op] for s in got if op in s) * 1e9 / hz for op in ops}
+        out[kernel.name] = {"version": kernel.version, "boot_1G": medians.pop("boot", None),
+                            "ops": medians}
+    return out
+
+
+def print_time(quire, linux):
+    head("nanoseconds", quire, linux)
+    row("boot at 1 GiB, to process 1", quire.get("boot_1G"), linux.get("boot_1G"))
+    for op, (label, _) in OPS.items():
+        row(label, quire["ops"].get(op), linux["ops"].get(op))
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n\n", maxsplit=1)[0])
+    parser.add_argument("--only", choices=("quire", "linux"))
+    parser.add_argument("--json", metavar="FILE", help="write the figures there too")
+    parser.add_argument("--runs", type=int, default=3, help="interleaved runs of BENCH=time")
+    options = parser.parse_args()
+    os.makedirs(WORK, exist_ok=True)
+    started = time.monotonic()
+    initramfs = build_initramfs()
+    kernels = {}
+    for cls in (Quire, Linux):
+        if options.only in (None, cls.name.lower()):
+            try:
+                kernels[cls.name] = cls(initramfs)
+            except (BenchError, OSError, subprocess.CalledProcessError) as why:
+                log(f"bench: no {cls.name} column: {why}")
+    figures = {"Quire": {"ops": {}}, "Linux": {"ops": {}}}
+    if os.environ.get("BENCH") == "time":
+        figures.update(measure_time(list(kernels.values()), options.runs))
+        print_time(figures["Quire"], figures["Linux"])
+    else:
+        if "Linux" in kernels:
+            figures["Linux"] = measure_linux(kernels["Linux"])
+        if "Quire" in kernels:
+            figures["Quire"] = measure(kernels["Quire"])
+        print_instructions(figures["Quire"], figures["Linux"])
+    print(f"# {time.monotonic() - started:.0f} s")
+    if options.json:
+        with open(options.json, "w", encoding="ascii") as f:
+            json.dump(figures, f, indent=1)
+
+
+if __name__ == "__main__":
+    main()
