@@ -1,0 +1,40 @@
+/*
+ * Nodes as firmware describes them: which memory and which CPUs belong together, and how far apart nodes are.
+ *
+ * acpi_boot_init() fills the table below from SRAT and SLIT, with node numbers made dense (firmware's proximity domains may
+ * be any number). The memory manager reads it when it builds nodes; without SRAT there is one node 0 with everything and
+ * numa_nr_memblks is 0. Nothing here changes after boot.
+ *
+ * Mirrors Linux arch/x86/mm/{numa,srat}.c. Exercised by boots with NODES=2.
+ */
+#pragma once
+
+#include "lib/types.h"
+
+#define NUMA_NO_NODE (-1)
+#ifndef MAX_NUMNODES
+#define MAX_NUMNODES 8
+#endif
+#define NR_NODE_MEMBLKS (MAX_NUMNODES * 8)
+#define LOCAL_DISTANCE 10
+#define REMOTE_DISTANCE 20
+
+struct numa_memblk {
+	phys_addr_t start, end; /* [start, end) */
+	int nid;
+	bool hotpluggable;
+};
+
+extern struct numa_memblk numa_memblks[NR_NODE_MEMBLKS];
+extern unsigned int numa_nr_memblks;
+extern unsigned int numa_nr_nodes;   /* at least 1 */
+
+/* Records; called while SRAT is read. -EINVAL: overlap with another node, or too many. */
+int numa_add_memory(int nid, phys_addr_t base, phys_addr_t len, bool hotpluggable);
+void numa_set_apicid_node(u32 apicid, int nid);
+
+/* Node of a CPU: 0 unless SRAT says else. => after smp_prepare_boot_cpu()/CPU enumeration */
+int cpu_to_node(unsigned int cpu);
+#define numa_node_id() cpu_to_node(smp_processor_id())
+/* SLIT's distance, 10 for the same node, 20 by default. */
+int node_distance(int from, int to);

@@ -1,0 +1,41 @@
+/*
+ * Device interrupts: a handler for an interrupt number.
+ *
+ * irq is a global system interrupt number; ISA numbers 0..15 are translated by the MADT's overrides, so a driver of an ISA
+ * device says 4 for the first serial port on every machine. Several devices may share a level-triggered line: each handler is
+ * asked. Handlers run in interrupt context with interrupts off.
+ *
+ * Lock: irq_desc.lock for the list of handlers; taken with interrupts off.
+ * Mirrors Linux include/linux/interrupt.h, kernel/irq/. Exercised by every boot (the serial port's interrupt).
+ */
+#pragma once
+
+#include "lib/types.h"
+
+typedef enum { IRQ_NONE = 0, IRQ_HANDLED = 1, IRQ_WAKE_THREAD = 2 } irqreturn_t;
+typedef irqreturn_t (*irq_handler_t)(int irq, void *dev);
+
+#define IRQF_SHARED 0x80
+#define IRQF_TRIGGER_RISING 0x1
+#define IRQF_TRIGGER_HIGH 0x4
+#define IRQF_TRIGGER_LOW 0x8
+
+/*
+ * Installs @handler and unmasks the line. 0; -EINVAL no such line; -EBUSY taken and not shared by both; -ENOMEM.
+ * => may sleep; after init_IRQ()
+ */
+int request_irq(unsigned int irq, irq_handler_t handler, unsigned long flags, const char *name, void *dev);
+/* Removes what request_irq() installed with the same @dev; no handler of it runs any more when it returns. => may sleep */
+void free_irq(unsigned int irq, void *dev);
+/* Boot CPU, after setup_IO_APIC(): request_irq works from here. */
+void init_IRQ(void);
+
+/* /proc/interrupts: lines of counts per CPU. */
+struct seq_file;
+int show_interrupts(struct seq_file *m, void *v);
+/* All interrupts that @cpu took since boot (/proc/stat). */
+u64 kstat_cpu_irqs_sum(unsigned int cpu);
+
+/* Counters of interrupts that have no line: bumped by their handlers. */
+enum arch_irq_stat { IRQ_STAT_NMI, IRQ_STAT_LOC, IRQ_STAT_SPU, IRQ_STAT_RES, IRQ_STAT_CAL, IRQ_STAT_TLB, NR_ARCH_IRQ_STAT };
+void inc_irq_stat(enum arch_irq_stat which);
