@@ -190,18 +190,20 @@ user-tests: $(USER_TESTS)
 host-tests: $(HOST_TESTS)
 
 deps:
-	@tools/deps.sh
+	@tools/deps.sh all
 
 doctor:
 	@tools/doctor.sh
 
 # deps before everything else: on a bare machine there is no compiler until it ran.
-run: deps
+run:
+	@tools/deps.sh run
 	@tools/doctor.sh quiet
 	@$(MAKE) all
 	@O=$(O) tools/qemu.sh $(O)/quire.iso
 
-gdb: deps
+gdb:
+	@tools/deps.sh gdb
 	@tools/doctor.sh quiet
 	@$(MAKE) all
 	@O=$(O) tools/gdb.sh
@@ -209,12 +211,14 @@ gdb: deps
 console:
 	@$(PYTHON) tools/console.py $(O)/console.sock
 
-test: deps
+test:
+	@tools/deps.sh test
 	@tools/doctor.sh quiet
 	@$(MAKE) all user-tests host-tests $(O)/initramfs-test.cpio
 	@O=$(O) $(PYTHON) tools/test.py
 
-bench: deps
+bench:
+	@tools/deps.sh bench
 	@tools/doctor.sh quiet
 	@$(MAKE) all
 	@O=$(O) $(PYTHON) tools/bench.py
@@ -225,6 +229,7 @@ format:
 	@clang-format -i $(C_FILES)
 
 lint:
+	@tools/deps.sh lint
 	@O=$(O) tools/lint.sh
 
 clean:

@@ -4,6 +4,7 @@
 # Hybrid: El Torito for BIOS, an EFI system partition for UEFI, an MBR for a USB stick. It is what grub-mkrescue makes, in two
 # parts so that the second takes a tenth of a second: GRUB's two images, holding just the modules that Quire needs, are
 # made once per GRUB version and kept in $O/grub; each ISO then adds kernel, initramfs and menu with xorriso.
+# shellcheck disable=SC2086  # the lists of GRUB modules are split on purpose
 set -eu
 
 out=$1 kernel=$2 initramfs=${3:--} cmdline=${4:-}

@@ -1,0 +1,48 @@
+#!/bin/sh
+# What `make lint` does: floors and opening comments, format, shell scripts (if shellcheck is there), clang-tidy, cppcheck.
+# All of them run even when one finds something; status 1 if any did. lint.sh floors|format|tidy|cppcheck runs one.
+# shellcheck disable=SC2086,SC2016  # lists of folders are split on purpose
+set -u
+
+only=${1:-}
+status=0
+jobs=$(nproc 2>/dev/null || echo 1)
+rooms=''
+for room in boot arch mm kernel lib tests/kernel; do [ -d $room ] && rooms="$rooms $room"; done
+python=/usr/bin/python3
+[ -x $python ] || python=python3
+
+step() {
+	[ -z "$only" ] || [ "$only" = "$1" ] || return 1
+	echo "lint: $1"
+}
+
+# Every step ends with: || status=1
+step floors && { $python tools/floors.py || status=1; }
+
+if step format; then
+	find $rooms user tests -name '*.[ch]' 2>/dev/null | sort -u | xargs -r clang-format --dry-run -Werror || status=1
+fi
+
+if [ -z "$only" ] && command -v shellcheck >/dev/null 2>&1; then
+	step shell
+	shellcheck tools/*.sh .ci/run || status=1
+fi
+
+# The flags of the Makefile that change the meaning of the code; clang-tidy brings its own -nostdinc headers.
+include=$(clang -print-file-name=include)
+if step tidy; then
+	find $rooms -name '*.c' | sort | xargs -r -P "$jobs" -n 8 sh -c '
+		inc=$1; shift
+		out=$(clang-tidy --quiet "$@" -- --target=x86_64-linux-gnu -std=gnu11 -I. -D__KERNEL__ -nostdinc -isystem "$inc" \
+			-ffreestanding -mcmodel=kernel -mno-red-zone -mgeneral-regs-only -Wno-unused-parameter 2>/dev/null) && exit 0
+		printf "%s\n" "$out"
+		exit 1' tidy "$include" || status=1
+fi
+
+if step cppcheck; then
+	# shellcheck disable=SC2086  # a list of folders
+	cppcheck -q -j "$jobs" --error-exitcode=1 --std=c11 --platform=unix64 -I. -D__KERNEL__ -D__x86_64__ -D__GNUC__=12 \
+		--enable=warning,portability --inline-suppr --suppressions-list=.cppcheck $rooms || status=1
+fi
+exit $status
