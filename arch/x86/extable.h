@@ -1,0 +1,44 @@
+/*
+ * Exception table: instructions that may fault on purpose, and where to go on when they do.
+ *
+ * Each entry holds two offsets relative to itself, so the table needs no relocation. It is sorted
+ * once at boot. A fault of the kernel whose address is in the table resumes at the fixup, which is
+ * ordinary code in section .fixup; any other fault of the kernel is an oops.
+ *
+ * Mirrors Linux arch/x86/include/asm/extable.h and lib/extable.c. Exercised by tests/kernel/uaccess.c.
+ */
+#pragma once
+
+#ifdef __ASSEMBLY__
+
+/* A fault at label @from continues at label @to. */
+.macro _ASM_EXTABLE from, to
+	.pushsection __ex_table, "a"
+	.balign 4
+	.long \from - .
+	.long \to - .
+	.popsection
+.endm
+
+#else
+
+#include "lib/types.h"
+
+#define _ASM_EXTABLE(from, to)                                                                     \
+	".pushsection __ex_table, \"a\"\n\t"                                                       \
+	".balign 4\n\t"                                                                            \
+	".long (" #from ") - .\n\t"                                                                \
+	".long (" #to ") - .\n\t"                                                                  \
+	".popsection\n\t"
+
+struct exception_table_entry {
+	s32 insn, fixup;
+};
+
+struct pt_regs;
+
+void sort_main_extable(void); /* boot CPU, once, before any fixup can be needed */
+/* Points @regs at the fixup of regs->ip; false if there is none. => from the fault handlers */
+bool fixup_exception(struct pt_regs *regs);
+
+#endif
