@@ -11,7 +11,8 @@
 #   MACHINE=q35      or pc
 #   QEMU_ARGS=       further words for QEMU, split at blanks
 #   MODE=            empty: console on this terminal. ^C goes to the guest, ^A x ends QEMU, a reboot reboots.
-#                    test: the same without QEMU's monitor keys; a reboot or a triple fault ends QEMU. QEMU's own status:
+#                    test: the same without QEMU's monitor keys; a reboot or a triple fault ends QEMU
+#                          (unless REBOOT=1). QEMU's own status:
 #                          33 the kernel reported success on isa-debug-exit, 35 failure, 0 power off.
 #                    gdb: as the empty mode, but paused, with gdb's port on $GDBPORT and the console on a socket
 #   QEMU=            the emulator
@@ -82,7 +83,8 @@ fi
 # shellcheck disable=SC2086  # split on purpose
 case $MODE in
 test)
-	exec "$QEMU" "$@" -chardev stdio,id=con,signal=off -serial chardev:con -no-reboot $QEMU_ARGS
+	[ -n "${REBOOT:-}" ] || set -- "$@" -no-reboot
+	exec "$QEMU" "$@" -chardev stdio,id=con,signal=off -serial chardev:con $QEMU_ARGS
 	;;
 gdb)
 	exec "$QEMU" "$@" -chardev "socket,id=con,path=$O/console.sock,server=on,wait=off,logfile=$O/console.log" \
