@@ -30,12 +30,10 @@ import json
 import lzma
 import os
 import re
-import shutil
 import statistics
 import struct
 import subprocess
 import sys
-import tempfile
 import time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
@@ -241,22 +239,13 @@ class Quire:
         """A GRUB image whose only entry boots at once; a second one with the probe in place."""
         if words in self.images:
             return self.images[words]
-        tree = tempfile.mkdtemp(dir=WORK)
-        os.makedirs(os.path.join(tree, "boot", "grub"))
-        stripped = os.path.join(tree, "boot", "quire.elf")
-        run(["objcopy", "--strip-debug", self.elf, stripped])
-        shutil.copy(self.initramfs, os.path.join(tree, "boot", "initramfs.cpio"))
-        with open(os.path.join(tree, "boot", "grub", "grub.cfg"), "w", encoding="ascii") as f:
-            f.write("set timeout=0\nset default=0\nmenuentry bench {\n"
-                    f"\tmultiboot2 /boot/quire.elf {QUIRE_WORDS} {words}\n"
-                    "\tmodule2 /boot/initramfs.cpio initramfs\n\tboot\n}\n")
         iso = os.path.join(WORK, f"quire{len(self.images)}.iso")
-        run(["grub-mkrescue", "-o", iso, tree])
-        with open(stripped, "rb") as f:
+        run([os.path.join(ROOT, "tools", "mkiso.sh"), iso, self.elf, self.initramfs,
+             f"{QUIRE_WORDS} {words}"], env={**os.environ, "O": BUILD})
+        with open(self.elf, "rb") as f:
             elf = f.read()
         with open(iso, "rb") as f:
             disc = f.read()
-        shutil.rmtree(tree)
         at = disc.find(elf)
         if at < 0:
             raise BenchError("quire.elf is not in one piece in the image")
