@@ -30,22 +30,22 @@ struct e820_table {
 	struct e820_entry entries[E820_MAX_ENTRIES];
 };
 
-extern struct e820_table e820_table;
+/* ---- on a table given ---- */
 
-/* Appends a range as it comes; a wrapping one is cut, an empty one dropped. -ENOSPC when full. */
+/* Appends a range as it comes; one that wraps is cut, an empty one dropped. -ENOSPC when full. */
 int e820__range_add_to(struct e820_table *t, u64 addr, u64 size, enum e820_type type);
-/* Sorts and makes disjoint: the more restrictive type wins, neighbours of one type merge. */
-void e820__update_table(struct e820_table *t);
-/* Changes what is of type old in the range to new; bytes changed. Call e820__update_table() after. */
-u64 e820__range_update_in(struct e820_table *t, u64 addr, u64 size, enum e820_type old, enum e820_type new);
-/* Is all of [start, end) of this type? */
-bool e820__mapped_all(u64 start, u64 end, enum e820_type type);
-/* End of the highest RAM range below limit, in page frames. */
-unsigned long e820__end_of_ram_pfn(u64 limit);
+/* Makes out of the ranges of in, in any order and overlapping: sorted, disjoint, the more restrictive type
+ * winning, neighbours of one type merged. -ENOSPC if out cannot hold all (the RAM left out is lost). */
+int e820__sanitize(const struct e820_table *in, struct e820_table *out);
+/* Type of the byte at addr; 0 if nothing is known of it. */
+enum e820_type e820__type_of(const struct e820_table *t, u64 addr);
+const char *e820__type_name(enum e820_type type);
 
-/* Boot information -> e820_table, sanitised, printed, mem= and memmap= applied. */
+/* ---- on the machine's ---- */
+
+/* Boot information -> table, sanitised, printed, mem= and memmap= applied. */
 void e820__memory_setup(void);
-/* e820_table -> memblock, with everything reserved that is in use; panics if no RAM is left. */
+/* Table -> memblock, with everything reserved that is in use; panics with one line if no RAM is there. */
 void setup_memory_map(void);
-/* e820_table -> iomem_resource. => memblock or slab can allocate */
+/* Table and kernel image -> iomem_resource. => memblock can allocate, init_mem_mapping() done */
 void e820__reserve_resources(void);

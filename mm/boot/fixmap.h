@@ -23,7 +23,6 @@ enum fixed_addresses {
 	FIX_HPET_BASE,
 	FIX_TEXT_POKE0, /* writable alias of a text page */
 	FIX_TEXT_POKE1,
-	FIX_PTE_WINDOW, /* boot: a page-table page that the early map does not reach */
 	FIX_KMAP_BEGIN,
 	FIX_KMAP_END = FIX_KMAP_BEGIN + 15,
 	__end_of_permanent_fixed_addresses,
@@ -48,5 +47,5 @@ void __set_fixmap(enum fixed_addresses idx, phys_addr_t phys, pgprot_t prot);
 
 /* Hangs the static tables into the page tables that are in use. First thing in start_kernel. */
 void early_fixmap_init(void);
-/* The fixmap's PMD table, for whoever builds another top table. Physical address. */
-phys_addr_t fixmap_pud_entry(void);
+/* Physical address of the fixmap's PMD table, for whoever builds another PUD table above it. */
+phys_addr_t fixmap_pmd_phys(void);

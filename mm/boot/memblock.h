@@ -33,6 +33,7 @@ struct memblock_type {
 	unsigned long max; /* room in the array */
 	phys_addr_t total_size;
 	struct memblock_region *regions;
+	phys_addr_t array_phys; /* where a grown array lies; 0: static, or not of this memblock */
 	const char *name;
 };
 
@@ -41,9 +42,9 @@ struct memblock {
 	phys_addr_t current_limit; /* nothing is allocated at or above it */
 	struct memblock_type memory;
 	struct memblock_type reserved;
-	bool can_resize;      /* the arrays may grow: their memory can be reached */
-	bool reserved_static; /* the arrays are still the first, static ones */
-	bool memory_static;
+	bool can_resize; /* the arrays may grow: their memory can be reached */
+	/* Where larger arrays come from; NULL: from this memblock itself, as on the machine. */
+	struct memblock_region *(*alloc_array)(size_t size);
 };
 
 extern struct memblock memblock;

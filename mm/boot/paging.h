@@ -10,14 +10,6 @@
 /* Builds the tables from memblock and switches CR3 to them. After it: all RAM in the linear map, the kernel
  * image with its permissions, no identity map, every top-level entry of the kernel half filled. */
 void init_mem_mapping(void);
-/* Bytes mapped in the linear map by size of leaf: /proc/meminfo DirectMap4k, 2M, 1G. Changed by set_memory
- * when it splits. */
-enum direct_map_level { DIRECT_MAP_4K, DIRECT_MAP_2M, DIRECT_MAP_1G, DIRECT_MAP_LEVELS };
-extern unsigned long direct_pages_count[DIRECT_MAP_LEVELS]; /* number of leaves */
-void update_page_count(enum direct_map_level level, long pages);
-
-/* .text RX, .rodata R: prints Linux's line and checks that it is so. Called once before process 1. */
-void mark_rodata_ro(void);
 /* Pages of .init become plain data (RW, NX) again. Called by free_initmem(). */
 void paging_release_init(void);
 

@@ -34,6 +34,7 @@
 #pragma once
 
 #include "arch/x86/atomic.h"
+#include "arch/x86/numa.h"
 #include "arch/x86/page.h"
 #include "kernel/percpu.h"
 #include "kernel/spinlock.h"
@@ -237,10 +238,9 @@ static __always_inline bool managed_zone(const struct zone *zone)
 
 /* ---- nodes ---- */
 
-#define NODES_SHIFT 6
-#define MAX_NUMNODES (1 << NODES_SHIFT)
+#define NODES_SHIFT 3 /* MAX_NUMNODES is 8: arch/x86/numa.h */
 #define ZONES_SHIFT 3
-#define NUMA_NO_NODE (-1)
+BUILD_BUG_ON(MAX_NUMNODES != 1 << NODES_SHIFT);
 
 /* One bit a node. */
 typedef struct {
@@ -288,6 +288,7 @@ typedef struct pglist_data {
 } pg_data_t;
 
 extern pg_data_t *node_data[MAX_NUMNODES];
+DECLARE_PER_CPU(pg_data_t *, local_pgdat); /* the nearest node with memory; set by build_all_zonelists() */
 extern nodemask_t node_online_map;	/* nodes with memory */
 extern struct zone *zone_table[MAX_NUMNODES << ZONES_SHIFT]; /* by the top bits of page->flags */
 
@@ -299,6 +300,8 @@ extern struct zone *zone_table[MAX_NUMNODES << ZONES_SHIFT]; /* by the top bits 
 	for ((n) = 0; (n) < MAX_NUMNODES; (n)++)                                                   \
 		if (!node_online(n)) {                                                             \
 		} else
+/* The node that this CPU allocates from first. */
+#define numa_mem_id() (this_cpu_read(local_pgdat)->node_id)
 
 struct pglist_data *first_online_pgdat(void);
 struct pglist_data *next_online_pgdat(struct pglist_data *pgdat);

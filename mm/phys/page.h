@@ -68,7 +68,7 @@ enum pageflags {
 	__NR_PAGEFLAGS,
 };
 
-/* Top of flags: node (6 bits), zone (3 bits). */
+/* Top of flags: node (3 bits), zone (3 bits). */
 #define ZONES_PGSHIFT (64 - NODES_SHIFT - ZONES_SHIFT)
 #define NODES_PGSHIFT (64 - NODES_SHIFT)
 #define ZONE_NODE_MASK (~0UL << ZONES_PGSHIFT)
@@ -161,7 +161,6 @@ struct folio {
 			atomic_t _pincount;
 			unsigned int _folio_nr_pages;
 			unsigned int _folio_order;
-			struct list_head _deferred_list;
 		};
 		struct page __page_1;
 	};
@@ -170,7 +169,7 @@ struct folio {
 BUILD_BUG_ON(offsetof(struct folio, index) != offsetof(struct page, index));
 BUILD_BUG_ON(offsetof(struct folio, _mapcount) != offsetof(struct page, _mapcount));
 BUILD_BUG_ON(offsetof(struct folio, _refcount) != offsetof(struct page, _refcount));
-BUILD_BUG_ON(offsetof(struct folio, _deferred_list) + 16 > 64 + offsetof(struct page, _refcount));
+BUILD_BUG_ON(offsetofend(struct folio, _folio_order) > 64 + offsetof(struct page, _mapcount));
 
 /* ---- frame, struct, address ---- */
 
