@@ -111,19 +111,19 @@ def prune(folder, keep):
 
 
 class Machine:
-    """One QEMU. Parameters are those of tools/qemu.sh; cmdline, initramfs (bytes, "default", "test", None) and kernel choose the ISO.
+    """One QEMU. Parameters are those of tools/qemu.sh; cmdline, initramfs (bytes, "default", "test", None) and kernel choose the ISO, or iso names a finished one.
 
     Use as a context manager, so that QEMU never outlives the test. `log` is all that the console said.
     """
 
-    def __init__(self, cmdline="", initramfs="default", kernel=None, mem="512M", cpus=2, cpu="max", firmware="bios",
+    def __init__(self, cmdline="", initramfs="default", kernel=None, iso=None, mem="512M", cpus=2, cpu="max", firmware="bios",
                  nodes=1, disk=None, machine="q35", args="", reboot=False, timeout=60):
         kernel = kernel or os.path.join(BUILD, "quire.stripped")
         if isinstance(initramfs, str):
             name = {"default": "initramfs.cpio", "test": "initramfs-test.cpio"}[initramfs]
             with open(os.path.join(BUILD, name), "rb") as f:
                 initramfs = f.read()
-        self.iso = build_iso(cmdline, initramfs, kernel)
+        self.iso = iso or build_iso(cmdline, initramfs, kernel)
         self.timeout = timeout * scale()
         knobs = {"MODE": "test", "MEM": mem, "CPUS": str(cpus), "CPU": cpu, "FIRMWARE": firmware, "NODES": str(nodes),
                  "DISK": disk or "", "MACHINE": machine, "QEMU_ARGS": args, "ACCEL": "tcg", "REBOOT": "1" if reboot else ""}
