@@ -130,7 +130,7 @@ $(O)/usertest/%: tests/user/%.c
 
 # Library suites on the host: tests/host/*.c, with the sources that a file names in a line `// needs: lib/a.c ...`.
 HOST_TESTS := $(patsubst tests/host/%.c,$(O)/host/%,$(wildcard tests/host/*.c))
-HOST_CFLAGS := -std=gnu11 -O1 -g -Wall -Wextra -Werror -Wno-unused-parameter -Wno-sign-compare -I. -DQUIRE_HOST \
+HOST_CFLAGS := -std=gnu11 -O1 -g -Wall -Wextra -Werror -Wno-unused-parameter -Wno-sign-compare -I. -DQUIRE_HOSTED \
 	-fno-strict-aliasing -fwrapv -fsanitize=address,undefined -fno-sanitize-recover=undefined
 
 $(O)/host/%: tests/host/%.c $(wildcard lib/*.c lib/*.h tests/host/*.h)
