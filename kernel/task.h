@@ -87,13 +87,16 @@ struct thread_struct {
 
 /* kernel/sched: what the scheduler keeps in a task. */
 struct sched_entity {
-	struct list_head run_list; /* R  in a run queue's list while queued */
-	unsigned int time_slice;   /* R  ticks left */
-	u64 exec_start;            /* R  sched_clock() when it got the CPU, ns */
+	struct list_head run_list; /* R  in a run queue's list while it waits for the CPU */
+	s64 time_slice;            /* R  weighted ns left in this epoch; below 0: owed */
+	u32 epoch;                 /* R  epoch of the run queue that time_slice belongs to */
+	u32 scale;                 /* R  weighted ns for each ns, times 1024: 1024 for nice 0 */
+	u64 exec_start;            /* R  sched_clock() when it got the CPU or was last charged, ns */
 	u64 sum_exec_runtime;      /* R  ns */
 	int nice;                  /* R  -20..19 */
 	int policy;                /* R  SCHED_OTHER.. */
-	unsigned int rt_priority;  /* R */
+	unsigned int rt_priority;  /* R  1..99, 0 for the others */
+	unsigned int reset_on_fork;/* R */
 };
 
 struct restart_block {
@@ -118,6 +121,8 @@ struct task_struct {
 	struct sched_entity se;
 	spinlock_t pi_lock;            /* serialises wake-ups of this task */
 	unsigned long nvcsw, nivcsw;   /* R context switches */
+	unsigned int in_iowait;        /* C waits for a device: io_schedule() */
+	void *worker_private;          /* - kernel threads: kernel/kthread.c */
 	int usage;                     /* references, atomic; freed after RCU at 0 */
 	int exit_state;                /* T */
 	int exit_code, exit_signal;    /* T */
