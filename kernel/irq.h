@@ -35,7 +35,3 @@ struct seq_file;
 int show_interrupts(struct seq_file *m, void *v);
 /* All interrupts that @cpu took since boot (/proc/stat). */
 u64 kstat_cpu_irqs_sum(unsigned int cpu);
-
-/* Counters of interrupts that have no line: bumped by their handlers. */
-enum arch_irq_stat { IRQ_STAT_NMI, IRQ_STAT_LOC, IRQ_STAT_SPU, IRQ_STAT_RES, IRQ_STAT_CAL, IRQ_STAT_TLB, NR_ARCH_IRQ_STAT };
-void inc_irq_stat(enum arch_irq_stat which);

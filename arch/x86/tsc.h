@@ -32,19 +32,36 @@ static __always_inline u64 rdtsc_ordered(void)
 	return (u64)hi << 32 | lo;
 }
 
-/* ns = ((tsc - base) * mult) >> 32, computed in 128 bits: exact for centuries. */
+/*
+ * ns = base_ns + ((tsc - base) * mult >> 32), in 128 bits: no overflow for centuries. A clock is constant once published;
+ * a better measured rate is a new clock that meets the old one at its base. Before calibration mult is 0: time stands at 0.
+ */
 struct tsc_clock {
-	u64 base;
-	u64 mult;
+	u64 base, base_ns, mult;
 };
-extern struct tsc_clock tsc_clock;
+extern const struct tsc_clock *tsc_clock;
 
-static __always_inline u64 tsc_to_ns(u64 tsc)
+/* The pointer is read before the TSC, so that a new clock is never asked about the time before its base. */
+static __always_inline u64 tsc_clock_read(void)
 {
-	return (u64)(((unsigned __int128)(tsc - tsc_clock.base) * tsc_clock.mult) >> 32);
+	const struct tsc_clock *c = READ_ONCE(tsc_clock);
+
+	return c->base_ns + (u64)(((unsigned __int128)(rdtsc() - c->base) * c->mult) >> 32);
+}
+
+static __always_inline u64 tsc_clock_read_ordered(void)
+{
+	const struct tsc_clock *c = READ_ONCE(tsc_clock);
+
+	return c->base_ns + (u64)(((unsigned __int128)(rdtsc_ordered() - c->base) * c->mult) >> 32);
 }
 
 /* ns since boot to the TSC value at that moment (for the deadline timer). */
 u64 ns_to_tsc(u64 ns);
 /* Boot CPU, once, after apic_init_early() and acpi_boot_init(); interrupts off. Starts sched_clock(). */
 void tsc_init(void);
+/*
+ * About a second later: measures again over the whole time since, and publishes a better clock if the rate was off by
+ * more than 10 ppm. => boot CPU, interrupts off
+ */
+void tsc_refine_calibration(void);

@@ -1,0 +1,105 @@
+/*
+ * Nodes: the memory ranges and CPUs that SRAT assigns to each, and SLIT's distances.
+ *
+ * Written during acpi_boot_init() on the boot CPU, constant after, so nothing is locked.
+ * Mirrors Linux arch/x86/mm/{numa,srat}.c. Exercised by boots with NODES=2.
+ */
+#include "arch/x86/numa.h"
+
+#include "arch/x86/apic.h"
+#include "arch/x86/numa_tables.h"
+#include "kernel/printk.h"
+#include "kernel/smp.h"
+#include "lib/errno.h"
+
+struct numa_memblk numa_memblks[NR_NODE_MEMBLKS];
+unsigned int numa_nr_memblks;
+unsigned int numa_nr_nodes = 1;
+
+static struct {
+	u32 apicid;
+	int nid;
+} apicid_node[NR_CPUS];
+static unsigned int nr_apicid_node;
+
+static u32 pxm_of_node[MAX_NUMNODES];
+static unsigned int nr_pxm;
+static u8 distances[MAX_NUMNODES][MAX_NUMNODES];
+
+/* Node number of a proximity domain, a new one if it was not met before; NUMA_NO_NODE when all are used. */
+int acpi_map_pxm_to_node(u32 pxm)
+{
+	for (unsigned int n = 0; n < nr_pxm; n++)
+		if (pxm_of_node[n] == pxm)
+			return n;
+	if (nr_pxm == MAX_NUMNODES)
+		return NUMA_NO_NODE;
+	pxm_of_node[nr_pxm] = pxm;
+	numa_nr_nodes = nr_pxm + 1;
+	return nr_pxm++;
+}
+
+int pxm_to_node(u32 pxm)
+{
+	for (unsigned int n = 0; n < nr_pxm; n++)
+		if (pxm_of_node[n] == pxm)
+			return n;
+	return NUMA_NO_NODE;
+}
+
+void numa_forget(void)
+{
+	numa_nr_memblks = 0;
+	numa_nr_nodes = 1;
+	nr_apicid_node = 0;
+	nr_pxm = 0;
+}
+
+int numa_add_memory(int nid, phys_addr_t base, phys_addr_t len, bool hotpluggable)
+{
+	phys_addr_t end = base + len;
+
+	if (!len)
+		return 0;
+	if (end < base || nid < 0 || nid >= MAX_NUMNODES || numa_nr_memblks == NR_NODE_MEMBLKS)
+		return -EINVAL;
+	for (unsigned int i = 0; i < numa_nr_memblks; i++) {
+		struct numa_memblk *b = &numa_memblks[i];
+
+		if (base < b->end && b->start < end && b->nid != nid)
+			return -EINVAL;
+	}
+	numa_memblks[numa_nr_memblks++] = (struct numa_memblk){ base, end, nid, hotpluggable };
+	return 0;
+}
+
+void numa_set_apicid_node(u32 apicid, int nid)
+{
+	if (nr_apicid_node < NR_CPUS && nid >= 0) {
+		apicid_node[nr_apicid_node].apicid = apicid;
+		apicid_node[nr_apicid_node++].nid = nid;
+	}
+}
+
+void numa_set_distance(int from, int to, u8 distance)
+{
+	if (from >= 0 && to >= 0 && from < MAX_NUMNODES && to < MAX_NUMNODES)
+		distances[from][to] = distance;
+}
+
+int cpu_to_node(unsigned int cpu)
+{
+	u32 apicid = cpu < NR_CPUS ? cpu_apicid[cpu] : BAD_APICID;
+
+	for (unsigned int i = 0; i < nr_apicid_node; i++)
+		if (apicid_node[i].apicid == apicid)
+			return apicid_node[i].nid;
+	return 0;
+}
+
+int node_distance(int from, int to)
+{
+	if (from >= 0 && to >= 0 && from < MAX_NUMNODES && to < MAX_NUMNODES && distances[from][to])
+		return distances[from][to];
+	return from == to ? LOCAL_DISTANCE : REMOTE_DISTANCE;
+}
