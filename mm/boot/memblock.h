@@ -73,8 +73,6 @@ phys_addr_t memblock_alloc_range_in(struct memblock *mb, phys_addr_t size, phys_
 int memblock_setclr_flag_in(struct memblock *mb, phys_addr_t base, phys_addr_t size, bool set,
 			    enum memblock_flags flag);
 int memblock_set_node_in(struct memblock *mb, phys_addr_t base, phys_addr_t size, int nid);
-/* Keeps the lowest `limit` bytes of RAM (not addresses). */
-void memblock_enforce_memory_limit_in(struct memblock *mb, phys_addr_t limit);
 bool memblock_is_memory_in(const struct memblock *mb, phys_addr_t addr);
 bool memblock_is_reserved_in(const struct memblock *mb, phys_addr_t addr);
 /* Is any byte of the range reserved? / is all of it RAM? */
@@ -121,7 +119,6 @@ void memblock_set_current_limit(phys_addr_t limit);
 phys_addr_t memblock_get_current_limit(void);
 /* From now on the arrays may grow. => the linear map reaches all memory that can be allocated */
 void memblock_allow_resize(void);
-void memblock_enforce_memory_limit(phys_addr_t limit);
 /* Cuts the ends of RAM ranges that are not whole units of align. */
 void memblock_trim_memory(phys_addr_t align);
 
@@ -137,13 +134,6 @@ bool memblock_is_region_memory(phys_addr_t base, phys_addr_t size);
 /* Both arrays on the console, if memblock=debug was given; _all always. */
 void memblock_dump(void);
 void memblock_dump_all(void);
-
-/* ---- handover ---- */
-
-/* Everything free goes to the buddy allocator in blocks as large as alignment allows. */
-void memblock_free_all(void);
-/* Frees the arrays themselves, if they were allocated. => after memblock_free_all, no use afterwards */
-void memblock_discard(void);
 
 /* ---- iteration ---- */
 

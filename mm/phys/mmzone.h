@@ -419,6 +419,10 @@ void __init free_area_init(void);
 void __init build_all_zonelists(void);
 /* Hands all free memory from memblock to the buddy allocator and prints the Memory: line. */
 void __init mem_init(void);
+/* What mem_init() does with memblock: all free ranges to the allocator, in blocks as large as alignment allows; and the
+ * end of memblock's arrays, if they were ever allocated. */
+void __init memblock_free_all(void);
+void __init memblock_discard(void);
 /* Watermarks and reserves from min_free_kbytes; again whenever that sysctl changes. */
 void setup_per_zone_wmarks(void);
 void __init init_per_zone_wmark_min(void);

@@ -1,0 +1,812 @@
+/*
+ * memblock: who owns which physical bytes while there is no page allocator yet.
+ *
+ * 1. Two arrays of ranges, `memory` and `reserved`. A byte is free if it lies in a memory range and in no
+ *    reserved range. Nothing else is recorded: no free list, no headers in the memory itself.
+ * 2. Invariant of both arrays: sorted by base, disjoint, no two neighbours that touch and have equal flags
+ *    and node. memblock_type_is_sane() checks it; every public operation leaves it true.
+ * 3. All changes are made from two moves. add_range() puts a range into the gaps between the
+ *    ranges that are there (what is there already keeps its attributes), then merges. isolate_range() cuts
+ *    ranges at two addresses, so that what lies between is a run of whole entries; removing, marking and
+ *    giving a node are then loops over that run.
+ * 4. Allocation looks through the free ranges, from the top of memory downward (which keeps low memory for the
+ *    devices that need it) or upward, for the first hole that fits, and adds it to `reserved`. Freeing removes it.
+ *    Searching is linear: a machine has tens of ranges.
+ * 5. The arrays start static, with room for INIT_MEMBLOCK_REGIONS. An operation first makes sure of enough room
+ *    for the worst case, and doubles the array if needed: the new array is itself allocated from memblock. Until
+ *    memblock_allow_resize() the arrays cannot grow, as the memory for them could not be trusted.
+ * 6. The end: memblock_free_all() (mm/phys/mm_init.c) gives what is free to the buddy allocator, in the largest
+ *    aligned blocks. From then on `reserved` is the record of what boot kept.
+ *
+ * No locks: one CPU, interrupts off or harmless. Page 0 is never handed out, as address 0 means failure.
+ * Mirrors Linux mm/memblock.c. Exercised by the memblock suite (tests/kernel/memblock.c).
+ */
+#include "mm/boot/memblock.h"
+
+#include "arch/x86/numa.h"
+#include "kernel/bug.h"
+#include "kernel/init.h"
+#include "kernel/printk.h"
+#include "lib/errno.h"
+#include "lib/string.h"
+
+#define INIT_MEMBLOCK_REGIONS 64
+
+static struct memblock_region memory_init_regions[INIT_MEMBLOCK_REGIONS];
+static struct memblock_region reserved_init_regions[INIT_MEMBLOCK_REGIONS];
+
+struct memblock memblock = {
+	.current_limit = MEMBLOCK_ALLOC_ANYWHERE,
+	.memory = {
+		.max = INIT_MEMBLOCK_REGIONS,
+		.regions = memory_init_regions,
+		.name = "memory",
+	},
+	.reserved = {
+		.max = INIT_MEMBLOCK_REGIONS,
+		.regions = reserved_init_regions,
+		.name = "reserved",
+	},
+};
+
+bool memblock_debug;
+
+#define memblock_dbg(fmt, ...)                                                                     \
+	do {                                                                                       \
+		if (memblock_debug)                                                                \
+			pr_info(fmt, ##__VA_ARGS__);                                               \
+	} while (0)
+
+static int __init early_memblock(char *arg)
+{
+	if (arg && streq(arg, "debug"))
+		memblock_debug = true;
+	return 0;
+}
+early_param("memblock", early_memblock);
+
+/* ---- the arrays ---- */
+
+static phys_addr_t region_end(const struct memblock_region *rgn)
+{
+	return rgn->base + rgn->size;
+}
+
+/* End of [base, base + size), cut at the top of the address space. */
+static phys_addr_t range_end(phys_addr_t base, phys_addr_t size)
+{
+	return size > ~(phys_addr_t)0 - base ? ~(phys_addr_t)0 : base + size;
+}
+
+/* Index of the first region that ends above addr: the one that holds addr, or the next one. */
+static unsigned long first_above(const struct memblock_type *type, phys_addr_t addr)
+{
+	unsigned long lo = 0, hi = type->cnt;
+
+	while (lo < hi) {
+		unsigned long mid = (lo + hi) / 2;
+
+		if (region_end(&type->regions[mid]) > addr)
+			hi = mid;
+		else
+			lo = mid + 1;
+	}
+	return lo;
+}
+
+bool memblock_type_is_sane(const struct memblock_type *type)
+{
+	phys_addr_t total = 0;
+
+	for (unsigned long i = 0; i < type->cnt; i++) {
+		const struct memblock_region *r = &type->regions[i], *prev = r - 1;
+
+		total += r->size;
+		if (!r->size || region_end(r) < r->base)
+			return false;
+		if (i == 0)
+			continue;
+		if (region_end(prev) > r->base)
+			return false;
+		if (region_end(prev) == r->base && prev->nid == r->nid && prev->flags == r->flags)
+			return false;
+	}
+	return total == type->total_size && type->cnt <= type->max;
+}
+
+/* => there is room */
+static void insert_region(struct memblock_type *type, unsigned long idx, phys_addr_t base,
+			  phys_addr_t size, int nid, enum memblock_flags flags)
+{
+	struct memblock_region *rgn = &type->regions[idx];
+
+	BUG_ON(type->cnt >= type->max);
+	memmove(rgn + 1, rgn, (type->cnt - idx) * sizeof(*rgn));
+	*rgn = (struct memblock_region){ .base = base, .size = size, .flags = flags, .nid = nid };
+	type->cnt++;
+	type->total_size += size;
+}
+
+static void remove_region(struct memblock_type *type, unsigned long idx)
+{
+	struct memblock_region *rgn = &type->regions[idx];
+
+	type->total_size -= rgn->size;
+	type->cnt--;
+	memmove(rgn, rgn + 1, (type->cnt - idx) * sizeof(*rgn));
+}
+
+/* Joins equal neighbours among the regions from..to (indexes, and what is next to them). */
+static void merge_regions(struct memblock_type *type, unsigned long from, unsigned long to)
+{
+	unsigned long i = from ? from - 1 : 0;
+
+	while (i + 1 < type->cnt && i <= to) {
+		struct memblock_region *rgn = &type->regions[i], *next = rgn + 1;
+
+		if (region_end(rgn) != next->base || rgn->nid != next->nid ||
+		    rgn->flags != next->flags) {
+			i++;
+			continue;
+		}
+		rgn->size += next->size;
+		type->cnt--;
+		memmove(next, next + 1, (type->cnt - i - 1) * sizeof(*next));
+		if (to)
+			to--;
+	}
+}
+
+static int memblock_double_array(struct memblock *mb, struct memblock_type *type,
+				 phys_addr_t avoid_start, phys_addr_t avoid_end);
+
+/* Makes room for `extra` more regions, while [start, end) is about to be added and so is no place for the array. */
+static int ensure_room(struct memblock *mb, struct memblock_type *type, unsigned long extra,
+		       phys_addr_t start, phys_addr_t end)
+{
+	while (type->cnt + extra > type->max) {
+		int err = memblock_double_array(mb, type, start, end);
+
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+/* How many gaps of the array lie in [base, end): as many regions may have to be inserted. */
+static unsigned long count_gaps(const struct memblock_type *type, phys_addr_t base, phys_addr_t end)
+{
+	unsigned long gaps = 1;
+
+	for (unsigned long i = first_above(type, base); i < type->cnt && type->regions[i].base < end; i++)
+		gaps++;
+	return gaps;
+}
+
+static int add_range(struct memblock *mb, struct memblock_type *type, phys_addr_t base,
+		     phys_addr_t size, int nid, enum memblock_flags flags)
+{
+	phys_addr_t end = range_end(base, size);
+	unsigned long i, first;
+	int err;
+
+	if (base >= end)
+		return 0;
+	/* Growing puts nothing into [base, end), so the count of gaps stays right. */
+	err = ensure_room(mb, type, count_gaps(type, base, end), base, end);
+	if (err)
+		return err;
+
+	first = i = first_above(type, base);
+	while (base < end) {
+		phys_addr_t gap_end = i < type->cnt ? min(end, type->regions[i].base) : end;
+
+		if (base < gap_end)
+			insert_region(type, i++, base, gap_end - base, nid, flags);
+		if (i >= type->cnt || type->regions[i].base >= end)
+			break;
+		base = region_end(&type->regions[i++]);
+	}
+	merge_regions(type, first, i);
+	return 0;
+}
+
+/* Cuts regions at base and at end, so that those in between are *from .. *to - 1. */
+static int isolate_range(struct memblock *mb, struct memblock_type *type, phys_addr_t base,
+			 phys_addr_t size, unsigned long *from, unsigned long *to)
+{
+	phys_addr_t end = range_end(base, size);
+	unsigned long i;
+	int err;
+
+	*from = *to = 0;
+	if (base >= end)
+		return 0;
+	err = ensure_room(mb, type, 2, base, end);
+	if (err)
+		return err;
+
+	i = first_above(type, base);
+	if (i < type->cnt && type->regions[i].base < base) {
+		struct memblock_region *rgn = &type->regions[i];
+		phys_addr_t head = base - rgn->base;
+
+		rgn->size -= head;
+		type->total_size -= head;
+		rgn->base = base;
+		insert_region(type, i++, base - head, head, rgn->nid, rgn->flags);
+	}
+	*from = i;
+	while (i < type->cnt && type->regions[i].base < end) {
+		struct memblock_region *rgn = &type->regions[i];
+
+		if (region_end(rgn) > end) {
+			phys_addr_t part = end - rgn->base, start = rgn->base;
+
+			rgn->base = end;
+			rgn->size -= part;
+			type->total_size -= part;
+			insert_region(type, i, start, part, rgn->nid, rgn->flags);
+		}
+		i++;
+	}
+	*to = i;
+	return 0;
+}
+
+static int remove_range(struct memblock *mb, struct memblock_type *type, phys_addr_t base,
+			phys_addr_t size)
+{
+	unsigned long from, to;
+	int err = isolate_range(mb, type, base, size, &from, &to);
+
+	while (!err && to-- > from)
+		remove_region(type, to);
+	return err;
+}
+
+/*
+ * Twice the room. The new array comes from this memblock itself, outside the range that is being added; the old one, if
+ * it came from there too, goes back.
+ */
+static int memblock_double_array(struct memblock *mb, struct memblock_type *type,
+				 phys_addr_t avoid_start, phys_addr_t avoid_end)
+{
+	size_t old_size = type->max * sizeof(struct memblock_region);
+	size_t new_size = PAGE_ALIGN(old_size * 2);
+	struct memblock_region *array, *old = type->regions;
+	phys_addr_t phys = 0, old_phys = type->array_phys;
+
+	if (mb->alloc_array) {
+		array = mb->alloc_array(new_size);
+		if (!array)
+			return -ENOMEM;
+	} else {
+		if (!mb->can_resize)
+			return -ENOMEM;
+		phys = memblock_find_in_range(mb, avoid_end, mb->current_limit, new_size,
+					      PAGE_SIZE, NUMA_NO_NODE);
+		if (!phys)
+			phys = memblock_find_in_range(mb, 0, min(avoid_start, mb->current_limit),
+						      new_size, PAGE_SIZE, NUMA_NO_NODE);
+		if (!phys) {
+			pr_err("memblock: no room for more than %lu %s regions\n", type->max, type->name);
+			return -ENOMEM;
+		}
+		array = __va(phys);
+	}
+	memcpy(array, old, type->cnt * sizeof(*array));
+	type->regions = array;
+	type->max = new_size / sizeof(*array);
+	type->array_phys = phys;
+	memblock_dbg("memblock: %s array is doubled to %lu at [%#018lx-%#018lx]\n", type->name,
+		     type->max, phys, phys + new_size - 1);
+
+	if (phys)
+		BUG_ON(memblock_reserve_in(mb, phys, new_size));
+	if (old_phys)
+		memblock_phys_free_in(mb, old_phys, old_size);
+	return 0;
+}
+
+/* ---- operations on a struct given ---- */
+
+int memblock_add_in(struct memblock *mb, phys_addr_t base, phys_addr_t size, int nid,
+		    enum memblock_flags flags)
+{
+	return add_range(mb, &mb->memory, base, size, nid, flags);
+}
+
+int memblock_reserve_in(struct memblock *mb, phys_addr_t base, phys_addr_t size)
+{
+	return add_range(mb, &mb->reserved, base, size, NUMA_NO_NODE, MEMBLOCK_NONE);
+}
+
+int memblock_remove_in(struct memblock *mb, phys_addr_t base, phys_addr_t size)
+{
+	return remove_range(mb, &mb->memory, base, size);
+}
+
+int memblock_phys_free_in(struct memblock *mb, phys_addr_t base, phys_addr_t size)
+{
+	return remove_range(mb, &mb->reserved, base, size);
+}
+
+int memblock_setclr_flag_in(struct memblock *mb, phys_addr_t base, phys_addr_t size, bool set,
+			    enum memblock_flags flag)
+{
+	unsigned long from, to;
+	int err = isolate_range(mb, &mb->memory, base, size, &from, &to);
+
+	if (err)
+		return err;
+	for (unsigned long i = from; i < to; i++) {
+		struct memblock_region *rgn = &mb->memory.regions[i];
+
+		rgn->flags = set ? rgn->flags | flag : rgn->flags & ~flag;
+	}
+	merge_regions(&mb->memory, from, to);
+	return 0;
+}
+
+int memblock_set_node_in(struct memblock *mb, phys_addr_t base, phys_addr_t size, int nid)
+{
+	unsigned long from, to;
+	int err = isolate_range(mb, &mb->memory, base, size, &from, &to);
+
+	if (err)
+		return err;
+	for (unsigned long i = from; i < to; i++)
+		mb->memory.regions[i].nid = nid;
+	merge_regions(&mb->memory, from, to);
+	return 0;
+}
+
+static bool type_holds(const struct memblock_type *type, phys_addr_t addr)
+{
+	unsigned long i = first_above(type, addr);
+
+	return i < type->cnt && type->regions[i].base <= addr;
+}
+
+bool memblock_is_memory_in(const struct memblock *mb, phys_addr_t addr)
+{
+	return type_holds(&mb->memory, addr);
+}
+
+bool memblock_is_reserved_in(const struct memblock *mb, phys_addr_t addr)
+{
+	return type_holds(&mb->reserved, addr);
+}
+
+bool memblock_is_region_reserved_in(const struct memblock *mb, phys_addr_t base, phys_addr_t size)
+{
+	unsigned long i = first_above(&mb->reserved, base);
+
+	return i < mb->reserved.cnt && mb->reserved.regions[i].base < range_end(base, size);
+}
+
+bool memblock_is_region_memory_in(const struct memblock *mb, phys_addr_t base, phys_addr_t size)
+{
+	phys_addr_t end = range_end(base, size);
+
+	/* Regions that touch may still be separate, when node or flags differ. */
+	for (unsigned long i = first_above(&mb->memory, base); i < mb->memory.cnt; i++) {
+		const struct memblock_region *rgn = &mb->memory.regions[i];
+
+		if (rgn->base > base)
+			return false;
+		base = region_end(rgn);
+		if (base >= end)
+			return true;
+	}
+	return false;
+}
+
+/* ---- free ranges ---- */
+
+/*
+ * The place in the iteration is a pair of indexes: into memory, and into the gaps of reserved, where gap n is
+ * the space before reserved region n (after the last one for n = cnt). *idx holds both, gap in the upper half.
+ */
+static void reserved_gap(const struct memblock_type *res, unsigned long n, phys_addr_t *start,
+			 phys_addr_t *end)
+{
+	*start = n ? region_end(&res->regions[n - 1]) : 0;
+	*end = n < res->cnt ? res->regions[n].base : ~(phys_addr_t)0;
+}
+
+static bool skip_region(const struct memblock_region *rgn, int nid)
+{
+	return (nid != NUMA_NO_NODE && rgn->nid != nid) || (rgn->flags & MEMBLOCK_NOMAP);
+}
+
+bool memblock_next_free(const struct memblock *mb, u64 *idx, int nid, phys_addr_t *start,
+			phys_addr_t *end, int *out_nid)
+{
+	unsigned long m = *idx & 0xffffffff, g = *idx >> 32;
+
+	for (; m < mb->memory.cnt; m++) {
+		const struct memblock_region *rgn = &mb->memory.regions[m];
+		phys_addr_t rgn_end = region_end(rgn);
+
+		if (skip_region(rgn, nid))
+			continue;
+		for (; g <= mb->reserved.cnt; g++) {
+			phys_addr_t gs, ge, s, e;
+
+			reserved_gap(&mb->reserved, g, &gs, &ge);
+			if (gs >= rgn_end)
+				break;
+			s = max(gs, rgn->base);
+			e = min(ge, rgn_end);
+			if (s >= e)
+				continue;
+			*start = s;
+			*end = e;
+			if (out_nid)
+				*out_nid = rgn->nid;
+			/* Whichever ends first is used up. */
+			if (rgn_end <= ge)
+				m++;
+			else
+				g++;
+			*idx = m | ((u64)g << 32);
+			return true;
+		}
+	}
+	*idx = ULLONG_MAX;
+	return false;
+}
+
+bool memblock_next_free_rev(const struct memblock *mb, u64 *idx, int nid, phys_addr_t *start,
+			    phys_addr_t *end, int *out_nid)
+{
+	/* Here both halves count from one, so that zero is the end. */
+	unsigned long m = *idx & 0xffffffff, g = *idx >> 32;
+
+	if (*idx == ULLONG_MAX) {
+		m = mb->memory.cnt;
+		g = mb->reserved.cnt + 1;
+	}
+	for (; m > 0; m--) {
+		const struct memblock_region *rgn = &mb->memory.regions[m - 1];
+		phys_addr_t rgn_end = region_end(rgn);
+
+		if (skip_region(rgn, nid))
+			continue;
+		for (; g > 0; g--) {
+			phys_addr_t gs, ge, s, e;
+
+			reserved_gap(&mb->reserved, g - 1, &gs, &ge);
+			if (ge <= rgn->base)
+				break;
+			s = max(gs, rgn->base);
+			e = min(ge, rgn_end);
+			if (s >= e)
+				continue;
+			*start = s;
+			*end = e;
+			if (out_nid)
+				*out_nid = rgn->nid;
+			if (rgn->base >= gs)
+				m--;
+			else
+				g--;
+			*idx = m | ((u64)g << 32);
+			return true;
+		}
+	}
+	*idx = 0;
+	return false;
+}
+
+phys_addr_t memblock_find_in_range(struct memblock *mb, phys_addr_t start, phys_addr_t end,
+				   phys_addr_t size, phys_addr_t align, int nid)
+{
+	phys_addr_t s, e, cand;
+	u64 i;
+
+	start = max(start, PAGE_SIZE);
+	if (!size || start >= end)
+		return 0;
+	if (mb->bottom_up) {
+		for (i = 0; memblock_next_free(mb, &i, nid, &s, &e, NULL);) {
+			s = clamp(s, start, end);
+			e = clamp(e, start, end);
+			cand = round_up(s, align);
+			if (cand >= s && cand < e && e - cand >= size)
+				return cand;
+		}
+		return 0;
+	}
+	for (i = ULLONG_MAX; memblock_next_free_rev(mb, &i, nid, &s, &e, NULL);) {
+		s = clamp(s, start, end);
+		e = clamp(e, start, end);
+		if (e - s < size)
+			continue;
+		cand = round_down(e - size, align);
+		if (cand >= s)
+			return cand;
+	}
+	return 0;
+}
+
+phys_addr_t memblock_alloc_range_in(struct memblock *mb, phys_addr_t size, phys_addr_t align,
+				    phys_addr_t start, phys_addr_t end, int nid, bool exact_nid)
+{
+	phys_addr_t found;
+
+	if (!align)
+		align = SMP_CACHE_BYTES;
+	/* Whole cache lines: two small allocations never share one. */
+	size = round_up(size, (phys_addr_t)SMP_CACHE_BYTES);
+	if (end == MEMBLOCK_ALLOC_ACCESSIBLE || end > mb->current_limit)
+		end = mb->current_limit;
+
+	found = memblock_find_in_range(mb, start, end, size, align, nid);
+	if (!found && nid != NUMA_NO_NODE && !exact_nid)
+		found = memblock_find_in_range(mb, start, end, size, align, NUMA_NO_NODE);
+	if (found && memblock_reserve_in(mb, found, size))
+		return 0;
+	return found;
+}
+
+/* ---- the machine's own ---- */
+
+int memblock_add_node(phys_addr_t base, phys_addr_t size, int nid, enum memblock_flags flags)
+{
+	memblock_dbg("memblock_add: [%#018lx-%#018lx] nid=%d flags=%x\n", base, base + size - 1, nid,
+		     flags);
+	return memblock_add_in(&memblock, base, size, nid, flags);
+}
+
+int memblock_add(phys_addr_t base, phys_addr_t size)
+{
+	return memblock_add_node(base, size, NUMA_NO_NODE, MEMBLOCK_NONE);
+}
+
+int memblock_remove(phys_addr_t base, phys_addr_t size)
+{
+	memblock_dbg("memblock_remove: [%#018lx-%#018lx]\n", base, base + size - 1);
+	return memblock_remove_in(&memblock, base, size);
+}
+
+int memblock_reserve(phys_addr_t base, phys_addr_t size)
+{
+	memblock_dbg("memblock_reserve: [%#018lx-%#018lx] %pS\n", base, base + size - 1,
+		     __builtin_return_address(0));
+	return memblock_reserve_in(&memblock, base, size);
+}
+
+int memblock_phys_free(phys_addr_t base, phys_addr_t size)
+{
+	memblock_dbg("memblock_phys_free: [%#018lx-%#018lx] %pS\n", base, base + size - 1,
+		     __builtin_return_address(0));
+	return memblock_phys_free_in(&memblock, base, size);
+}
+
+void memblock_free(void *ptr, size_t size)
+{
+	if (ptr)
+		memblock_phys_free(__pa(ptr), round_up(size, (size_t)SMP_CACHE_BYTES));
+}
+
+int memblock_set_node(phys_addr_t base, phys_addr_t size, int nid)
+{
+	return memblock_set_node_in(&memblock, base, size, nid);
+}
+
+int memblock_mark_hotplug(phys_addr_t base, phys_addr_t size)
+{
+	return memblock_setclr_flag_in(&memblock, base, size, true, MEMBLOCK_HOTPLUG);
+}
+
+int memblock_mark_mirror(phys_addr_t base, phys_addr_t size)
+{
+	return memblock_setclr_flag_in(&memblock, base, size, true, MEMBLOCK_MIRROR);
+}
+
+int memblock_mark_nomap(phys_addr_t base, phys_addr_t size)
+{
+	return memblock_setclr_flag_in(&memblock, base, size, true, MEMBLOCK_NOMAP);
+}
+
+phys_addr_t memblock_phys_alloc_range(phys_addr_t size, phys_addr_t align, phys_addr_t start,
+				      phys_addr_t end)
+{
+	phys_addr_t found = memblock_alloc_range_in(&memblock, size, align, start, end, NUMA_NO_NODE,
+						    false);
+
+	memblock_dbg("memblock_phys_alloc: %lu bytes align=%#lx at %#lx %pS\n", size, align, found,
+		     __builtin_return_address(0));
+	return found;
+}
+
+phys_addr_t memblock_phys_alloc(phys_addr_t size, phys_addr_t align)
+{
+	return memblock_phys_alloc_range(size, align, 0, MEMBLOCK_ALLOC_ACCESSIBLE);
+}
+
+static void *alloc_virt(phys_addr_t size, phys_addr_t align, phys_addr_t min_addr,
+			phys_addr_t max_addr, int nid, bool zero)
+{
+	phys_addr_t found = memblock_alloc_range_in(&memblock, size, align, min_addr, max_addr, nid,
+						    false);
+	void *ptr;
+
+	memblock_dbg("memblock_alloc: %lu bytes align=%#lx nid=%d at %#lx\n", size, align, nid, found);
+	if (!found)
+		return NULL;
+	ptr = __va(found);
+	if (zero)
+		memset(ptr, 0, size);
+	return ptr;
+}
+
+void *memblock_alloc(phys_addr_t size, phys_addr_t align)
+{
+	return alloc_virt(size, align, 0, MEMBLOCK_ALLOC_ACCESSIBLE, NUMA_NO_NODE, true);
+}
+
+void *memblock_alloc_raw(phys_addr_t size, phys_addr_t align)
+{
+	return alloc_virt(size, align, 0, MEMBLOCK_ALLOC_ACCESSIBLE, NUMA_NO_NODE, false);
+}
+
+void *memblock_alloc_or_panic(phys_addr_t size, phys_addr_t align)
+{
+	void *ptr = memblock_alloc(size, align);
+
+	if (!ptr)
+		panic("Out of memory at boot: no %lu bytes free; give the machine more memory\n", size);
+	return ptr;
+}
+
+void *memblock_alloc_try_nid(phys_addr_t size, phys_addr_t align, phys_addr_t min_addr,
+			     phys_addr_t max_addr, int nid)
+{
+	return alloc_virt(size, align, min_addr, max_addr, nid, true);
+}
+
+void *memblock_alloc_node(phys_addr_t size, phys_addr_t align, int nid)
+{
+	return alloc_virt(size, align, 0, MEMBLOCK_ALLOC_ACCESSIBLE, nid, true);
+}
+
+void memblock_set_bottom_up(bool enable)
+{
+	memblock.bottom_up = enable;
+}
+
+void memblock_set_current_limit(phys_addr_t limit)
+{
+	memblock.current_limit = limit;
+}
+
+phys_addr_t memblock_get_current_limit(void)
+{
+	return memblock.current_limit;
+}
+
+void memblock_allow_resize(void)
+{
+	memblock.can_resize = true;
+}
+
+void memblock_trim_memory(phys_addr_t align)
+{
+	for (unsigned long i = 0; i < memblock.memory.cnt;) {
+		struct memblock_region *rgn = &memblock.memory.regions[i];
+		phys_addr_t start = round_up(rgn->base, align);
+		phys_addr_t end = round_down(region_end(rgn), align);
+
+		if (start >= end) {
+			remove_region(&memblock.memory, i);
+			continue;
+		}
+		memblock.memory.total_size -= rgn->size - (end - start);
+		rgn->base = start;
+		rgn->size = end - start;
+		i++;
+	}
+}
+
+phys_addr_t memblock_phys_mem_size(void)
+{
+	return memblock.memory.total_size;
+}
+
+phys_addr_t memblock_reserved_size(void)
+{
+	return memblock.reserved.total_size;
+}
+
+phys_addr_t memblock_start_of_DRAM(void)
+{
+	return memblock.memory.cnt ? memblock.memory.regions[0].base : 0;
+}
+
+phys_addr_t memblock_end_of_DRAM(void)
+{
+	return memblock.memory.cnt ? region_end(&memblock.memory.regions[memblock.memory.cnt - 1]) : 0;
+}
+
+bool memblock_is_memory(phys_addr_t addr)
+{
+	return memblock_is_memory_in(&memblock, addr);
+}
+
+bool memblock_is_reserved(phys_addr_t addr)
+{
+	return memblock_is_reserved_in(&memblock, addr);
+}
+
+bool memblock_is_region_reserved(phys_addr_t base, phys_addr_t size)
+{
+	return memblock_is_region_reserved_in(&memblock, base, size);
+}
+
+bool memblock_is_region_memory(phys_addr_t base, phys_addr_t size)
+{
+	return memblock_is_region_memory_in(&memblock, base, size);
+}
+
+bool memblock_next_mem(unsigned long *i, phys_addr_t *start, phys_addr_t *end)
+{
+	if (*i >= memblock.memory.cnt)
+		return false;
+	*start = memblock.memory.regions[*i].base;
+	*end = region_end(&memblock.memory.regions[*i]);
+	(*i)++;
+	return true;
+}
+
+bool memblock_next_mem_pfn(int *i, int nid, unsigned long *start_pfn, unsigned long *end_pfn,
+			   int *out_nid)
+{
+	while ((unsigned long)*i < memblock.memory.cnt) {
+		struct memblock_region *rgn = &memblock.memory.regions[(*i)++];
+
+		*start_pfn = PFN_UP(rgn->base);
+		*end_pfn = PFN_DOWN(region_end(rgn));
+		if (*start_pfn >= *end_pfn || (nid != NUMA_NO_NODE && nid != rgn->nid))
+			continue;
+		if (out_nid)
+			*out_nid = rgn->nid;
+		return true;
+	}
+	return false;
+}
+
+static void dump_type(const struct memblock_type *type)
+{
+	struct memblock_region *rgn;
+	unsigned long i;
+
+	pr_info(" %s.cnt  = 0x%lx\n", type->name, type->cnt);
+	for_each_memblock_type(i, type, rgn) {
+		if (rgn->nid == NUMA_NO_NODE)
+			pr_info(" %s[%#lx]\t[%#018lx-%#018lx], %#018lx bytes flags: %#x\n", type->name,
+				i, rgn->base, region_end(rgn) - 1, rgn->size, rgn->flags);
+		else
+			pr_info(" %s[%#lx]\t[%#018lx-%#018lx], %#018lx bytes on node %d flags: %#x\n",
+				type->name, i, rgn->base, region_end(rgn) - 1, rgn->size, rgn->nid,
+				rgn->flags);
+	}
+}
+
+void memblock_dump_all(void)
+{
+	pr_info("MEMBLOCK configuration:\n");
+	pr_info(" memory size = %#018lx reserved size = %#018lx\n", memblock.memory.total_size,
+		memblock.reserved.total_size);
+	dump_type(&memblock.memory);
+	dump_type(&memblock.reserved);
+}
+
+void memblock_dump(void)
+{
+	if (memblock_debug)
+		memblock_dump_all();
+}
