@@ -175,7 +175,7 @@ BUILD_BUG_ON(offsetofend(struct folio, _folio_order) > 64 + offsetof(struct page
 
 #define vmemmap ((struct page *)VMEMMAP_START)
 #define pfn_to_page(pfn) (vmemmap + (unsigned long)(pfn))
-#define page_to_pfn(page) ((unsigned long)((const struct page *)(page) - vmemmap))
+#define page_to_pfn(p) ((unsigned long)((const struct page *)(p) - vmemmap))
 #define page_to_phys(page) PFN_PHYS(page_to_pfn(page))
 #define phys_to_page(phys) pfn_to_page(PHYS_PFN(phys))
 /* For addresses of the linear map and the kernel image. */
