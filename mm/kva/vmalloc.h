@@ -26,7 +26,7 @@ struct page;
 #define VM_FLUSH_RESET_PERMS 0x00000100 /* permissions were changed: restore the linear map on free */
 #define VM_MAP_PUT_PAGES 0x00000200 /* vfree() puts the pages of a vmap() */
 #define VM_PERCPU 0x00000400        /* a unit of a per-CPU chunk */
-#define VM_STACK 0x00000800         /* kernel stack */
+#define VM_KSTACK 0x00000800        /* kernel stack */
 
 /* What an area is used for: what vmallocinfo prints. */
 struct vm_struct {
@@ -70,7 +70,6 @@ static __always_inline bool is_vmalloc_addr(const void *x)
 struct vm_struct *get_vm_area(unsigned long size, unsigned long flags);
 struct vm_struct *get_vm_area_caller(unsigned long size, unsigned long flags, const void *caller);
 void free_vm_area(struct vm_struct *area);              /* unmaps too */
-struct vm_struct *remove_vm_area(const void *addr);     /* unmaps and takes it out; the caller kfree()s it */
 struct vm_struct *find_vm_area(const void *addr);       /* the area that begins at addr or holds it, or NULL */
 
 /* ---- mapping in the kernel's own page tables ---- */

@@ -13,7 +13,7 @@
 #include "mm/phys/gfp.h"
 
 /*
- * size bytes (1 .. 32 KiB) on each CPU, zeroed, aligned to align (a power of two, at most a page).
+ * size bytes (up to what a unit holds, at least 16 KiB) on each CPU, zeroed, aligned to align (a power of two, at most a page).
  * NULL when out of memory or when the arguments make no sense (one warning).
  * => may sleep unless gfp forbids; then only memory that is already mapped is used
  */
@@ -26,7 +26,7 @@ void __percpu *__alloc_percpu(size_t size, size_t align);
 /* Gives it back; NULL is ignored. => any context */
 void free_percpu(void __percpu *p);
 
-#define PCPU_MIN_UNIT_SIZE (32UL << 10) /* bytes a CPU in each chunk but the first */
+#define PCPU_MAX_UNIT_SIZE (32UL << 10) /* bytes a CPU has in each chunk but the first */
 
 struct pcpu_stats {
 	unsigned int nr_chunks;            /* the first one included */

@@ -237,7 +237,10 @@ void kmem_cache_init(void);
 /* Boot: hands lib/ its maple and xarray node caches. => after kmem_cache_init() */
 void kmem_cache_init_late(void);
 
-/* One line of /proc/slabinfo. Counts are exact when no CPU uses the cache meanwhile. */
+/*
+ * One line of /proc/slabinfo. Objects of a slab that a CPU keeps for itself count as active, as on Linux;
+ * after kmem_cache_shrink() the counts are exact.
+ */
 struct slabinfo {
 	unsigned long active_objs, num_objs;
 	unsigned long active_slabs, num_slabs;

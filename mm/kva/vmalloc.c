@@ -1,0 +1,385 @@
+/*
+ * vmalloc, vmap, vfree: pages from anywhere, in a row of kernel addresses.
+ *
+ * 1. vmalloc is three steps: a range of addresses (vmap_area.c), single pages from the buddy allocator, and
+ *    entries in the kernel's tables (vmap_pte.c). vfree is the same backwards, except that the addresses wait
+ *    for a TLB flush.
+ * 2. Behind each area lies one page that is never mapped, the guard: an access past the end faults. It also
+ *    guards the area that follows against an underrun.
+ * 3. The list of pages (vm->pages) is the only record of what is mapped; it comes from kmalloc, for more than
+ *    two pages of pointers from vmalloc itself.
+ * 4. Taking an area down may wait for other CPUs, so it needs a context that may sleep. vfree() from an
+ *    interrupt puts the area on a list that the next caller in a good context, or a worker, empties; the
+ *    first bytes of the area itself are the link.
+ *
+ * Locks: none here; vmap_area_lock below. Complexity: linear in pages, O(log areas) for the addresses.
+ *
+ * Mirrors the upper half of Linux mm/vmalloc.c and kvmalloc from mm/util.c. Exercised by the vmalloc suite.
+ */
+#include "mm/kva/kva_internal.h"
+
+#include "arch/x86/irqflags.h"
+#include "kernel/bug.h"
+#include "kernel/printk.h"
+#include "lib/err.h"
+#include "lib/string.h"
+#include "mm/phys/buddy.h"
+#include "mm/slab/slab.h"
+
+static atomic_long_t nr_vmalloc_pages;
+static bool vmalloc_up;
+
+/* Areas that were freed where taking them down was impossible: a stack, pushed without a lock. */
+static struct deferred {
+	struct deferred *next;
+} *deferred_areas;
+
+bool vmalloc_is_available(void)
+{
+	return vmalloc_up;
+}
+
+unsigned long vmalloc_nr_pages(void)
+{
+	return atomic_long_read(&nr_vmalloc_pages);
+}
+
+/* ---- areas ---- */
+
+/* size without the guard page. NULL on failure. */
+struct vm_struct *__get_vm_area_node(unsigned long size, unsigned long align, unsigned long vm_flags,
+				     unsigned long start, unsigned long end, const void *caller)
+{
+	unsigned long total = size + (vm_flags & VM_NO_GUARD ? 0 : PAGE_SIZE);
+	struct vmap_area *va = alloc_vmap_area(total, align, start, end);
+	struct vm_struct *vm;
+
+	if (IS_ERR(va))
+		return NULL;
+	vm = &va->vm;
+	vm->addr = (void *)va->va_start;
+	vm->size = total;
+	vm->pages = NULL;
+	vm->nr_pages = 0;
+	vm->phys_addr = 0;
+	vm->caller = caller;
+	smp_store_release(&vm->flags, vm_flags);
+	return vm;
+}
+
+struct vm_struct *get_vm_area_caller(unsigned long size, unsigned long flags, const void *caller)
+{
+	size = PAGE_ALIGN(size);
+	if (!size || size >= PGDIR_SIZE)
+		return NULL;
+	return __get_vm_area_node(size, PAGE_SIZE, flags, VMALLOC_START, VMALLOC_USED_END, caller);
+}
+
+struct vm_struct *get_vm_area(unsigned long size, unsigned long flags)
+{
+	return get_vm_area_caller(size, flags, __builtin_return_address(0));
+}
+
+struct vm_struct *find_vm_area(const void *addr)
+{
+	struct vmap_area *va = find_vmap_area((unsigned long)addr);
+
+	return va ? &va->vm : NULL;
+}
+
+static unsigned long vm_mapped_size(const struct vm_struct *vm)
+{
+	return vm->size - (vm->flags & VM_NO_GUARD ? 0 : PAGE_SIZE);
+}
+
+/* Unmaps a busy area that begins at addr; NULL if there is none. The caller then frees its addresses. */
+static struct vmap_area *unmap_area(const void *addr)
+{
+	struct vmap_area *va = find_unlink_vmap_area((unsigned long)addr);
+
+	if (va)
+		vunmap_range_noflush(va->va_start, va->va_start + vm_mapped_size(&va->vm));
+	return va;
+}
+
+void free_vm_area(struct vm_struct *area)
+{
+	struct vmap_area *va = unmap_area(area->addr);
+
+	if (!WARN_ON(!va))
+		free_vmap_area_lazy(va);
+}
+
+/* ---- pages ---- */
+
+/* nr pages into pages[]; how many were had. */
+static unsigned int get_pages(gfp_t gfp, int node, unsigned int nr, struct page **pages)
+{
+	unsigned int i;
+
+	if (node == NUMA_NO_NODE && nr > 1) {
+		memset(pages, 0, nr * sizeof(*pages));
+		i = alloc_pages_bulk(gfp | __GFP_NOWARN, nr, pages);
+	} else {
+		i = 0;
+	}
+	for (; i < nr; i++) {
+		pages[i] = alloc_pages_node(node, gfp, 0);
+		if (!pages[i])
+			break;
+	}
+	return i;
+}
+
+/* Drops the references of an area's pages; those that nobody else has go to the allocator in one batch. */
+static void put_pages(struct page **pages, unsigned int nr)
+{
+	unsigned int n = 0;
+
+	for (unsigned int i = 0; i < nr; i++)
+		if (put_page_testzero(pages[i]))
+			pages[n++] = pages[i];
+	free_unref_pages(pages, n);
+}
+
+static struct page **alloc_page_array(unsigned int nr, int node)
+{
+	size_t bytes = (size_t)nr * sizeof(struct page *);
+
+	if (bytes <= 2 * PAGE_SIZE)
+		return kmalloc_node(bytes, GFP_KERNEL, node);
+	return __vmalloc_node_range(bytes, PAGE_SIZE, VMALLOC_START, VMALLOC_USED_END, GFP_KERNEL, PAGE_KERNEL,
+				    0, node, __builtin_return_address(0));
+}
+
+static void drain_deferred(void);
+
+void *__vmalloc_node_range(unsigned long size, unsigned long align, unsigned long start, unsigned long end,
+			   gfp_t gfp, pgprot_t prot, unsigned long vm_flags, int node, const void *caller)
+{
+	unsigned long real = PAGE_ALIGN(size);
+	unsigned int nr = real >> PAGE_SHIFT, got = 0;
+	struct page **pages;
+	struct vm_struct *vm;
+
+	if (unlikely(deferred_areas))
+		drain_deferred();
+	if (unlikely(!size || real < size || (real >> PAGE_SHIFT) > totalram_pages())) {
+		WARN_ONCE(!(gfp & __GFP_NOWARN), "vmalloc(%lu) from %pS: there is no such amount of memory\n",
+			  size, caller);
+		return NULL;
+	}
+	pages = alloc_page_array(nr, node);
+	if (!pages)
+		goto nomem;
+	got = get_pages((gfp & ~__GFP_COMP) | __GFP_HIGHMEM, node, nr, pages);
+	if (got < nr)
+		goto nomem;
+	vm = __get_vm_area_node(real, align, VM_ALLOC | VM_UNINITIALIZED | vm_flags, start, end, caller);
+	if (!vm)
+		goto nomem;
+	vm->pages = pages;
+	vm->nr_pages = nr;
+	if (unlikely(vmap_pages_range((unsigned long)vm->addr, pages, nr, prot))) {
+		free_vm_area(vm);
+		goto nomem;
+	}
+	atomic_long_add(nr, &nr_vmalloc_pages);
+	smp_store_release(&vm->flags, VM_ALLOC | vm_flags);
+	return vm->addr;
+nomem:
+	if (pages)
+		put_pages(pages, got);
+	kvfree(pages);
+	if (!(gfp & __GFP_NOWARN))
+		pr_warn("vmalloc: %lu bytes for %pS: out of memory\n", size, caller);
+	return NULL;
+}
+
+static __always_inline void *vmalloc_caller(unsigned long size, gfp_t gfp, unsigned long vm_flags, int node,
+					    const void *caller)
+{
+	return __vmalloc_node_range(size, PAGE_SIZE, VMALLOC_START, VMALLOC_USED_END, gfp, PAGE_KERNEL,
+				    vm_flags, node, caller);
+}
+
+void *vmalloc(unsigned long size)
+{
+	return vmalloc_caller(size, GFP_KERNEL, 0, NUMA_NO_NODE, __builtin_return_address(0));
+}
+
+void *vzalloc(unsigned long size)
+{
+	return vmalloc_caller(size, GFP_KERNEL | __GFP_ZERO, 0, NUMA_NO_NODE, __builtin_return_address(0));
+}
+
+void *vmalloc_node(unsigned long size, int node)
+{
+	return vmalloc_caller(size, GFP_KERNEL, 0, node, __builtin_return_address(0));
+}
+
+void *vzalloc_node(unsigned long size, int node)
+{
+	return vmalloc_caller(size, GFP_KERNEL | __GFP_ZERO, 0, node, __builtin_return_address(0));
+}
+
+void *vmalloc_user(unsigned long size)
+{
+	return vmalloc_caller(size, GFP_KERNEL | __GFP_ZERO, VM_USERMAP, NUMA_NO_NODE,
+			      __builtin_return_address(0));
+}
+
+void *__vmalloc(unsigned long size, gfp_t gfp)
+{
+	return vmalloc_caller(size, gfp, 0, NUMA_NO_NODE, __builtin_return_address(0));
+}
+
+/* ---- freeing ---- */
+
+static void vfree_now(const void *addr)
+{
+	struct vmap_area *va = unmap_area(addr);
+	struct page **pages;
+
+	if (unlikely(!va)) {
+		WARN(1, "vfree: no area begins at %px\n", addr);
+		return;
+	}
+	pages = va->vm.pages;
+	if (pages && (va->vm.flags & (VM_ALLOC | VM_MAP_PUT_PAGES))) {
+		if (va->vm.flags & VM_ALLOC)
+			atomic_long_sub(va->vm.nr_pages, &nr_vmalloc_pages);
+		put_pages(pages, va->vm.nr_pages);
+		kvfree(pages);
+	}
+	free_vmap_area_lazy(va);
+}
+
+static void defer_free(const void *addr)
+{
+	struct deferred *d = (struct deferred *)addr;
+
+	d->next = READ_ONCE(deferred_areas);
+	while (!__atomic_compare_exchange_n(&deferred_areas, &d->next, d, false, __ATOMIC_SEQ_CST,
+					    __ATOMIC_RELAXED))
+		;
+}
+
+static noinline void drain_deferred(void)
+{
+	struct deferred *d, *next;
+
+	if (irqs_disabled())
+		return;
+	for (d = __atomic_exchange_n(&deferred_areas, NULL, __ATOMIC_SEQ_CST); d; d = next) {
+		next = d->next;
+		vfree_now(d);
+	}
+}
+
+void vfree_atomic(const void *addr)
+{
+	if (addr)
+		defer_free(addr);
+}
+
+void vfree(const void *addr)
+{
+	if (!addr)
+		return;
+	if (unlikely(irqs_disabled())) {
+		defer_free(addr);
+		return;
+	}
+	if (unlikely(deferred_areas))
+		drain_deferred();
+	vfree_now(addr);
+}
+
+/* ---- mappings of pages that somebody else has ---- */
+
+void *vmap(struct page **pages, unsigned int count, unsigned long flags, pgprot_t prot)
+{
+	struct vm_struct *vm;
+
+	if (!count || count > totalram_pages())
+		return NULL;
+	vm = get_vm_area_caller((unsigned long)count << PAGE_SHIFT, VM_MAP | flags, __builtin_return_address(0));
+	if (!vm)
+		return NULL;
+	if (vmap_pages_range((unsigned long)vm->addr, pages, count, prot)) {
+		free_vm_area(vm);
+		return NULL;
+	}
+	if (flags & VM_MAP_PUT_PAGES) {
+		vm->pages = pages;
+		vm->nr_pages = count;
+	}
+	return vm->addr;
+}
+
+void vunmap(const void *addr)
+{
+	struct vmap_area *va;
+
+	if (!addr)
+		return;
+	va = unmap_area(addr);
+	if (!WARN(!va, "vunmap: no area begins at %px\n", addr))
+		free_vmap_area_lazy(va);
+}
+
+/* ---- kvmalloc ---- */
+
+void *kvmalloc_node(size_t size, gfp_t gfp, int node)
+{
+	gfp_t kgfp = gfp;
+	void *p;
+
+	/* More than a page need not be contiguous: no effort for it, and no complaint. */
+	if (size > PAGE_SIZE)
+		kgfp |= __GFP_NOWARN | __GFP_NORETRY;
+	if (size <= KMALLOC_MAX_SIZE) {
+		p = __kmalloc_node(size, kgfp, node);
+		if (p || size <= PAGE_SIZE)
+			return p;
+	}
+	if (!gfpflags_allow_blocking(gfp))
+		return NULL;
+	return vmalloc_caller(size, gfp, 0, node, __builtin_return_address(0));
+}
+
+void *kvmalloc(size_t size, gfp_t gfp)
+{
+	return kvmalloc_node(size, gfp, NUMA_NO_NODE);
+}
+
+void kvfree(const void *p)
+{
+	if (is_vmalloc_addr(p))
+		vfree(p);
+	else
+		kfree(p);
+}
+
+void *kvrealloc(const void *p, size_t old_size, size_t new_size, gfp_t gfp)
+{
+	void *new;
+
+	if (old_size >= new_size)
+		return (void *)p;
+	new = kvmalloc(new_size, gfp);
+	if (new && p) {
+		memcpy(new, p, old_size);
+		kvfree(p);
+	}
+	return new;
+}
+
+void __init vmalloc_init(void)
+{
+	vmap_preallocate_tables();
+	vmap_area_init();
+	pcpu_vm_init();
+	vmalloc_up = true;
+}
