@@ -6,7 +6,7 @@
  * the kernel: without ACPI it runs on one CPU.
  *
  * Facts: ACPI Specification 6.5, chapter 5. Mirrors Linux drivers/acpi/tables.c and arch/x86/kernel/acpi/boot.c.
- * Exercised by every boot; odd tables by the acpi suite.
+ * Exercised by every boot.
  */
 #pragma once
 
