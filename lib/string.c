@@ -16,9 +16,11 @@
 #ifndef __clang__
 #pragma GCC optimize("no-tree-loop-distribute-patterns")
 #endif
+#ifndef QUIRE_HOSTED
 #undef memcpy
 #undef memmove
 #undef memset
+#endif
 
 typedef u64 __attribute__((__may_alias__, __aligned__(1))) u64_any;
 typedef u32 __attribute__((__may_alias__, __aligned__(1))) u32_any;

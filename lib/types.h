@@ -70,6 +70,10 @@ typedef s64 ktime_t;
 #define U64_MAX ((u64)~0ULL)
 #define S64_MAX ((s64)(U64_MAX >> 1))
 #define S32_MAX ((s32)(U32_MAX >> 1))
+#ifdef QUIRE_HOSTED
+#include "lib/hosted.h"
+#endif
+
 #ifndef INT_MAX
 #define INT_MAX ((int)(~0U >> 1))
 #define INT_MIN (-INT_MAX - 1)
@@ -122,7 +126,9 @@ struct hlist_head {
 #define __scanf(a, b) __attribute__((__format__(__scanf__, a, b)))
 #define __cold __attribute__((__cold__))
 #define __pure __attribute__((__pure__))
+#ifndef __attribute_const__
 #define __attribute_const__ __attribute__((__const__))
+#endif
 #define __weak __attribute__((__weak__))
 #define __malloc __attribute__((__malloc__))
 #define __cleanup(fn) __attribute__((__cleanup__(fn)))
