@@ -92,7 +92,7 @@ void smp_send_reschedule(int cpu);
 void smp_send_stop(void);
 
 /* Boot, in this order. Each is called once on the boot CPU. */
-void smp_prepare_boot_cpu(void);      /* this CPU: number 0, online */
+void smp_prepare_boot_cpu(void);      /* after setup_per_cpu_areas(): CPU numbers and nodes; this CPU is 0, online */
 void smp_prepare_cpus(void);          /* after mm: local APICs, call queues, trampoline */
 void smp_init(void);                  /* starts the other CPUs; needs idle tasks (fork_idle) and the tick */
 /* First C function of another CPU, from the trampoline, on its idle task's stack; never returns. */

@@ -194,8 +194,13 @@ void apic_timer_next_event(u64 deadline_ns)
 		return;
 	}
 	now = sched_clock();
-	/* 0 would stop the timer. The +1 makes up for rounding: an early interrupt costs a second one. */
-	counts = deadline_ns > now ? (deadline_ns - now) * lapic_timer_khz / 1000000 + 1 : 1;
+	/*
+	 * 0 would stop the timer. The +1 makes up for rounding: an early interrupt costs a second one. Far deadlines
+	 * come in steps anyway, because the counter has 32 bits; the limit keeps the product in range.
+	 */
+	counts = 1;
+	if (deadline_ns > now)
+		counts += min(deadline_ns - now, (u64)1 << 40) * lapic_timer_khz / 1000000;
 	apic_write(APIC_TMICT, min(counts, (u64)U32_MAX));
 }
 

@@ -16,6 +16,9 @@ struct numa_memblk numa_memblks[NR_NODE_MEMBLKS];
 unsigned int numa_nr_memblks;
 unsigned int numa_nr_nodes = 1;
 
+u8 cpu_node_map[NR_CPUS];
+DEFINE_PER_CPU_READ_MOSTLY(int, numa_node);
+
 static struct {
 	u32 apicid;
 	int nid;
@@ -87,14 +90,14 @@ void numa_set_distance(int from, int to, u8 distance)
 		distances[from][to] = distance;
 }
 
-int cpu_to_node(unsigned int cpu)
+void __init numa_init_cpu_nodes(void)
 {
-	u32 apicid = cpu < NR_CPUS ? cpu_apicid[cpu] : BAD_APICID;
+	unsigned int cpu;
 
-	for (unsigned int i = 0; i < nr_apicid_node; i++)
-		if (apicid_node[i].apicid == apicid)
-			return apicid_node[i].nid;
-	return 0;
+	for_each_possible_cpu(cpu)
+		for (unsigned int i = 0; i < nr_apicid_node; i++)
+			if (apicid_node[i].apicid == cpu_apicid[cpu])
+				cpu_node_map[cpu] = apicid_node[i].nid;
 }
 
 int node_distance(int from, int to)

@@ -87,17 +87,18 @@ static void __init setup_trampoline(void)
 
 void __init smp_prepare_boot_cpu(void)
 {
-	this_cpu_write(cpu_number, 0);
+	unsigned int cpu;
+
+	for_each_possible_cpu(cpu) {
+		per_cpu(cpu_number, cpu) = cpu;
+		per_cpu(numa_node, cpu) = cpu_to_node(cpu);
+	}
 	cpu_online_mask = 1;
 	initialize_tlbstate();
 }
 
 void __init smp_prepare_cpus(void)
 {
-	unsigned int cpu;
-
-	for_each_possible_cpu(cpu)
-		per_cpu(cpu_number, cpu) = cpu;
 	ipi_init();
 	if (real_mode_page && apic_present)
 		setup_trampoline();

@@ -119,17 +119,16 @@ void hrtimer_start(struct hrtimer *timer, ktime_t time, enum hrtimer_mode mode)
 	if (mode & HRTIMER_MODE_REL)
 		time = ktime_add_safe(ktime_get(), max(time, (ktime_t)0));
 	local_irq_save(flags);
-	base = lock_base(timer);
-	if (timer->queued)
-		dequeue(base, timer);
 	here = this_cpu_ptr(&hrtimer_bases);
-	if (base != here && base->running != timer) {
-		WRITE_ONCE(timer->base, here);
-		spin_unlock(&base->lock);
+	for (;;) {
 		base = lock_base(timer);
-		/* Somebody else started it meanwhile: the last one wins. */
 		if (timer->queued)
 			dequeue(base, timer);
+		if (likely(base == here) || base->running == timer)
+			break;
+		/* It moves here; should somebody else start it before we have our lock, it moves again. */
+		WRITE_ONCE(timer->base, here);
+		spin_unlock(&base->lock);
 	}
 	timer->expires = time;
 	if (enqueue(base, timer) && base == here)
