@@ -99,6 +99,12 @@ struct sched_entity {
 	unsigned int reset_on_fork;/* R */
 };
 
+/* kernel/signal: a set of pending signals and the queue of their details. */
+struct sigpending {
+	struct list_head list;
+	u64 signal; /* bit n-1 is signal n */
+};
+
 struct restart_block {
 	long (*fn)(struct restart_block *);
 	u64 arg[5];
@@ -128,6 +134,8 @@ struct task_struct {
 	int exit_code, exit_signal;    /* T */
 	int pdeath_signal;             /* C */
 	unsigned int personality;      /* C */
+	unsigned int no_new_privs;     /* C prctl: exec honours no set-user-ID bits */
+	unsigned long timer_slack_ns;  /* C prctl */
 
 	/* mm */
 	struct mm_struct *mm;          /* A NULL for kernel threads */
@@ -158,10 +166,7 @@ struct task_struct {
 	struct signal_struct *signal;  /* T */
 	struct sighand_struct *sighand;/* T */
 	u64 blocked, real_blocked, saved_sigmask; /* S bit n-1 is signal n */
-	struct {
-		struct list_head list;
-		u64 signal;
-	} pending;                     /* S private pending signals */
+	struct sigpending pending;     /* S private pending signals */
 	unsigned long sas_ss_sp;       /* C sigaltstack */
 	size_t sas_ss_size;
 	unsigned int sas_ss_flags;
