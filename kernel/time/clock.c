@@ -162,7 +162,7 @@ SYSCALL(96, gettimeofday);
 long sys_settimeofday(const struct timeval __user *tv, const struct timezone __user *tz);
 long sys_settimeofday(const struct timeval __user *tv, const struct timezone __user *tz)
 {
-	struct timespec64 ts;
+	struct timespec64 ts = { 0, 0 };
 	struct timezone zone;
 
 	if (tv) {

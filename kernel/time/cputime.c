@@ -50,8 +50,7 @@ u64 kcpustat_read(int cpu, enum cpu_usage_stat which)
 	return READ_ONCE(per_cpu(cpustat, cpu)[which]);
 }
 
-/* Divides the exact @sum in the ratio of the samples. */
-static void split_cputime(u64 sum, u64 *utime, u64 *stime)
+void split_cputime(u64 sum, u64 *utime, u64 *stime)
 {
 	u64 samples = *utime + *stime, part, high;
 
