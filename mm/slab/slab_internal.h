@@ -91,8 +91,8 @@ struct kmem_cache {
 	struct kmem_cache_node *node[MAX_NUMNODES]; /* - NULL: no such node; allocated as far as needed */
 };
 
-/* Marks the head page of a kmalloc that came straight from the buddy allocator. Never a pointer. */
-#define KMALLOC_LARGE_COOKIE ((struct kmem_cache *)0x6b6d616c6c6f63UL)
+/* Marks the head page of a kmalloc that came straight from the buddy allocator. No pointer; bit 0 clear: no tail. */
+#define KMALLOC_LARGE_COOKIE ((struct kmem_cache *)0x6b6d616c6c6f6300UL)
 
 extern struct list_head slab_caches; /* M every cache, oldest first */
 extern struct mutex slab_mutex;

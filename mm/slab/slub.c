@@ -550,28 +550,48 @@ static noinline void slab_free_slow(struct kmem_cache *s, struct slab *slab, voi
 	discard_slab(s, slab);
 }
 
-static __always_inline void slab_free(struct kmem_cache *s, struct slab *slab, void *object)
+/* An object whose slab is not this CPU's current one, or that was just freed. => interrupts off; restores them */
+static noinline void slab_free_cold(struct kmem_cache *s, struct slab *slab, void *object,
+				    unsigned long irqflags)
 {
-	unsigned long irqflags;
-
-	if (SLAB_ALWAYS_CHECK || unlikely(s->flags & SLAB_CONSISTENCY_CHECKS))
-		if (!slab_free_is_sane(s, slab, object))
-			return;
-	local_irq_save(irqflags);
-	if (likely(slab == this_cpu_read(s->cpu_slab->slab))) {
-		void *list = this_cpu_read(s->cpu_slab->freelist);
-
-		if (unlikely(list == object)) {
-			local_irq_restore(irqflags);
-			slab_report(s, slab, object, "object freed twice");
-			return;
-		}
-		set_freepointer(s, object, list);
-		this_cpu_write(s->cpu_slab->freelist, object);
-	} else {
+	if (likely(slab != this_cpu_read(s->cpu_slab->slab))) {
 		slab_free_slow(s, slab, object, object, 1);
+		local_irq_restore(irqflags);
+		return;
 	}
 	local_irq_restore(irqflags);
+	slab_report(s, slab, object, "object freed twice");
+}
+
+/* Nothing lives across the calls below, so that the short way saves no register. */
+static __always_inline void __slab_free(struct kmem_cache *s, struct slab *slab, void *object)
+{
+	unsigned long irqflags;
+	void *list;
+
+	local_irq_save(irqflags);
+	list = this_cpu_read(s->cpu_slab->freelist);
+	if (unlikely(slab != this_cpu_read(s->cpu_slab->slab) || list == object)) {
+		slab_free_cold(s, slab, object, irqflags);
+		return;
+	}
+	set_freepointer(s, object, list);
+	this_cpu_write(s->cpu_slab->freelist, object);
+	local_irq_restore(irqflags);
+}
+
+static noinline void slab_free_checked(struct kmem_cache *s, struct slab *slab, void *object)
+{
+	if (slab_free_is_sane(s, slab, object))
+		__slab_free(s, slab, object);
+}
+
+static __always_inline void slab_free(struct kmem_cache *s, struct slab *slab, void *object)
+{
+	if (SLAB_ALWAYS_CHECK || unlikely(s->flags & SLAB_CONSISTENCY_CHECKS))
+		slab_free_checked(s, slab, object);
+	else
+		__slab_free(s, slab, object);
 }
 
 void kmem_cache_free(struct kmem_cache *s, void *object)
