@@ -10,7 +10,7 @@
  *      .text           R X      also read-only through the linear map: no second way to write code
  *      .rodata         R        writable until mark_rodata_ro(), as __ro_after_init lives there
  *      .data .bss      RW
- *      .init.text      R X      RW after free_initmem()
+ *      .init.text      R X      both are unmapped by free_initmem(), their frames become ordinary memory
  *      .init.data      RW
  * 4. The top table is shared by copying: a process's table gets entries 256..511 of swapper_pg_dir when it is made.
  *    For copies never to go stale, every top-level entry that the kernel half will ever use exists before the
@@ -44,8 +44,21 @@ phys_addr_t trampoline_pgd;
 static DEFINE_SPINLOCK(kernel_table_lock);
 void *(*pgtable_page_hook)(void);
 
+static void **spare_tables; /* under kernel_table_lock: made, then not needed; linked by their first word */
+
 void *alloc_pgtable_page(void)
 {
+	void **spare = NULL;
+
+	if (READ_ONCE(spare_tables)) {
+		guard(spinlock_irqsave)(&kernel_table_lock);
+		spare = spare_tables;
+		if (spare) {
+			spare_tables = *spare;
+			*spare = NULL;
+			return spare;
+		}
+	}
 	if (pgtable_page_hook)
 		return pgtable_page_hook();
 	return memblock_alloc(PAGE_SIZE, PAGE_SIZE);
@@ -60,24 +73,21 @@ void *alloc_pgtable_page(void)
 static void *table_alloc(u64 *entry)
 {
 	u64 old = READ_ONCE(*entry);
-	void *table;
 
 	if (!old) {
-		table = alloc_pgtable_page();
+		void **table = alloc_pgtable_page();
+
 		if (!table)
 			return NULL;
-		/* Somebody else may have been faster: then his table counts and ours stays unused for the next one. */
-		scoped_guard(spinlock_irqsave, &kernel_table_lock) {
-			static void *spare;
-
-			old = *entry;
-			if (!old) {
-				WRITE_ONCE(*entry, __pa(table) | _KERNPG_TABLE);
-				return table;
-			}
-			if (!spare)
-				spare = table;
+		guard(spinlock_irqsave)(&kernel_table_lock);
+		old = *entry;
+		if (!old) {
+			WRITE_ONCE(*entry, __pa(table) | _KERNPG_TABLE);
+			return table;
 		}
+		/* Another CPU was faster: its table counts, ours waits for the next one. */
+		*table = spare_tables;
+		spare_tables = table;
 	}
 	if (old & _PAGE_PSE)
 		return NULL;
@@ -250,7 +260,8 @@ void paging_release_init(void)
 {
 	unsigned long addr, start = (unsigned long)__init_begin, end = (unsigned long)__init_end;
 
+	/* Absent, not merely writable: a call into .init faults at once. The frames stay in the linear map. */
 	for (addr = start; addr < end; addr += PAGE_SIZE)
-		set_pte(kernel_pte_alloc(addr), pfn_pte(PHYS_PFN(__pa_symbol(addr)), PAGE_KERNEL));
+		pte_clear(kernel_pte_alloc(addr));
 	flush_tlb_kernel_range(start, end);
 }

@@ -10,25 +10,27 @@
 /* Builds the tables from memblock and switches CR3 to them. After it: all RAM in the linear map, the kernel
  * image with its permissions, no identity map, every top-level entry of the kernel half filled. */
 void init_mem_mapping(void);
-/* Pages of .init become plain data (RW, NX) again. Called by free_initmem(). */
+/* Unmaps .init from the kernel image. Called by free_initmem(). */
 void paging_release_init(void);
 
 /* Top table for a CPU that comes out of real mode: identity-maps the first MiB, and the kernel. Physical address
  * below 4 GiB, as the 32-bit part of the trampoline loads it. Valid after init_mem_mapping(). */
 extern phys_addr_t trampoline_pgd;
 
-/* A zeroed page for a page table, from memblock before mem_init() and from the page allocator after; NULL when out
- * of memory. */
+/* A zeroed page for a kernel page table, from memblock until the page allocator registers its function here; NULL when
+ * out of memory. */
 void *alloc_pgtable_page(void);
-/* Creates the tables on the way to addr in the kernel's tables and returns the entry; NULL when out of
- * memory or when a large page is in the way. */
+extern void *(*pgtable_page_hook)(void);
+/* Creates the tables on the way to addr in the kernel's own tables and returns the entry; NULL when out of memory,
+ * when a large page is in the way, or when addr has no top-level entry. May sleep once the page allocator is up. */
 pte_t *kernel_pte_alloc(unsigned long addr);
 pmd_t *kernel_pmd_alloc(unsigned long addr);
 
-/* The permission that the kernel map must have at addr, for the suite and W^X checks. */
+/* The sections of the kernel image and their rights, as init_mem_mapping() maps them. */
 struct kernel_range {
 	const char *name;
 	unsigned long start, end;
-	u64 prot; /* _PAGE_RW, _PAGE_NX, _PAGE_PRESENT: what must be set; the rest of these three clear */
+	u64 prot; /* of _PAGE_PRESENT, _PAGE_RW and _PAGE_NX those that are set */
 };
+/* Fills at most max; returns how many. */
 int kernel_image_ranges(struct kernel_range *out, int max);

@@ -157,6 +157,7 @@ struct per_cpu_pages {
 	int count; /* C pages on all lists, in base pages */
 	int high;  /* I above it a batch goes back to the zone */
 	int batch; /* I pages moved to or from the zone at a time */
+	unsigned long allocs, frees;   /* C pages that went through: pgalloc_*, pgfree in /proc/vmstat */
 	unsigned long refills, drains; /* C how often the zone lock was taken for this list */
 	struct list_head lists[NR_PCP_LISTS]; /* C [order * MIGRATE_PCPTYPES + migratetype] */
 };

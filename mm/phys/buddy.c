@@ -1,0 +1,280 @@
+/*
+ * The buddy system: free blocks of 2^order pages, split and merged.
+ *
+ * 1. A block of order n is 2^n pages, and its first frame number is a multiple of 2^n. Cut in half it is two
+ *    blocks of order n-1 whose frame numbers differ in bit n-1 only: they are each other's buddy. So the
+ *    buddy of the block at pfn is at pfn ^ (1 << order), and the block that both make starts at the lower of the two.
+ * 2. A free block is on the list of its order and migrate type; only its first page says so (PageBuddy,
+ *    private = order). The other pages of it carry nothing: whoever looks at one of them cannot tell.
+ * 3. Freeing looks whether the buddy is free as a whole: PageBuddy, same order, same zone. If so it leaves
+ *    its list, and the search goes on one order up, until the buddy is busy or the block has MAX_PAGE_ORDER.
+ *    At most 10 steps. Invariant: no two buddies of one order below the maximum are both free (unless the types of
+ *    their pageblocks forbid the union).
+ * 4. Allocating takes the first block of the smallest order that is large enough and puts back the upper
+ *    halves. At most 10 steps.
+ * 5. Struct pages exist for whole aligned blocks of MAX_PAGE_ORDER (sparse.c rounds), so a buddy can always be looked at,
+ *    even if it is no RAM: then it is reserved and never PageBuddy.
+ * 6. When the wanted migrate type has no block, one of another type is taken, the *largest*: few large
+ *    thefts spoil fewer pageblocks than many small ones. If the theft is big, or the thief's pages would pollute the block
+ *    for long (unmovable, reclaimable), all free pages of the pageblock change sides; if then at least half of the
+ *    pageblock belongs to the thief, so does its type from now on. A movable request that cannot claim a
+ *    block takes the smallest piece instead: its page can be moved away later.
+ *
+ * Locking: zone->lock around everything here. Mirrors Linux mm/page_alloc.c (__free_one_page,
+ * __rmqueue). Exercised by the buddy suite against a model; seen in /proc/buddyinfo.
+ */
+#include "mm/phys/buddy.h"
+
+#include "kernel/bug.h"
+#include "lib/list.h"
+#include "mm/phys/internal.h"
+
+const char *const migratetype_names[MIGRATE_TYPES] = {
+	[MIGRATE_UNMOVABLE] = "Unmovable", [MIGRATE_MOVABLE] = "Movable",
+	[MIGRATE_RECLAIMABLE] = "Reclaimable", [MIGRATE_HIGHATOMIC] = "HighAtomic",
+	[MIGRATE_CMA] = "CMA", [MIGRATE_ISOLATE] = "Isolate",
+};
+
+/* Where each type steals, in order. */
+static const int fallbacks[MIGRATE_PCPTYPES][MIGRATE_PCPTYPES - 1] = {
+	[MIGRATE_UNMOVABLE] = { MIGRATE_RECLAIMABLE, MIGRATE_MOVABLE },
+	[MIGRATE_MOVABLE] = { MIGRATE_RECLAIMABLE, MIGRATE_UNMOVABLE },
+	[MIGRATE_RECLAIMABLE] = { MIGRATE_UNMOVABLE, MIGRATE_MOVABLE },
+};
+
+/* Pages that nobody may take are not counted as free. */
+static __always_inline void account_freepages(struct zone *zone, long nr, int migratetype)
+{
+	atomic_long_t *free = &zone->vm_stat[NR_FREE_PAGES];
+
+	if (unlikely(migratetype == MIGRATE_ISOLATE))
+		return;
+	/* Written under zone->lock only: no locked instruction. */
+	atomic_long_set(free, atomic_long_read(free) + nr);
+	if (unlikely(migratetype == MIGRATE_CMA))
+		atomic_long_add(nr, &zone->vm_stat[NR_FREE_CMA_PAGES]);
+}
+
+static __always_inline void add_to_free_list(struct page *page, struct zone *zone, unsigned int order,
+					     int migratetype)
+{
+	struct free_area *area = &zone->free_area[order];
+
+	list_add(&page->buddy_list, &area->free_list[migratetype]);
+	area->nr_free++;
+}
+
+static __always_inline void del_from_free_list(struct page *page, struct zone *zone, unsigned int order)
+{
+	__list_del_entry(&page->buddy_list);
+	__ClearPageBuddy(page);
+	page->private = 0;
+	zone->free_area[order].nr_free--;
+}
+
+static __always_inline void set_buddy_order(struct page *page, unsigned int order)
+{
+	page->private = order;
+	__SetPageBuddy(page);
+}
+
+/* Free, of this order, and in the same zone of the same node as page. */
+static __always_inline bool page_is_buddy(const struct page *page, const struct page *buddy,
+					  unsigned int order)
+{
+	return PageBuddy(buddy) && buddy->private == order &&
+	       !((page->flags ^ buddy->flags) & ZONE_NODE_MASK);
+}
+
+/* Blocks of whole pageblocks unite only if both pageblocks are ordinary: isolation and CMA work by the block. */
+static bool pageblocks_mergeable(unsigned long pfn, unsigned long buddy_pfn)
+{
+	int a = get_pfnblock_migratetype(pfn), b = get_pfnblock_migratetype(buddy_pfn);
+
+	return a == b || (a < MIGRATE_PCPTYPES && b < MIGRATE_PCPTYPES);
+}
+
+void __free_one_page(struct zone *zone, unsigned long pfn, unsigned int order, int migratetype)
+{
+	struct page *page = pfn_to_page(pfn);
+
+	VM_BUG_ON(pfn & (BIT(order) - 1));
+	VM_BUG_ON(PageBuddy(page) || page_ref_count(page));
+	account_freepages(zone, BIT(order), migratetype);
+	while (order < MAX_PAGE_ORDER) {
+		unsigned long buddy_pfn = pfn ^ BIT(order);
+		struct page *buddy = page + (long)(buddy_pfn - pfn);
+
+		if (!page_is_buddy(page, buddy, order))
+			break;
+		if (order >= pageblock_order && !pageblocks_mergeable(pfn, buddy_pfn))
+			break;
+		del_from_free_list(buddy, zone, order);
+		pfn &= buddy_pfn;
+		page = pfn_to_page(pfn);
+		order++;
+	}
+	set_buddy_order(page, order);
+	add_to_free_list(page, zone, order, migratetype);
+}
+
+/* page is a block of order high, off its list: keeps 2^low pages of it and frees the rest, upper halves first. */
+static __always_inline void expand(struct zone *zone, struct page *page, unsigned int low,
+				   unsigned int high, int migratetype)
+{
+	while (high > low) {
+		struct page *half;
+
+		high--;
+		half = page + BIT(high);
+		set_buddy_order(half, high);
+		add_to_free_list(half, zone, high, migratetype);
+	}
+}
+
+struct page *__rmqueue_smallest(struct zone *zone, unsigned int order, int migratetype)
+{
+	for (unsigned int o = order; o < NR_PAGE_ORDERS; o++) {
+		struct list_head *list = &zone->free_area[o].free_list[migratetype];
+		struct page *page;
+
+		if (list_empty(list))
+			continue;
+		page = list_first_entry(list, struct page, buddy_list);
+		del_from_free_list(page, zone, o);
+		expand(zone, page, order, o, migratetype);
+		account_freepages(zone, -(long)BIT(order), migratetype);
+		return page;
+	}
+	return NULL;
+}
+
+/* ---- stealing from other types ---- */
+
+static void move_to_free_list(struct page *page, struct zone *zone, unsigned int order, int from, int to)
+{
+	list_move_tail(&page->buddy_list, &zone->free_area[order].free_list[to]);
+	if (unlikely(from >= MIGRATE_PCPTYPES || to >= MIGRATE_PCPTYPES)) {
+		account_freepages(zone, -(long)BIT(order), from);
+		account_freepages(zone, BIT(order), to);
+	}
+}
+
+unsigned long move_freepages_block(struct zone *zone, unsigned long pfn, int migratetype)
+{
+	unsigned long end = pageblock_end_pfn(pfn), moved = 0;
+	int old = get_pfnblock_migratetype(pfn);
+
+	for (pfn = pageblock_start_pfn(pfn); pfn < end;) {
+		struct page *page = pfn_to_page(pfn);
+		unsigned int order;
+
+		/* A page of another zone may share the block; it is not ours to move. */
+		if (!PageBuddy(page) || page_zone(page)->zone_pgdat != zone->zone_pgdat ||
+		    !zone_spans_pfn(zone, pfn)) {
+			pfn++;
+			continue;
+		}
+		order = page->private;
+		move_to_free_list(page, zone, order, old, migratetype);
+		pfn += BIT(order);
+		moved += BIT(order);
+	}
+	return moved;
+}
+
+/* Pages of the pageblock that somebody uses and that look movable (on an LRU list, or anonymous). */
+static unsigned long movable_in_use(unsigned long pfn)
+{
+	unsigned long end = pageblock_end_pfn(pfn), n = 0;
+
+	for (pfn = pageblock_start_pfn(pfn); pfn < end; pfn++) {
+		struct page *page = pfn_to_page(pfn);
+
+		if (PageBuddy(page))
+			pfn += BIT(page->private) - 1;
+		else if (PageLRU(page))
+			n++;
+	}
+	return n;
+}
+
+/* May a request of this type claim the whole pageblock when it takes a block of this order? */
+static bool can_steal_block(unsigned int order, int start_type)
+{
+	return order >= pageblock_order / 2 || start_type == MIGRATE_UNMOVABLE ||
+	       start_type == MIGRATE_RECLAIMABLE;
+}
+
+static void steal_block(struct zone *zone, struct page *page, unsigned int order, int from, int to)
+{
+	unsigned long pfn = page_to_pfn(page), free, alike;
+
+	if (order >= pageblock_order) { /* whole pageblocks: take them, type and all */
+		for (unsigned long p = pfn; p < pfn + BIT(order); p += pageblock_nr_pages)
+			set_pfnblock_migratetype(p, to);
+		move_to_free_list(page, zone, order, from, to);
+		return;
+	}
+	if (!can_steal_block(order, to)) {
+		move_to_free_list(page, zone, order, from, to);
+		return;
+	}
+	/* How much of the block would agree with its new owner? Used pages of it are movable, or not. */
+	alike = movable_in_use(pfn);
+	free = move_freepages_block(zone, pfn, to);
+	if (to != MIGRATE_MOVABLE)
+		alike = get_pfnblock_migratetype(pfn) == MIGRATE_MOVABLE ?
+				pageblock_nr_pages - min(pageblock_nr_pages, free + alike) : 0;
+	if (free + alike >= pageblock_nr_pages / 2)
+		set_pfnblock_migratetype(pfn, to);
+}
+
+/* First type, in fallback order, that has a block of this order; -1 if none. */
+static int find_fallback(struct zone *zone, unsigned int order, int start_type)
+{
+	for (int i = 0; i < ARRAY_SIZE(fallbacks[0]); i++) {
+		int type = fallbacks[start_type][i];
+
+		if (!list_empty(&zone->free_area[order].free_list[type]))
+			return type;
+	}
+	return -1;
+}
+
+/* Moves a block of another type over to start_type's list; false if there is none. */
+static bool __rmqueue_fallback(struct zone *zone, unsigned int order, int start_type)
+{
+	int o, type = -1;
+
+	for (o = MAX_PAGE_ORDER; o >= (int)order; o--) {
+		type = find_fallback(zone, o, start_type);
+		if (type >= 0)
+			break;
+	}
+	if (type < 0)
+		return false;
+	if (!can_steal_block(o, start_type)) {
+		/* Nothing to claim: break the smallest piece, not the largest. */
+		for (o = order; o < MAX_PAGE_ORDER; o++) {
+			type = find_fallback(zone, o, start_type);
+			if (type >= 0)
+				break;
+		}
+		VM_BUG_ON(type < 0);
+	}
+	steal_block(zone,
+		    list_first_entry(&zone->free_area[o].free_list[type], struct page, buddy_list), o,
+		    type, start_type);
+	return true;
+}
+
+struct page *__rmqueue(struct zone *zone, unsigned int order, int migratetype)
+{
+	struct page *page;
+
+	do {
+		page = __rmqueue_smallest(zone, order, migratetype);
+	} while (!page && migratetype < MIGRATE_PCPTYPES && __rmqueue_fallback(zone, order, migratetype));
+	return page;
+}

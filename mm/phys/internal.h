@@ -1,0 +1,76 @@
+/*
+ * Between the files of mm/phys: not for other rooms.
+ */
+#pragma once
+
+#include "mm/phys/buddy.h"
+#include "mm/phys/mmzone.h"
+#include "mm/phys/page.h"
+#include "mm/phys/vmstat.h"
+
+/* ---- pcp.c ---- */
+
+/* Blocks from the zone onto one list, a batch; => pcp->busy set by us. */
+void pcp_refill(struct zone *zone, struct per_cpu_pages *pcp, unsigned int order, int migratetype);
+/* Gives nr pages or a little more back to the zone. => pcp->busy set by us */
+void pcp_drain(struct zone *zone, struct per_cpu_pages *pcp, int nr);
+/* Empty lists, batch and high for every possible CPU. => managed pages and watermarks known */
+void __init setup_zone_pagesets(void);
+/* batch and high anew, after watermarks changed. */
+void zone_pcp_update(struct zone *zone);
+/* Sums what the lists of all CPUs counted: allocations per zone type into alloc[], frees returned. */
+unsigned long pcp_event_sums(unsigned long *alloc);
+
+static __always_inline struct list_head *pcp_list(struct per_cpu_pages *pcp, unsigned int order, int mt)
+{
+	return &pcp->lists[order * MIGRATE_PCPTYPES + mt];
+}
+
+/*
+ * This CPU's list of a zone, held; NULL if the zone has none or if we are an interrupt that came in the middle of
+ * somebody's work on it.
+ */
+static __always_inline struct per_cpu_pages *pcp_trylock(struct zone *zone)
+{
+	struct per_cpu_pages *pcp = zone->per_cpu_pageset;
+
+	if (unlikely(!pcp))
+		return NULL;
+	pcp = this_cpu_ptr(pcp);
+	if (unlikely(READ_ONCE(pcp->busy)))
+		return NULL;
+	WRITE_ONCE(pcp->busy, 1);
+	barrier();
+	return pcp;
+}
+
+static __always_inline void pcp_unlock(struct per_cpu_pages *pcp)
+{
+	barrier();
+	WRITE_ONCE(pcp->busy, 0);
+}
+
+/* The first block of a list, or NULL. => held */
+static __always_inline struct page *pcp_take(struct per_cpu_pages *pcp, unsigned int order, int mt)
+{
+	struct list_head *list = pcp_list(pcp, order, mt);
+	struct page *page;
+
+	if (unlikely(list_empty(list)))
+		return NULL;
+	page = list_first_entry(list, struct page, pcp_list);
+	__list_del_entry(&page->pcp_list);
+	pcp->count -= 1 << order;
+	pcp->allocs += 1UL << order;
+	return page;
+}
+
+/* ---- show_mem.c ---- */
+
+void warn_alloc(gfp_t gfp, unsigned int order, const nodemask_t *nodemask);
+void bad_page(struct page *page, const char *reason);
+
+/* ---- page_alloc.c ---- */
+
+/* A block that is on no list goes to its zone, under the lock. Count zero, prepared. */
+void free_one_page(struct zone *zone, struct page *page, unsigned int order);

@@ -1,0 +1,175 @@
+/*
+ * Per-CPU page lists: the allocator's front, without locks.
+ *
+ * 1. Most requests are for one page, and most pages come back soon. Each CPU therefore keeps free blocks of order 0..3 for
+ *    each zone and type. Taking and giving back are list operations on memory that only this CPU writes.
+ * 2. The lists touch the zone in batches: when one is empty it gets `batch` pages under one zone->lock; when the CPU
+ *    has more than `high` pages in all, it gives a batch back. So the lock is taken at most once per batch.
+ * 3. Pages on a list are neither in the buddy lists nor counted in NR_FREE_PAGES: the watermarks were checked when
+ *    they left the zone. They cannot merge, so whoever needs large blocks drains the lists first.
+ * 4. Who may touch a list: its CPU, with pcp->busy set. The kernel is not preempted, so the only rival is an
+ *    interrupt on the same CPU, which runs to its end before the interrupted code goes on. An interrupt that finds busy
+ *    set uses the zone directly. Other CPUs never touch it: drain_all_pages() asks each CPU to do it itself; one that is
+ *    interrupted inside its list keeps its pages until the next time.
+ * 5. batch is about a thousandth of the zone, at most 63 pages; high is such that all CPUs together keep no more than
+ *    the low watermark.
+ *
+ * Mirrors Linux mm/page_alloc.c (rmqueue_bulk, free_pcppages_bulk). Exercised by the buddy suite;
+ * seen in /proc/zoneinfo.
+ */
+#include "kernel/percpu.h"
+#include "kernel/smp.h"
+#include "kernel/spinlock.h"
+#include "lib/list.h"
+#include "mm/phys/internal.h"
+
+/* One set for each populated zone, in zone order; zones beyond work without lists. */
+#define MAX_PAGESETS 12
+static DEFINE_PER_CPU_ALIGNED(struct per_cpu_pages[MAX_PAGESETS], zone_pagesets);
+
+void pcp_refill(struct zone *zone, struct per_cpu_pages *pcp, unsigned int order, int migratetype)
+{
+	struct list_head *list = pcp_list(pcp, order, migratetype);
+	int blocks = max(pcp->batch >> order, 1);
+
+	guard(spinlock_irqsave)(&zone->lock);
+	pcp->refills++;
+	while (blocks-- > 0) {
+		struct page *page = __rmqueue(zone, order, migratetype);
+
+		if (!page)
+			return;
+		/* At the tail: pages come in the order of their addresses, and are used in that order. */
+		list_add_tail(&page->pcp_list, list);
+		pcp->count += 1 << order;
+	}
+}
+
+void pcp_drain(struct zone *zone, struct per_cpu_pages *pcp, int nr)
+{
+	int left = min(nr, pcp->count);
+
+	guard(spinlock_irqsave)(&zone->lock);
+	pcp->drains++;
+	/* The coldest block of each list in turn. */
+	while (left > 0) {
+		for (int i = 0; i < NR_PCP_LISTS && left > 0; i++) {
+			unsigned int order = i / MIGRATE_PCPTYPES;
+			struct page *page;
+			unsigned long pfn;
+
+			if (list_empty(&pcp->lists[i]))
+				continue;
+			page = list_last_entry(&pcp->lists[i], struct page, pcp_list);
+			__list_del_entry(&page->pcp_list);
+			pcp->count -= 1 << order;
+			left -= 1 << order;
+			pfn = page_to_pfn(page);
+			/* Not the list's type but the block's, which may have changed meanwhile. */
+			__free_one_page(zone, pfn, order, get_pfnblock_migratetype(pfn));
+		}
+	}
+}
+
+void drain_local_pages(struct zone *only)
+{
+	struct zone *zone;
+
+	for_each_populated_zone(zone) {
+		struct per_cpu_pages *pcp;
+
+		if (only && zone != only)
+			continue;
+		pcp = pcp_trylock(zone);
+		if (!pcp)
+			continue;
+		if (pcp->count)
+			pcp_drain(zone, pcp, pcp->count);
+		pcp_unlock(pcp);
+	}
+}
+
+static void drain_here(void *zone)
+{
+	drain_local_pages(zone);
+}
+
+void drain_all_pages(struct zone *zone)
+{
+	on_each_cpu(drain_here, zone, true);
+}
+
+unsigned long zone_pcp_pages(struct zone *zone)
+{
+	unsigned long sum = 0;
+	int cpu;
+
+	if (!zone->per_cpu_pageset)
+		return 0;
+	for_each_possible_cpu(cpu)
+		sum += READ_ONCE(per_cpu_ptr(zone->per_cpu_pageset, cpu)->count);
+	return sum;
+}
+
+unsigned long pcp_event_sums(unsigned long *alloc)
+{
+	unsigned long frees = 0;
+	struct zone *zone;
+	int cpu;
+
+	for_each_populated_zone(zone) {
+		if (!zone->per_cpu_pageset)
+			continue;
+		for_each_possible_cpu(cpu) {
+			struct per_cpu_pages *pcp = per_cpu_ptr(zone->per_cpu_pageset, cpu);
+
+			alloc[zone_idx(zone)] += READ_ONCE(pcp->allocs);
+			frees += READ_ONCE(pcp->frees);
+		}
+	}
+	return frees;
+}
+
+static int zone_batchsize(struct zone *zone)
+{
+	unsigned long batch = min(zone_managed_pages(zone) / 1024, SZ_1M / PAGE_SIZE) / 4;
+
+	/* One less than a power of two: lists of different CPUs then do not fall into step. */
+	batch = max(batch, 1UL);
+	return rounddown_pow_of_two(batch + batch / 2) - 1 ?: 1;
+}
+
+void zone_pcp_update(struct zone *zone)
+{
+	int batch, high, cpu;
+
+	if (!zone->per_cpu_pageset)
+		return;
+	batch = zone_batchsize(zone);
+	high = max_t(int, zone->_watermark[WMARK_LOW] / num_possible_cpus(), 4 * batch);
+	for_each_possible_cpu(cpu) {
+		struct per_cpu_pages *pcp = per_cpu_ptr(zone->per_cpu_pageset, cpu);
+
+		WRITE_ONCE(pcp->batch, batch);
+		WRITE_ONCE(pcp->high, high);
+	}
+}
+
+void __init setup_zone_pagesets(void)
+{
+	struct zone *zone;
+	int n = 0, cpu;
+
+	for_each_populated_zone(zone) {
+		if (n == MAX_PAGESETS)
+			return;
+		for_each_possible_cpu(cpu) {
+			struct per_cpu_pages *pcp = per_cpu_ptr(&zone_pagesets[n], cpu);
+
+			for (int i = 0; i < NR_PCP_LISTS; i++)
+				INIT_LIST_HEAD(&pcp->lists[i]);
+		}
+		zone->per_cpu_pageset = &zone_pagesets[n++];
+		zone_pcp_update(zone);
+	}
+}
