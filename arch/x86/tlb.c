@@ -243,10 +243,9 @@ void destroy_context(struct mm_context *ctx)
 {
 	cpumask_t others = READ_ONCE(ctx->cpu_bitmap) & ~BIT(smp_processor_id());
 
-	if (this_cpu_read(cpu_tlbstate.loaded_mm) == ctx) {
-		VM_BUG_ON(!this_cpu_read(cpu_tlbstate.is_lazy));
+	/* The last one out is still on its tables when it exits. */
+	if (this_cpu_read(cpu_tlbstate.loaded_mm) == ctx)
 		leave_mm();
-	}
 	if (others)
 		smp_call_function_many(others, leave_mm_func, ctx, true);
 }
