@@ -18,7 +18,7 @@
  * 5. A CPU that comes out of real mode needs its own address mapped one to one while it switches paging on:
  *    trampoline_pgd, the kernel half plus the first 2 MiB.
  *
- * Boot CPU; later changes of kernel tables under kernel_table_lock.
+ * Boot CPU only; no locks. Later changes of kernel tables are made in mm/kva.
  * Mirrors Linux arch/x86/mm/{init,init_64}.c. Exercised by the pgtable suite.
  */
 #include "mm/boot/paging.h"
@@ -29,7 +29,6 @@
 #include "kernel/bug.h"
 #include "kernel/init.h"
 #include "kernel/printk.h"
-#include "kernel/spinlock.h"
 #include "lib/string.h"
 #include "mm/boot/fixmap.h"
 #include "mm/boot/memblock.h"
@@ -40,73 +39,40 @@ extern char _text[], _etext[], __start_rodata[], __end_rodata[], _sdata[], __ini
 pgd_t swapper_pg_dir[512] __aligned(PAGE_SIZE) __section(".bss..page_aligned");
 phys_addr_t trampoline_pgd;
 
-/* Orders the installation of new kernel tables; innermost. */
-static DEFINE_SPINLOCK(kernel_table_lock);
-void *(*pgtable_page_hook)(void);
-
-static void **spare_tables; /* under kernel_table_lock: made, then not needed; linked by their first word */
-
-void *alloc_pgtable_page(void)
-{
-	void **spare = NULL;
-
-	if (READ_ONCE(spare_tables)) {
-		guard(spinlock_irqsave)(&kernel_table_lock);
-		spare = spare_tables;
-		if (spare) {
-			spare_tables = *spare;
-			*spare = NULL;
-			return spare;
-		}
-	}
-	if (pgtable_page_hook)
-		return pgtable_page_hook();
-	return memblock_alloc(PAGE_SIZE, PAGE_SIZE);
-}
-
 /* ---- descent that makes the tables on its way ---- */
 
 /*
  * The table behind an entry of any level, made if the entry is empty; NULL when out of memory or when the entry is a
  * large page. The entry types differ in name only.
  */
-static void *table_alloc(u64 *entry)
+static void *__init table_alloc(u64 *entry)
 {
-	u64 old = READ_ONCE(*entry);
+	void *table;
 
-	if (!old) {
-		void **table = alloc_pgtable_page();
-
+	if (!*entry) {
+		table = memblock_alloc(PAGE_SIZE, PAGE_SIZE);
 		if (!table)
 			return NULL;
-		guard(spinlock_irqsave)(&kernel_table_lock);
-		old = *entry;
-		if (!old) {
-			WRITE_ONCE(*entry, __pa(table) | _KERNPG_TABLE);
-			return table;
-		}
-		/* Another CPU was faster: its table counts, ours waits for the next one. */
-		*table = spare_tables;
-		spare_tables = table;
+		WRITE_ONCE(*entry, __pa(table) | _KERNPG_TABLE);
 	}
-	if (old & _PAGE_PSE)
+	if (*entry & _PAGE_PSE)
 		return NULL;
-	return __va(old & PTE_PFN_MASK);
+	return __va(*entry & PTE_PFN_MASK);
 }
 
-static pud_t *kernel_pud_alloc(unsigned long addr)
+static pud_t *__init kernel_pud_alloc(unsigned long addr)
 {
 	pgd_t *pgd = &swapper_pg_dir[pgd_index(addr)];
+	pud_t *table;
 
 	/* After init_mem_mapping() top entries are only used, never made: copies of the table exist. */
 	if (pgd_none(*pgd) && trampoline_pgd)
 		return NULL;
-	pud_t *table = table_alloc(&pgd->pgd);
-
+	table = table_alloc(&pgd->pgd);
 	return table ? table + pud_index(addr) : NULL;
 }
 
-pmd_t *kernel_pmd_alloc(unsigned long addr)
+pmd_t *__init kernel_pmd_alloc(unsigned long addr)
 {
 	pud_t *pud = kernel_pud_alloc(addr);
 	pmd_t *table = pud ? table_alloc(&pud->pud) : NULL;
@@ -114,7 +80,7 @@ pmd_t *kernel_pmd_alloc(unsigned long addr)
 	return table ? table + pmd_index(addr) : NULL;
 }
 
-pte_t *kernel_pte_alloc(unsigned long addr)
+pte_t *__init kernel_pte_alloc(unsigned long addr)
 {
 	pmd_t *pmd = kernel_pmd_alloc(addr);
 	pte_t *table = pmd ? table_alloc(&pmd->pmd) : NULL;
@@ -222,9 +188,9 @@ static void __init preallocate_top_entries(void)
 
 static void __init make_trampoline_tables(void)
 {
-	pgd_t *pgd = must(alloc_pgtable_page());
-	pud_t *pud = must(alloc_pgtable_page());
-	pmd_t *pmd = must(alloc_pgtable_page());
+	pgd_t *pgd = must(memblock_alloc(PAGE_SIZE, PAGE_SIZE));
+	pud_t *pud = must(memblock_alloc(PAGE_SIZE, PAGE_SIZE));
+	pmd_t *pmd = must(memblock_alloc(PAGE_SIZE, PAGE_SIZE));
 
 	memcpy(pgd + 256, swapper_pg_dir + 256, 256 * sizeof(*pgd));
 	set_pgd(pgd, __pgd(__pa(pud) | _KERNPG_TABLE));
@@ -262,6 +228,7 @@ void paging_release_init(void)
 
 	/* Absent, not merely writable: a call into .init faults at once. The frames stay in the linear map. */
 	for (addr = start; addr < end; addr += PAGE_SIZE)
-		pte_clear(kernel_pte_alloc(addr));
+		pte_clear(pte_offset_kernel(
+			pmd_offset(pud_offset(&swapper_pg_dir[pgd_index(addr)], addr), addr), addr));
 	flush_tlb_kernel_range(start, end);
 }

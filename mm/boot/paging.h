@@ -17,14 +17,10 @@ void paging_release_init(void);
  * below 4 GiB, as the 32-bit part of the trampoline loads it. Valid after init_mem_mapping(). */
 extern phys_addr_t trampoline_pgd;
 
-/* A zeroed page for a kernel page table, from memblock until the page allocator registers its function here; NULL when
- * out of memory. */
-void *alloc_pgtable_page(void);
-extern void *(*pgtable_page_hook)(void);
-/* Creates the tables on the way to addr in the kernel's own tables and returns the entry; NULL when out of memory,
- * when a large page is in the way, or when addr has no top-level entry. May sleep once the page allocator is up. */
-pte_t *kernel_pte_alloc(unsigned long addr);
+/* Boot: creates the tables on the way to addr in the kernel's own tables and returns the entry; NULL when out of
+ * memory, when a large page is in the way, or when addr has no top-level entry. After boot mm/kva does this. */
 pmd_t *kernel_pmd_alloc(unsigned long addr);
+pte_t *kernel_pte_alloc(unsigned long addr);
 
 /* The sections of the kernel image and their rights, as init_mem_mapping() maps them. */
 struct kernel_range {

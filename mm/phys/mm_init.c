@@ -541,18 +541,6 @@ void __init memblock_discard(void)
 	}
 }
 
-/* For the kernel's own page tables, from now on. */
-static void *pgtable_page(void)
-{
-	struct page *page = alloc_page(GFP_KERNEL | __GFP_ZERO);
-
-	if (!page)
-		return NULL;
-	__SetPageTable(page);
-	inc_node_page_state(page, NR_PAGETABLE);
-	return page_address(page);
-}
-
 static unsigned long __init kbytes(const char *start, const char *end)
 {
 	return (end - start) >> 10;
@@ -566,7 +554,6 @@ void __init mem_init(void)
 	memblock_free_all();
 	init_per_zone_wmark_min();
 	setup_zone_pagesets();
-	pgtable_page_hook = pgtable_page;
 
 	for_each_populated_zone(zone)
 		present += zone->present_pages;
