@@ -34,7 +34,6 @@ struct cpa_stats cpa_stats; /* cpa_lock */
 struct cpa {
 	u64 set, clear;    /* in PTE form */
 	bool split_only;   /* set_memory_4k */
-	bool absent_ok;    /* set_memory_p: the entry is not present now */
 };
 
 #define CACHE_BITS (_PAGE_PWT | _PAGE_PCD | _PAGE_PAT)
@@ -119,24 +118,10 @@ static int cpa_pte(pte_t *pte, unsigned long addr, unsigned long next, struct pg
 	return 0;
 }
 
-/* An absent entry: an error, unless making a single page present again is what is asked for. */
+/* Nothing was ever mapped here. (An entry that set_memory_np() made absent still names its frame: no hole.) */
 static int cpa_hole(unsigned long addr, unsigned long next, int depth, struct pgwalk *walk)
 {
-	const struct cpa *cpa = walk->private;
-	unsigned long a = addr;
-	pud_t *pud;
-	pte_t *pte;
-
-	if (!cpa->absent_ok || depth != 3)
-		return -EINVAL;
-	pud = pud_offset(pgd_offset_pgd(swapper_pg_dir, addr), addr);
-	for (; a != next; a += PAGE_SIZE) {
-		pte = pte_offset_kernel(pmd_offset(pud, a), a);
-		if (!(ptep_get(pte).pte & PTE_PFN_MASK))
-			return -EINVAL;
-		cpa_pte(pte, a, a + PAGE_SIZE, walk);
-	}
-	return 0;
+	return -EINVAL;
 }
 
 static const struct pgwalk_ops cpa_walk = {
@@ -223,9 +208,7 @@ int set_memory_np(unsigned long addr, int numpages)
 
 int set_memory_p(unsigned long addr, int numpages)
 {
-	struct cpa cpa = { .set = _PAGE_PRESENT | (__supported_pte_mask & _PAGE_GLOBAL), .absent_ok = true };
-
-	return change_page_attr(addr, numpages, cpa, true);
+	return change(addr, numpages, _PAGE_PRESENT | (__supported_pte_mask & _PAGE_GLOBAL), 0);
 }
 
 int set_memory_4k(unsigned long addr, int numpages)
@@ -244,8 +227,7 @@ int set_direct_map_invalid_noflush(struct page *page)
 
 int set_direct_map_default_noflush(struct page *page)
 {
-	struct cpa cpa = { .set = _PAGE_PRESENT | _PAGE_RW | _PAGE_NX | (__supported_pte_mask & _PAGE_GLOBAL),
-			   .absent_ok = true };
+	struct cpa cpa = { .set = _PAGE_PRESENT | _PAGE_RW | _PAGE_NX | (__supported_pte_mask & _PAGE_GLOBAL) };
 
 	return change_page_attr((unsigned long)page_address(page), 1, cpa, false);
 }
