@@ -152,6 +152,7 @@ struct task_struct {
 	struct list_head thread_node;  /* T in signal->thread_head */
 	struct list_head tasks;        /* T all thread-group leaders, from init_task */
 	struct hlist_node pid_links[4];/* T PIDTYPE_* lists of struct pid */
+	struct list_head dead_entry;   /* T on its reaper's list between the end and release_task() */
 	struct completion *vfork_done; /* A */
 	int *set_child_tid, *clear_child_tid; /* C user addresses */
 	void *robust_list;             /* C user address */
