@@ -35,6 +35,7 @@
 #define BOOT_IMAGE_PAGES 8	/* 2 MiB pages of kernel image */
 #define PGD_LINEAR 273		/* pgd_index(PAGE_OFFSET) */
 #define INIT_STACK_SIZE 16384
+	.set KERNEL_DELTA, 0xffffffff80e00000 /* virtual - physical, as in linker.ld */
 
 /* ---- what the loader looks for ---- */
 

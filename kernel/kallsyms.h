@@ -11,6 +11,7 @@
 #define KSYM_NAME_LEN 128
 #define KSYM_SYMBOL_LEN (KSYM_NAME_LEN + 40)
 
+void kallsyms_init(void); /* printf's %pS knows names from here; first thing at boot */
 /* Name of the function that holds @addr, its size and the offset into it; NULL if none. => any context */
 const char *kallsyms_lookup(unsigned long addr, unsigned long *size, unsigned long *offset);
 /* Address of a function by its name, 0 if there is none. */

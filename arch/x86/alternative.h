@@ -15,7 +15,7 @@
 
 .macro __ALTERNATIVE kind
 771:	.byte 0x0f, 0x1f, 0x00 /* a three-byte NOP */
-	.pushsection .init.data.altinstructions, "aw"
+	.pushsection .altinstructions, "a"
 	.long 771b - .
 	.long \kind
 	.popsection
@@ -29,7 +29,7 @@
 
 #define __ALTERNATIVE(kind)                                                                        \
 	"771: .byte 0x0f, 0x1f, 0x00\n\t"                                                          \
-	".pushsection .init.data.altinstructions, \"aw\"\n\t"                                      \
+	".pushsection .altinstructions, \"a\"\n\t"                                      \
 	".long 771b - .\n\t"                                                                       \
 	".long " __stringify(kind) "\n\t"                                                          \
 	".popsection\n\t"

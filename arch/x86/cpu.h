@@ -145,11 +145,8 @@ void cpu_detect(void);
 void cpu_init(int cpu);
 /* What of it lies in the per-CPU area: GDT, TSS, GS base. => interrupts off */
 void cpu_init_percpu(int cpu);
-/* Fills the CPU's own entry of cpu_data(). => on that CPU */
-void identify_cpu(int cpu);
-/* The record of @cpu; equal to boot_cpu_data but for what differs between CPUs (apicid). */
-const struct cpuinfo_x86 *cpu_data_ptr(int cpu);
-#define cpu_data(cpu) (*cpu_data_ptr(cpu))
+/* CPUs are taken to be alike; what differs (APIC id, package) is in arch/x86/topology.h. */
+#define cpu_data(cpu) boot_cpu_data
 
 /* 64 random bits from the processor; false if it has none to give. */
 bool arch_get_random_long(unsigned long *v);

@@ -3,7 +3,7 @@
  *
  * Each CPU has its own GDT and TSS in its per-CPU area; the IDT is shared and read-only after boot. The
  * TSS holds nothing but stack pointers: sp0, where the CPU begins when it leaves user mode, and the stacks
- * of the three exceptions that must not trust the current one.
+ * of the exceptions that must not trust the current one.
  *
  * Facts: Intel SDM volume 3A, 3.5 and 6.14. Mirrors Linux arch/x86/include/asm/desc.h. Exercised by every boot.
  */
@@ -20,10 +20,9 @@
 
 /* Interrupt stack table, numbered as in a gate. */
 #define IST_INDEX_NMI 1
-#define IST_INDEX_DF 2
-#define IST_INDEX_MCE 3
-#define IST_STACK_SIZE 4096
-#define IST_DF_STACK_SIZE 8192 /* it prints the whole report */
+#define IST_INDEX_FATAL 2       /* double fault and machine check: both end the kernel */
+#define IST_NMI_STACK_SIZE 4096
+#define IST_FATAL_STACK_SIZE 8192 /* the whole report is printed on it */
 
 #ifndef __ASSEMBLY__
 
@@ -39,6 +38,10 @@ struct tss_struct {
 	u16 reserved3;
 	u16 io_bitmap_base; /* past the end: no ports for user mode */
 } __packed;
+
+#define TSS_SP0 4
+static_assert(offsetof(struct tss_struct, sp0) == TSS_SP0);
+static_assert(sizeof(struct tss_struct) == 104);
 
 struct gate_struct {
 	u16 offset_low, segment;
@@ -66,7 +69,10 @@ bool in_ist_stack(unsigned long sp, unsigned long *low, unsigned long *high);
 
 static __always_inline void load_sp0(unsigned long sp0)
 {
-	this_cpu_write(cpu_tss.sp0, sp0);
+	/* The field is not aligned (the processor's layout), so this_cpu_write() cannot name it. */
+	__asm__ __volatile__("movq %1, %%gs:%0"
+			     : "=m"(*(u64 *)((char *)&cpu_tss + TSS_SP0))
+			     : "r"(sp0));
 	this_cpu_write(cpu_current_top_of_stack, sp0);
 }
 

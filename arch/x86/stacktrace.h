@@ -22,6 +22,7 @@ unsigned int stack_trace_save_regs(const struct pt_regs *regs, unsigned long *en
 void show_stack(struct task_struct *task, const char *loglvl);
 /* All registers, the code around ip, and, for the kernel's own, the backtrace. */
 void show_regs(const struct pt_regs *regs);
+void show_trace_regs(const struct pt_regs *regs); /* the backtrace alone */
 /* The walk of @address through the tables at CR3, one line, each level decoded. */
 void dump_pagetable(unsigned long address);
 /* Return address of current's caller in a sleeping task: /proc/PID/wchan. 0 if unknown. */

@@ -38,12 +38,12 @@
 #define FIRST_IRQ_VECTOR 32
 
 /* Error code of a page fault. */
-#define X86_PF_PROT 0x01  /* the page was there, the access was not allowed */
-#define X86_PF_WRITE 0x02
-#define X86_PF_USER 0x04  /* from user mode */
-#define X86_PF_RSVD 0x08  /* a reserved bit was set in an entry */
-#define X86_PF_INSTR 0x10 /* fetch of an instruction */
-#define X86_PF_PK 0x20
+#define X86_PF_PROT BIT(0)  /* the page was there, the access was not allowed */
+#define X86_PF_WRITE BIT(1)
+#define X86_PF_USER BIT(2)  /* from user mode */
+#define X86_PF_RSVD BIT(3)  /* a reserved bit was set in an entry */
+#define X86_PF_INSTR BIT(4) /* fetch of an instruction */
+#define X86_PF_PK BIT(5)
 
 #ifndef __ASSEMBLY__
 
