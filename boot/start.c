@@ -14,14 +14,18 @@
 #include "arch/x86/extable.h"
 #include "arch/x86/traps.h"
 #include "boot/earlycon.h"
+#include "kernel/current.h"
+#include "kernel/task.h"
 
 void __init x86_64_start_kernel(void)
 {
+	this_cpu_write(current_task, &init_task);
 	idt_setup_early();
 	cpu_detect();
 	cpu_init(0);
 	sort_main_extable();
 	apply_alternatives();
+	kallsyms_init();
 	early_console_init();
 	start_kernel();
 }

@@ -8,3 +8,5 @@
  * as per-CPU area (GS base 0). cpu_init(0) is done; boot_info_init() is not.
  */
 void start_kernel(void) __attribute__((__noreturn__));
+/* kernel/kallsyms.c: printf's %pS knows names from here. */
+void kallsyms_init(void);

@@ -41,7 +41,7 @@ void sort_main_extable(void)
 	}
 }
 
-bool fixup_exception(struct pt_regs *regs)
+const struct exception_table_entry *search_exception_tables(unsigned long addr)
 {
 	const struct exception_table_entry *low = __start___ex_table, *high = __stop___ex_table;
 
@@ -49,14 +49,21 @@ bool fixup_exception(struct pt_regs *regs)
 		const struct exception_table_entry *mid = low + (high - low) / 2;
 		unsigned long insn = ex_insn(mid);
 
-		if (insn == regs->ip) {
-			regs->ip = ex_fixup(mid);
-			return true;
-		}
-		if (insn < regs->ip)
+		if (insn == addr)
+			return mid;
+		if (insn < addr)
 			low = mid + 1;
 		else
 			high = mid;
 	}
-	return false;
+	return NULL;
+}
+
+bool fixup_exception(struct pt_regs *regs)
+{
+	const struct exception_table_entry *e = search_exception_tables(regs->ip);
+
+	if (e)
+		regs->ip = ex_fixup(e);
+	return e != NULL;
 }

@@ -38,6 +38,8 @@ struct exception_table_entry {
 struct pt_regs;
 
 void sort_main_extable(void); /* boot CPU, once, before any fixup can be needed */
+/* The entry of a faulting instruction, NULL if it has none. => any context */
+const struct exception_table_entry *search_exception_tables(unsigned long addr);
 /* Points @regs at the fixup of regs->ip; false if there is none. => from the fault handlers */
 bool fixup_exception(struct pt_regs *regs);
 
