@@ -19,6 +19,7 @@
 #include "arch/x86/atomic.h"
 #include "kernel/rwsem.h"
 #include "kernel/spinlock.h"
+#include "kernel/time.h"
 #include "lib/list.h"
 #include "lib/rbtree.h"
 #include "lib/types.h"
@@ -48,7 +49,8 @@ struct address_space_operations {
 	int (*write_end)(struct file *file, struct address_space *mapping, loff_t pos,
 			 unsigned int len, unsigned int copied, struct folio *folio);
 	bool (*dirty_folio)(struct address_space *mapping, struct folio *folio);
-	void (*free_folio)(struct folio *folio);
+	/* A locked folio has just left mapping's cache. */
+	void (*free_folio)(struct folio *folio, struct address_space *mapping);
 };
 
 struct address_space {
@@ -64,14 +66,10 @@ struct address_space {
 	struct rb_root_cached i_mmap;   /* M */
 	struct rw_semaphore i_mmap_rwsem;
 	int wb_err;
+	void *private_data;             /* - the file system's */
 };
 
 #define AS_UNEVICTABLE 0 /* pages live only here (tmpfs): never dropped */
-
-struct timespec64 {
-	s64 tv_sec;
-	long tv_nsec;
-};
 
 struct inode {
 	umode_t i_mode;                 /* I type and permissions */
@@ -120,6 +118,8 @@ struct file_operations {
 	long (*fallocate)(struct file *, int mode, loff_t offset, loff_t len);
 	/* Reads file bytes at pos into kernel memory (exec, cpio, splice); NULL: through the page cache. */
 	ssize_t (*read_kernel)(struct file *, void *buf, size_t len, loff_t pos);
+	/* Kernel bytes into a stream (sendfile to a pipe or terminal); NULL: EINVAL. May sleep. */
+	ssize_t (*write_kernel)(struct file *, const void *buf, size_t len);
 };
 
 #define FMODE_READ 0x1u

@@ -88,6 +88,8 @@ struct vm_area_struct {
 	struct file *vm_file;           /* W one reference */
 	unsigned long vm_pgoff;         /* W page offset in vm_file, or virtual page number if anonymous */
 	void *vm_private_data;
+	struct vm_area_struct *detached_next; /* W chain of areas that munmap took out of the tree */
+	bool has_anon;                  /* W|mmap_lock read: private pages were put into the tables here */
 	struct {                        /* file's i_mmap interval tree: i_mmap_rwsem */
 		struct rb_node rb;
 		unsigned long rb_subtree_last;

@@ -1,0 +1,76 @@
+/*
+ * Credentials: who a task is. Immutable once installed; a change makes a new copy (prepare, commit).
+ *
+ * There are no file capabilities: a task with effective uid 0 has every capability, others none.
+ *
+ * Legend: all fields constant after commit_creds(); usage atomic.
+ * Mirrors Linux include/linux/cred.h. Exercised by tests/user/{files,process}.c.
+ */
+#pragma once
+
+#include "kernel/current.h"
+#include "kernel/task.h"
+#include "lib/types.h"
+
+#define NGROUPS_MAX 65536
+
+struct group_info {
+	int usage;
+	int ngroups;
+	u32 gid[];
+};
+
+struct cred {
+	int usage;
+	u32 uid, gid, suid, sgid, euid, egid, fsuid, fsgid;
+	struct group_info *group_info; /* NULL: no supplementary groups */
+	void *rcu_next[2];
+};
+
+extern struct cred init_cred;
+
+#define current_cred() (current->cred)
+#define current_uid() (current->cred->uid)
+#define current_euid() (current->cred->euid)
+#define current_gid() (current->cred->gid)
+#define current_egid() (current->cred->egid)
+#define current_fsuid() (current->cred->fsuid)
+#define current_fsgid() (current->cred->fsgid)
+
+#define CAP_CHOWN 0
+#define CAP_DAC_OVERRIDE 1
+#define CAP_DAC_READ_SEARCH 2
+#define CAP_FOWNER 3
+#define CAP_FSETID 4
+#define CAP_KILL 5
+#define CAP_SETGID 6
+#define CAP_SETUID 7
+#define CAP_NET_ADMIN 12
+#define CAP_IPC_LOCK 14
+#define CAP_SYS_RAWIO 17
+#define CAP_SYS_CHROOT 18
+#define CAP_SYS_ADMIN 21
+#define CAP_SYS_BOOT 22
+#define CAP_SYS_NICE 23
+#define CAP_SYS_RESOURCE 24
+#define CAP_SYS_TIME 25
+#define CAP_SYS_TTY_CONFIG 26
+#define CAP_MKNOD 27
+#define CAP_SYSLOG 34
+
+/* Does current's effective identity include this privilege? */
+static inline bool capable(int cap)
+{
+	return current->cred->euid == 0;
+}
+
+static inline const struct cred *get_cred(const struct cred *c)
+{
+	__atomic_add_fetch((int *)&c->usage, 1, __ATOMIC_RELAXED);
+	return c;
+}
+
+void put_cred(const struct cred *c);           /* frees after a grace period */
+struct cred *prepare_creds(void);              /* a copy of current's to change; NULL: no memory */
+void commit_creds(struct cred *new);           /* current becomes new; takes over the reference */
+bool in_group_p(u32 gid);                      /* fsgid or a supplementary group of current */

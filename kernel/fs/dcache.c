@@ -1,0 +1,458 @@
+/*
+ * The dentry cache: the part of the name space that is in use, as a tree in memory and a hash table.
+ *
+ * 1. A dentry with a positive count is alive. The last dput takes it out of hash and tree and frees it
+ *    after a grace period; a dentry holds a reference on its parent, so the path to the root stays.
+ * 2. Look-ups run under RCU: they walk a hash chain and take a reference only if the count is not yet
+ *    zero. A rename changes name and parent in place; rename_seq tells a look-up that it may have been
+ *    misled, and it starts again.
+ * 3. File systems that live in memory pin dentries (DCACHE_PINNED, one extra reference) as long as the
+ *    file has that name.
+ *
+ * Locks: dcache_lock for hash chains, children lists, names and flags. Mirrors Linux fs/dcache.c.
+ * Exercised by tests/user/files.c.
+ */
+#include "kernel/bug.h"
+#include "kernel/fs/fs.h"
+#include "kernel/fs/internal.h"
+#include "kernel/rcu.h"
+#include "lib/hash.h"
+#include "lib/string.h"
+#include "mm/slab/slab.h"
+
+#define DENTRY_HASH_BITS 9
+
+static struct hlist_head dentry_hashtable[1 << DENTRY_HASH_BITS];
+static DEFINE_SPINLOCK(dcache_lock);
+static unsigned int rename_seq; /* odd while a rename changes names; dcache_lock for writing */
+static struct kmem_cache *dentry_cache;
+
+static struct hlist_head *d_bucket(unsigned int hash)
+{
+	return &dentry_hashtable[hash >> (32 - DENTRY_HASH_BITS)];
+}
+
+unsigned int full_name_hash_dir(const struct dentry *parent, const char *name, unsigned int len)
+{
+	u32 h = (u32)((unsigned long)parent >> 6) * 0x9e3779b1u;
+	unsigned int i;
+
+	for (i = 0; i < len; i++)
+		h = (h ^ (u8)name[i]) * 0x01000193u;
+	return h * 0x9e3779b1u;
+}
+
+static void dentry_free_rcu(struct rcu_head *head)
+{
+	struct dentry *dentry = container_of((void **)head, struct dentry, rcu_next[0]);
+
+	if (dentry->d_name.name != dentry->d_iname)
+		kfree(dentry->d_name.name);
+	kmem_cache_free(dentry_cache, dentry);
+}
+
+static struct dentry *__d_alloc(struct super_block *sb, const struct qstr *name)
+{
+	struct dentry *dentry = kmem_cache_zalloc(dentry_cache, GFP_KERNEL);
+	char *p;
+
+	if (!dentry)
+		return NULL;
+	p = dentry->d_iname;
+	if (name->len >= DNAME_INLINE_LEN) {
+		p = kmalloc(name->len + 1, GFP_KERNEL);
+		if (!p) {
+			kmem_cache_free(dentry_cache, dentry);
+			return NULL;
+		}
+	}
+	memcpy(p, name->name, name->len);
+	p[name->len] = 0;
+	dentry->d_name.name = p;
+	dentry->d_name.len = name->len;
+	dentry->d_name.hash = name->hash;
+	atomic_set(&dentry->d_count, 1);
+	dentry->d_sb = sb;
+	dentry->d_op = sb ? sb->s_d_op : NULL;
+	dentry->d_parent = dentry;
+	INIT_LIST_HEAD(&dentry->d_child);
+	INIT_LIST_HEAD(&dentry->d_subdirs);
+	INIT_LIST_HEAD(&dentry->d_alias);
+	return dentry;
+}
+
+struct dentry *d_alloc(struct dentry *parent, const struct qstr *name)
+{
+	struct dentry *dentry = __d_alloc(parent->d_sb, name);
+
+	if (!dentry)
+		return NULL;
+	dentry->d_name.hash = full_name_hash_dir(parent, name->name, name->len);
+	dentry->d_parent = dget(parent);
+	spin_lock(&dcache_lock);
+	list_add(&dentry->d_child, &parent->d_subdirs);
+	spin_unlock(&dcache_lock);
+	return dentry;
+}
+
+struct dentry *d_alloc_name(struct dentry *parent, const char *name)
+{
+	struct qstr q = { .name = name, .len = strlen(name) };
+
+	return d_alloc(parent, &q);
+}
+
+struct dentry *d_alloc_pseudo(struct super_block *sb, const struct qstr *name)
+{
+	return __d_alloc(sb, name);
+}
+
+struct dentry *d_make_root(struct inode *root_inode)
+{
+	static const struct qstr slash = { .name = "/", .len = 1 };
+	struct dentry *dentry;
+
+	if (!root_inode)
+		return NULL;
+	dentry = __d_alloc(root_inode->i_sb, &slash);
+	if (!dentry)
+		iput(root_inode);
+	else
+		d_instantiate(dentry, root_inode);
+	return dentry;
+}
+
+void d_instantiate(struct dentry *dentry, struct inode *inode)
+{
+	if (!inode)
+		return;
+	spin_lock(&inode->i_lock);
+	list_add(&dentry->d_alias, &inode->i_dentry);
+	smp_store_release(&dentry->d_inode, inode);
+	spin_unlock(&inode->i_lock);
+}
+
+static void __d_rehash(struct dentry *dentry)
+{
+	dentry->d_flags |= DCACHE_HASHED;
+	hlist_add_head_rcu(&dentry->d_hash, d_bucket(dentry->d_name.hash));
+}
+
+static void __d_drop(struct dentry *dentry)
+{
+	if (dentry->d_flags & DCACHE_HASHED) {
+		dentry->d_flags &= ~DCACHE_HASHED;
+		hlist_del_init_rcu(&dentry->d_hash);
+	}
+}
+
+void d_add(struct dentry *dentry, struct inode *inode)
+{
+	d_instantiate(dentry, inode);
+	spin_lock(&dcache_lock);
+	__d_rehash(dentry);
+	spin_unlock(&dcache_lock);
+}
+
+void d_drop(struct dentry *dentry)
+{
+	spin_lock(&dcache_lock);
+	__d_drop(dentry);
+	spin_unlock(&dcache_lock);
+}
+
+void d_delete(struct dentry *dentry)
+{
+	d_drop(dentry);
+}
+
+void d_pin(struct dentry *dentry)
+{
+	spin_lock(&dcache_lock);
+	WARN_ON(dentry->d_flags & DCACHE_PINNED);
+	dentry->d_flags |= DCACHE_PINNED;
+	atomic_inc(&dentry->d_count);
+	spin_unlock(&dcache_lock);
+}
+
+void d_unpin(struct dentry *dentry)
+{
+	bool pinned;
+
+	spin_lock(&dcache_lock);
+	pinned = dentry->d_flags & DCACHE_PINNED;
+	dentry->d_flags &= ~DCACHE_PINNED;
+	spin_unlock(&dcache_lock);
+	if (pinned)
+		dput(dentry);
+}
+
+void d_set_mounted(struct dentry *dentry, bool mounted)
+{
+	spin_lock(&dcache_lock);
+	if (mounted)
+		dentry->d_flags |= DCACHE_MOUNTED;
+	else
+		dentry->d_flags &= ~DCACHE_MOUNTED;
+	spin_unlock(&dcache_lock);
+}
+
+/* The count is zero and dcache_lock held, released here; returns the parent whose reference goes next. */
+static struct dentry *dentry_kill(struct dentry *dentry)
+{
+	struct dentry *parent = dentry->d_parent == dentry ? NULL : dentry->d_parent;
+	struct inode *inode = dentry->d_inode;
+
+	__d_drop(dentry);
+	list_del_init(&dentry->d_child);
+	spin_unlock(&dcache_lock);
+	if (inode) {
+		spin_lock(&inode->i_lock);
+		list_del_init(&dentry->d_alias);
+		spin_unlock(&inode->i_lock);
+		iput(inode);
+	}
+	call_rcu((struct rcu_head *)dentry->rcu_next, dentry_free_rcu);
+	return parent;
+}
+
+void dput(struct dentry *dentry)
+{
+	while (dentry) {
+		if (atomic_add_unless(&dentry->d_count, -1, 1))
+			return;
+		spin_lock(&dcache_lock);
+		if (!atomic_dec_and_test(&dentry->d_count)) {
+			spin_unlock(&dcache_lock);
+			return;
+		}
+		dentry = dentry_kill(dentry);
+	}
+}
+
+void path_put(const struct path *p)
+{
+	dput(p->dentry);
+	mntput(p->mnt);
+}
+
+static struct dentry *__d_lookup_rcu(struct dentry *parent, const struct qstr *name, unsigned int hash)
+{
+	struct dentry *dentry;
+
+	hlist_for_each_entry_rcu(dentry, d_bucket(hash), d_hash) {
+		if (dentry->d_name.hash == hash && READ_ONCE(dentry->d_parent) == parent &&
+		    dentry->d_name.len == name->len &&
+		    !memcmp(dentry->d_name.name, name->name, name->len) &&
+		    atomic_inc_not_zero(&dentry->d_count))
+			return dentry;
+	}
+	return NULL;
+}
+
+struct dentry *d_lookup(struct dentry *parent, const struct qstr *name)
+{
+	unsigned int hash = full_name_hash_dir(parent, name->name, name->len), seq;
+	struct dentry *dentry;
+
+	for (;;) {
+		seq = smp_load_acquire(&rename_seq);
+		rcu_read_lock();
+		dentry = __d_lookup_rcu(parent, name, hash);
+		rcu_read_unlock();
+		smp_rmb();
+		if (likely(!(seq & 1) && READ_ONCE(rename_seq) == seq))
+			return dentry;
+		dput(dentry);
+	}
+}
+
+static void swap_names(struct dentry *a, struct dentry *b)
+{
+	bool a_inline = a->d_name.name == a->d_iname, b_inline = b->d_name.name == b->d_iname;
+	char tmp[DNAME_INLINE_LEN];
+
+	memcpy(tmp, a->d_iname, sizeof(tmp));
+	memcpy(a->d_iname, b->d_iname, sizeof(tmp));
+	memcpy(b->d_iname, tmp, sizeof(tmp));
+	swap(a->d_name, b->d_name);
+	if (b_inline)
+		a->d_name.name = a->d_iname;
+	if (a_inline)
+		b->d_name.name = b->d_iname;
+}
+
+static void __d_move(struct dentry *dentry, struct dentry *target, bool exchange)
+{
+	spin_lock(&dcache_lock);
+	WRITE_ONCE(rename_seq, rename_seq + 1);
+	smp_wmb();
+	__d_drop(dentry);
+	__d_drop(target);
+	swap_names(dentry, target);
+	swap(dentry->d_parent, target->d_parent);
+	/* Hashes depend on the parent: swapped names came from swapped parents, so they fit. */
+	list_move(&dentry->d_child, &dentry->d_parent->d_subdirs);
+	list_move(&target->d_child, &target->d_parent->d_subdirs);
+	__d_rehash(dentry);
+	if (exchange)
+		__d_rehash(target);
+	smp_wmb();
+	WRITE_ONCE(rename_seq, rename_seq + 1);
+	spin_unlock(&dcache_lock);
+}
+
+/* dentry takes target's place and name; target becomes an unhashed dentry in dentry's old place. */
+void d_move(struct dentry *dentry, struct dentry *target)
+{
+	__d_move(dentry, target, false);
+}
+
+void d_exchange(struct dentry *a, struct dentry *b)
+{
+	__d_move(a, b, true);
+}
+
+bool is_subdir(struct dentry *a, struct dentry *b)
+{
+	bool ret = true;
+
+	spin_lock(&dcache_lock);
+	while (a != b) {
+		if (a->d_parent == a) {
+			ret = false;
+			break;
+		}
+		a = a->d_parent;
+	}
+	spin_unlock(&dcache_lock);
+	return ret;
+}
+
+/* One component in front of *p; false when the buffer is full. */
+static bool prepend(char **p, char *buf, const char *s, unsigned int len)
+{
+	if (*p - buf < (long)len)
+		return false;
+	*p -= len;
+	memcpy(*p, s, len);
+	return true;
+}
+
+/* => dcache_lock and mount_lock held. Walks up to root, through mounts. */
+static char *__d_path(const struct path *path, const struct path *root, char *buf, int len)
+{
+	struct dentry *dentry = path->dentry;
+	struct mount *mnt = path->mnt;
+	char *p = buf + len - 1;
+
+	*p = 0;
+	if (!(dentry->d_flags & DCACHE_HASHED) && dentry->d_parent != dentry &&
+	    !prepend(&p, buf, " (deleted)", 10))
+		return ERR_PTR(-ENAMETOOLONG);
+	while (dentry != root->dentry || mnt != root->mnt) {
+		if (dentry == mnt->mnt_root || dentry->d_parent == dentry) {
+			if (mnt->mnt_parent == mnt)
+				break;
+			dentry = mnt->mnt_mountpoint;
+			mnt = mnt->mnt_parent;
+			continue;
+		}
+		if (!prepend(&p, buf, dentry->d_name.name, dentry->d_name.len) || !prepend(&p, buf, "/", 1))
+			return ERR_PTR(-ENAMETOOLONG);
+		dentry = dentry->d_parent;
+	}
+	if ((!*p || !strcmp(p, " (deleted)")) && !prepend(&p, buf, "/", 1))
+		return ERR_PTR(-ENAMETOOLONG);
+	return p;
+}
+
+char *d_path(const struct path *path, char *buf, int len)
+{
+	struct path root;
+	char *p;
+
+	if (path->dentry->d_op && path->dentry->d_op->d_dname && path->dentry->d_parent == path->dentry &&
+	    path->dentry != path->mnt->mnt_root)
+		return path->dentry->d_op->d_dname(path->dentry, buf, len);
+	get_fs_root(current->fs ? current->fs : &init_fs, &root);
+	mount_lock_read();
+	spin_lock(&dcache_lock);
+	p = __d_path(path, &root, buf, len);
+	spin_unlock(&dcache_lock);
+	mount_unlock_read();
+	path_put(&root);
+	return p;
+}
+
+char *file_path(struct file *f, char *buf, int len)
+{
+	return d_path(&f->f_path, buf, len);
+}
+
+/* The first usable child from pos on towards the front of the list (newer names). => dcache_lock held */
+static struct dentry *child_from(struct dentry *dir, struct list_head *pos)
+{
+	for (; pos != &dir->d_subdirs; pos = pos->prev) {
+		struct dentry *child = list_entry(pos, struct dentry, d_child);
+
+		if (child->d_inode && (child->d_flags & DCACHE_HASHED) && atomic_inc_not_zero(&child->d_count))
+			return child;
+	}
+	return NULL;
+}
+
+struct dentry *d_prev_child(struct dentry *dir, struct dentry *child)
+{
+	struct dentry *found = NULL;
+
+	spin_lock(&dcache_lock);
+	/* A child that was moved to another directory meanwhile leads nowhere. */
+	if (child->d_parent == dir)
+		found = child_from(dir, child->d_child.prev);
+	spin_unlock(&dcache_lock);
+	dput(child);
+	return found;
+}
+
+struct dentry *d_seek_child(struct dentry *dir, struct dentry *last, bool from_start)
+{
+	struct dentry *found = NULL;
+
+	spin_lock(&dcache_lock);
+	if (from_start)
+		found = child_from(dir, dir->d_subdirs.prev);
+	else if (last && last->d_parent == dir)
+		found = child_from(dir, last->d_child.prev);
+	spin_unlock(&dcache_lock);
+	return found;
+}
+
+struct dentry *d_first_pinned(struct dentry *dir)
+{
+	struct dentry *child, *found = NULL;
+
+	spin_lock(&dcache_lock);
+	list_for_each_entry_reverse(child, &dir->d_subdirs, d_child) {
+		if ((child->d_flags & DCACHE_PINNED) && atomic_inc_not_zero(&child->d_count)) {
+			found = child;
+			break;
+		}
+	}
+	spin_unlock(&dcache_lock);
+	return found;
+}
+
+bool simple_empty(struct dentry *dentry)
+{
+	struct dentry *child = d_seek_child(dentry, NULL, true);
+
+	dput(child);
+	return !child;
+}
+
+void dcache_init(void)
+{
+	dentry_cache = kmem_cache_create("dentry", sizeof(struct dentry), 0,
+					 SLAB_RECLAIM_ACCOUNT | SLAB_PANIC, NULL);
+}

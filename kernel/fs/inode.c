@@ -1,0 +1,245 @@
+/*
+ * Inodes: allocation, reference counts, links, attributes.
+ *
+ * 1. i_count counts users in memory, i_nlink names. An inode dies when the last user goes; if no name is
+ *    left its data goes too (evict_inode). File systems in memory hold their inodes through pinned dentries.
+ * 2. setattr_prepare holds the permission rules of chmod, chown, utimes and truncate in one place.
+ *
+ * Locks: i_lock for counts of blocks and times; i_rwsem for attributes. Mirrors Linux fs/inode.c, attr.c.
+ * Exercised by tests/user/files.c.
+ */
+#include "kernel/bug.h"
+#include "kernel/fs/fs.h"
+#include "kernel/fs/internal.h"
+#include "kernel/rcu.h"
+#include "lib/string.h"
+#include "mm/cache/pagemap.h"
+#include "mm/slab/slab.h"
+
+static struct kmem_cache *inode_cachep;
+
+struct timespec64 current_time(struct inode *inode)
+{
+	struct timespec64 ts;
+
+	ktime_get_real_ts64(&ts);
+	return ts;
+}
+
+struct inode *new_inode(struct super_block *sb)
+{
+	struct inode *inode = kmem_cache_zalloc(inode_cachep, GFP_KERNEL);
+
+	if (!inode)
+		return NULL;
+	address_space_init(&inode->i_data, inode, GFP_HIGHUSER_MOVABLE);
+	inode->i_mapping = &inode->i_data;
+	inode->i_sb = sb;
+	inode->i_nlink = 1;
+	inode->i_blkbits = PAGE_SHIFT;
+	inode->i_ino = sb ? atomic_long_inc_return(&sb->s_next_ino) : 0;
+	atomic_set(&inode->i_count, 1);
+	init_rwsem(&inode->i_rwsem);
+	spin_lock_init(&inode->i_lock);
+	INIT_LIST_HEAD(&inode->i_dentry);
+	INIT_LIST_HEAD(&inode->i_sb_list);
+	inode->i_atime = inode->i_mtime = inode->i_ctime = current_time(inode);
+	return inode;
+}
+
+void init_special_inode(struct inode *inode, umode_t mode, dev_t rdev)
+{
+	inode->i_mode = mode;
+	inode->i_rdev = rdev;
+	if (S_ISCHR(mode))
+		inode->i_fop = &def_chr_fops;
+	else if (S_ISFIFO(mode))
+		inode->i_fop = &pipefifo_fops;
+}
+
+void inode_init_owner(struct inode *inode, const struct inode *dir, umode_t mode)
+{
+	inode->i_uid = current_fsuid();
+	inode->i_gid = current_fsgid();
+	if (dir && (dir->i_mode & S_ISGID)) {
+		inode->i_gid = dir->i_gid;
+		if (S_ISDIR(mode))
+			mode |= S_ISGID;
+	}
+	inode->i_mode = mode;
+}
+
+void ihold(struct inode *inode)
+{
+	atomic_inc(&inode->i_count);
+}
+
+static void inode_free_rcu(struct rcu_head *head)
+{
+	kmem_cache_free(inode_cachep, container_of((void **)head, struct inode, rcu_next[0]));
+}
+
+void iput(struct inode *inode)
+{
+	if (!inode || !atomic_dec_and_test(&inode->i_count))
+		return;
+	if (inode->i_sb && inode->i_sb->s_op && inode->i_sb->s_op->evict_inode)
+		inode->i_sb->s_op->evict_inode(inode);
+	if (inode->i_data.nrpages)
+		truncate_inode_pages_range(&inode->i_data, 0, -1);
+	kfree(inode->i_link);
+	kfree(inode->i_flctx);
+	call_rcu((struct rcu_head *)inode->rcu_next, inode_free_rcu);
+}
+
+void inc_nlink(struct inode *inode)
+{
+	inode->i_nlink++;
+}
+
+void drop_nlink(struct inode *inode)
+{
+	WARN_ON(!inode->i_nlink);
+	inode->i_nlink--;
+}
+
+void clear_nlink(struct inode *inode)
+{
+	inode->i_nlink = 0;
+}
+
+void set_nlink(struct inode *inode, unsigned int n)
+{
+	inode->i_nlink = n;
+}
+
+void generic_fillattr(struct inode *inode, struct kstat *stat)
+{
+	stat->dev = inode->i_sb ? inode->i_sb->s_dev : 0;
+	stat->ino = inode->i_ino;
+	stat->mode = inode->i_mode;
+	stat->nlink = inode->i_nlink;
+	stat->uid = inode->i_uid;
+	stat->gid = inode->i_gid;
+	stat->rdev = inode->i_rdev;
+	stat->size = READ_ONCE(inode->i_size);
+	stat->atime = inode->i_atime;
+	stat->mtime = inode->i_mtime;
+	stat->ctime = inode->i_ctime;
+	memset(&stat->btime, 0, sizeof(stat->btime));
+	stat->blksize = 1UL << inode->i_blkbits;
+	stat->blocks = inode->i_blocks;
+}
+
+bool inode_owner_or_capable(const struct inode *inode)
+{
+	return current_fsuid() == inode->i_uid || capable(CAP_FOWNER);
+}
+
+static bool chown_ok(const struct inode *inode, const struct iattr *attr)
+{
+	if (capable(CAP_CHOWN))
+		return true;
+	if ((attr->ia_valid & ATTR_UID) &&
+	    (current_fsuid() != inode->i_uid || attr->ia_uid != inode->i_uid))
+		return false;
+	if ((attr->ia_valid & ATTR_GID) &&
+	    (current_fsuid() != inode->i_uid || (attr->ia_gid != inode->i_gid && !in_group_p(attr->ia_gid))))
+		return false;
+	return true;
+}
+
+int setattr_prepare(struct dentry *dentry, struct iattr *attr)
+{
+	struct inode *inode = d_inode(dentry);
+
+	if ((attr->ia_valid & (ATTR_UID | ATTR_GID)) && !chown_ok(inode, attr))
+		return -EPERM;
+	if (attr->ia_valid & ATTR_MODE) {
+		if (!inode_owner_or_capable(inode))
+			return -EPERM;
+		if (!in_group_p(inode->i_gid) && !capable(CAP_FSETID))
+			attr->ia_mode &= ~S_ISGID;
+	}
+	return 0;
+}
+
+void setattr_copy(struct inode *inode, const struct iattr *attr)
+{
+	if (attr->ia_valid & ATTR_UID)
+		inode->i_uid = attr->ia_uid;
+	if (attr->ia_valid & ATTR_GID)
+		inode->i_gid = attr->ia_gid;
+	if (attr->ia_valid & ATTR_ATIME)
+		inode->i_atime = attr->ia_atime;
+	if (attr->ia_valid & ATTR_MTIME)
+		inode->i_mtime = attr->ia_mtime;
+	if (attr->ia_valid & ATTR_MODE)
+		inode->i_mode = (inode->i_mode & S_IFMT) | (attr->ia_mode & 07777);
+	inode->i_ctime = current_time(inode);
+}
+
+/* chown of an executable takes its set-id bits away. */
+static void kill_suid(struct inode *inode, struct iattr *attr)
+{
+	if (!(attr->ia_valid & (ATTR_UID | ATTR_GID)) || S_ISDIR(inode->i_mode) ||
+	    (attr->ia_valid & ATTR_MODE))
+		return;
+	if (!(inode->i_mode & (S_ISUID | S_ISGID)))
+		return;
+	attr->ia_valid |= ATTR_MODE;
+	attr->ia_mode = inode->i_mode & ~S_ISUID;
+	if (attr->ia_mode & 0010)
+		attr->ia_mode &= ~S_ISGID;
+}
+
+int notify_change(struct dentry *dentry, struct iattr *attr)
+{
+	struct inode *inode = d_inode(dentry);
+	unsigned int valid = attr->ia_valid;
+	int err;
+
+	if (inode->i_op && inode->i_op->setattr) {
+		err = setattr_prepare(dentry, attr);
+		if (err)
+			return err;
+		kill_suid(inode, attr);
+		err = inode->i_op->setattr(dentry, attr);
+		attr->ia_valid = valid;
+		return err;
+	}
+	err = setattr_prepare(dentry, attr);
+	if (err)
+		return err;
+	kill_suid(inode, attr);
+	setattr_copy(inode, attr);
+	attr->ia_valid = valid;
+	return 0;
+}
+
+int get_write_access(struct inode *inode)
+{
+	return atomic_inc_unless_negative(&inode->i_writecount) ? 0 : -ETXTBSY;
+}
+
+void put_write_access(struct inode *inode)
+{
+	atomic_dec(&inode->i_writecount);
+}
+
+int deny_write_access(struct file *file)
+{
+	return atomic_dec_unless_positive(&file_inode(file)->i_writecount) ? 0 : -ETXTBSY;
+}
+
+void allow_write_access(struct file *file)
+{
+	if (file)
+		atomic_inc(&file_inode(file)->i_writecount);
+}
+
+void inode_init(void)
+{
+	inode_cachep = kmem_cache_create("inode_cache", sizeof(struct inode), 0,
+					 SLAB_RECLAIM_ACCOUNT | SLAB_PANIC, NULL);
+}

@@ -1,0 +1,477 @@
+/*
+ * Mounts and super blocks: file systems laid over directories.
+ *
+ * 1. A super block is one instance of a file system; a mount shows it at a place. Bind mounts show the
+ *    same super block (or a part of it) at another place. All mounts form one tree under root_mount.
+ * 2. A covered dentry carries DCACHE_MOUNTED, so that a walk asks for the mount only where there may be
+ *    one; the list is then searched from its end, because the last mount on a place wins.
+ * 3. A mount can go when nobody but the tree refers to it (EBUSY), or at once from the tree with
+ *    MNT_DETACH, to die with its last user.
+ *
+ * Locks: namespace_sem for changes of the tree; mount_lock for the list and parent links.
+ * Mirrors Linux fs/namespace.c, fs/super.c, fs/filesystems.c. Exercised by tests/user/files.c.
+ */
+#include "arch/x86/uaccess.h"
+#include "kernel/bug.h"
+#include "kernel/fs/fs.h"
+#include "kernel/fs/internal.h"
+#include "kernel/syscall.h"
+#include "lib/string.h"
+#include "mm/slab/slab.h"
+
+struct mount *root_mount;
+DECLARE_RWSEM(namespace_sem);
+LIST_HEAD(mount_list);
+static DEFINE_SPINLOCK(mount_lock);
+static LIST_HEAD(file_systems);
+static LIST_HEAD(super_blocks);
+static atomic_t next_anon_dev = ATOMIC_INIT(1);
+static atomic_t next_mnt_id = ATOMIC_INIT(20);
+
+void mount_lock_read(void)
+{
+	spin_lock(&mount_lock);
+}
+
+void mount_unlock_read(void)
+{
+	spin_unlock(&mount_lock);
+}
+
+/* --- file-system types and super blocks --- */
+
+int register_filesystem(struct file_system_type *fs)
+{
+	if (get_fs_type(fs->name))
+		return -EBUSY;
+	spin_lock(&mount_lock);
+	list_add_tail(&fs->list, &file_systems);
+	spin_unlock(&mount_lock);
+	return 0;
+}
+
+struct file_system_type *get_fs_type(const char *name)
+{
+	struct file_system_type *fs, *found = NULL;
+
+	spin_lock(&mount_lock);
+	list_for_each_entry(fs, &file_systems, list) {
+		if (!strcmp(fs->name, name))
+			found = fs;
+	}
+	spin_unlock(&mount_lock);
+	return found;
+}
+
+void for_each_filesystem(void (*fn)(struct file_system_type *fs, void *arg), void *arg)
+{
+	struct file_system_type *fs;
+
+	/* Types are only ever added: the list can be walked without the lock. */
+	list_for_each_entry(fs, &file_systems, list)
+		fn(fs, arg);
+}
+
+dev_t get_anon_bdev(void)
+{
+	return MKDEV(0, atomic_inc_return(&next_anon_dev));
+}
+
+struct super_block *alloc_super(struct file_system_type *type, int flags)
+{
+	struct super_block *sb = kzalloc(sizeof(*sb), GFP_KERNEL);
+
+	if (!sb)
+		return NULL;
+	sb->s_type = type;
+	sb->s_flags = flags & SB_RDONLY;
+	sb->s_dev = get_anon_bdev();
+	sb->s_blocksize = PAGE_SIZE;
+	sb->s_maxbytes = LLONG_MAX;
+	sb->s_time_gran = 1;
+	spin_lock(&mount_lock);
+	list_add_tail(&sb->s_list, &super_blocks);
+	spin_unlock(&mount_lock);
+	return sb;
+}
+
+static void put_super(struct super_block *sb)
+{
+	spin_lock(&mount_lock);
+	if (--sb->s_active) {
+		spin_unlock(&mount_lock);
+		return;
+	}
+	list_del(&sb->s_list);
+	spin_unlock(&mount_lock);
+	if (sb->s_type->kill_sb)
+		sb->s_type->kill_sb(sb);
+	if (sb->s_op->put_super)
+		sb->s_op->put_super(sb);
+	kfree(sb);
+}
+
+void free_super(struct super_block *sb)
+{
+	spin_lock(&mount_lock);
+	list_del(&sb->s_list);
+	spin_unlock(&mount_lock);
+	kfree(sb);
+}
+
+void sync_filesystems(void)
+{
+	struct mount *m;
+
+	down_read(&namespace_sem);
+	list_for_each_entry(m, &mount_list, mnt_list) {
+		if (m->mnt_sb->s_op->sync_fs)
+			m->mnt_sb->s_op->sync_fs(m->mnt_sb, 1);
+	}
+	up_read(&namespace_sem);
+}
+
+/* --- mounts --- */
+
+static struct mount *alloc_mount(struct super_block *sb, struct dentry *root, const char *devname, unsigned int flags)
+{
+	struct mount *m = kzalloc(sizeof(*m), GFP_KERNEL);
+
+	if (!m)
+		return NULL;
+	m->mnt_devname = kstrdup(devname ? devname : "none", GFP_KERNEL);
+	if (!m->mnt_devname) {
+		kfree(m);
+		return NULL;
+	}
+	m->mnt_sb = sb;
+	m->mnt_root = dget(root);
+	m->mnt_parent = m;
+	m->mnt_mountpoint = root;
+	m->mnt_flags = flags;
+	m->mnt_id = atomic_inc_return(&next_mnt_id);
+	atomic_set(&m->mnt_count, 1);
+	INIT_LIST_HEAD(&m->mnt_list);
+	spin_lock(&mount_lock);
+	sb->s_active++;
+	spin_unlock(&mount_lock);
+	return m;
+}
+
+void mntput(struct mount *mnt)
+{
+	if (!mnt || !atomic_dec_and_test(&mnt->mnt_count))
+		return;
+	dput(mnt->mnt_root);
+	put_super(mnt->mnt_sb);
+	kfree(mnt->mnt_devname);
+	kfree(mnt);
+}
+
+bool mnt_is_readonly(const struct mount *mnt)
+{
+	return (mnt->mnt_flags & MS_RDONLY) || (mnt->mnt_sb->s_flags & SB_RDONLY);
+}
+
+/* => mount_lock held */
+static struct mount *__lookup_mnt(const struct mount *parent, const struct dentry *at)
+{
+	struct mount *m;
+
+	list_for_each_entry_reverse(m, &mount_list, mnt_list) {
+		if (m->mnt_parent == parent && m->mnt_mountpoint == at && m != parent)
+			return m;
+	}
+	return NULL;
+}
+
+struct mount *lookup_mnt(const struct path *path)
+{
+	struct mount *m;
+
+	spin_lock(&mount_lock);
+	m = __lookup_mnt(path->mnt, path->dentry);
+	if (m)
+		mntget(m);
+	spin_unlock(&mount_lock);
+	return m;
+}
+
+bool follow_mount(struct path *path)
+{
+	bool moved = false;
+
+	while (path->dentry->d_flags & DCACHE_MOUNTED) {
+		struct mount *m = lookup_mnt(path);
+
+		if (!m)
+			break;
+		dput(path->dentry);
+		mntput(path->mnt);
+		path->mnt = m;
+		path->dentry = dget(m->mnt_root);
+		moved = true;
+	}
+	return moved;
+}
+
+/* Puts m over path (its references are taken). => namespace_sem held for writing */
+static void attach_mount(struct mount *m, const struct path *path)
+{
+	m->mnt_mountpoint = dget(path->dentry);
+	d_set_mounted(path->dentry, true);
+	spin_lock(&mount_lock);
+	m->mnt_parent = mntget(path->mnt);
+	list_add_tail(&m->mnt_list, &mount_list);
+	spin_unlock(&mount_lock);
+}
+
+/* => namespace_sem held for writing; the caller drops the tree's reference on m */
+static void detach_mount(struct mount *m)
+{
+	struct mount *parent = m->mnt_parent, *other;
+	struct dentry *at = m->mnt_mountpoint;
+	bool still = false;
+
+	spin_lock(&mount_lock);
+	list_del_init(&m->mnt_list);
+	m->mnt_parent = m;
+	m->mnt_mountpoint = m->mnt_root;
+	list_for_each_entry(other, &mount_list, mnt_list) {
+		if (other->mnt_mountpoint == at && other->mnt_parent != other)
+			still = true;
+	}
+	spin_unlock(&mount_lock);
+	d_set_mounted(at, still);
+	dput(at);
+	mntput(parent);
+}
+
+static struct mount *new_fs_mount(struct file_system_type *fs, unsigned long flags, const char *dev, char *data)
+{
+	struct super_block *sb = fs->mount(fs, flags, dev, data);
+	struct mount *m;
+
+	if (IS_ERR(sb))
+		return ERR_CAST(sb);
+	m = alloc_mount(sb, sb->s_root, dev, flags & (MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_NOATIME));
+	if (!m) {
+		sb->s_active = 1;
+		put_super(sb);
+		return ERR_PTR(-ENOMEM);
+	}
+	return m;
+}
+
+struct mount *kern_mount(struct file_system_type *type)
+{
+	return new_fs_mount(type, 0, type->name, NULL);
+}
+
+static int do_new_mount(const struct path *path, const char *type, unsigned long flags, const char *dev, char *data)
+{
+	struct file_system_type *fs = type ? get_fs_type(type) : NULL;
+	struct mount *m;
+
+	if (!type)
+		return -EINVAL;
+	if (!fs)
+		return -ENODEV;
+	m = new_fs_mount(fs, flags, dev, data);
+	if (IS_ERR(m))
+		return PTR_ERR(m);
+	attach_mount(m, path);
+	return 0;
+}
+
+static int do_bind(const struct path *path, const char *from, unsigned long flags)
+{
+	struct path src;
+	struct mount *m;
+	int err;
+
+	if (!from || !*from)
+		return -EINVAL;
+	err = kern_path(from, LOOKUP_FOLLOW, &src);
+	if (err)
+		return err;
+	err = -ENOTDIR;
+	if (S_ISDIR(d_inode(src.dentry)->i_mode) == S_ISDIR(d_inode(path->dentry)->i_mode)) {
+		m = alloc_mount(src.mnt->mnt_sb, src.dentry, src.mnt->mnt_devname, src.mnt->mnt_flags | (flags & MS_RDONLY));
+		err = m ? 0 : -ENOMEM;
+		if (m)
+			attach_mount(m, path);
+	}
+	path_put(&src);
+	return err;
+}
+
+static int do_remount(const struct path *path, unsigned long flags, char *data)
+{
+	struct super_block *sb = path->mnt->mnt_sb;
+	int sbflags = flags & SB_RDONLY, err = 0;
+
+	if (path->dentry != path->mnt->mnt_root)
+		return -EINVAL;
+	if (!(flags & MS_BIND) && sb->s_op->remount_fs)
+		err = sb->s_op->remount_fs(sb, &sbflags, data);
+	if (!err)
+		path->mnt->mnt_flags = flags & (MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_NOATIME);
+	return err;
+}
+
+static int do_move(const struct path *path, const char *from)
+{
+	struct path src;
+	int err = from ? kern_path(from, LOOKUP_FOLLOW, &src) : -EINVAL;
+
+	if (err)
+		return err;
+	err = -EINVAL;
+	if (src.dentry == src.mnt->mnt_root && src.mnt->mnt_parent != src.mnt && src.mnt != path->mnt) {
+		detach_mount(src.mnt);
+		attach_mount(src.mnt, path);
+		err = 0;
+	}
+	path_put(&src);
+	return err;
+}
+
+int do_mount(const char *dev, const char *dir, const char *type, unsigned long flags, char *data)
+{
+	struct path path;
+	int err;
+
+	if (!capable(CAP_SYS_ADMIN))
+		return -EPERM;
+	err = kern_path(dir, LOOKUP_FOLLOW, &path);
+	if (err)
+		return err;
+	down_write(&namespace_sem);
+	follow_mount(&path);
+	if (flags & MS_REMOUNT)
+		err = do_remount(&path, flags, data);
+	else if (flags & MS_BIND)
+		err = do_bind(&path, dev, flags);
+	else if (flags & MS_MOVE)
+		err = do_move(&path, dev);
+	else if (flags & (MS_PRIVATE | (1 << 17) | (1 << 19) | (1 << 20)))
+		err = 0; /* there is one name space: every propagation type means the same */
+	else if (!S_ISDIR(d_inode(path.dentry)->i_mode))
+		err = -ENOTDIR;
+	else
+		err = do_new_mount(&path, type, flags, dev, data);
+	up_write(&namespace_sem);
+	path_put(&path);
+	return err;
+}
+
+/* A user string of an argument that may be NULL; *out is to be freed. */
+static int copy_mount_string(const char __user *u, char **out)
+{
+	*out = NULL;
+	if (!u)
+		return 0;
+	*out = strndup_user(u, PATH_MAX);
+	if (IS_ERR(*out)) {
+		int err = PTR_ERR(*out);
+
+		*out = NULL;
+		return err;
+	}
+	return 0;
+}
+
+static long sys_mount(const char __user *dev, const char __user *dir, const char __user *type,
+		      unsigned long flags, const char __user *data)
+{
+	char *kdev = NULL, *kdir = NULL, *ktype = NULL, *kdata = NULL;
+	long err;
+
+	if ((flags & 0xffff0000) == 0xc0ed0000)
+		flags &= 0xffff;
+	err = copy_mount_string(type, &ktype);
+	if (!err)
+		err = copy_mount_string(dev, &kdev);
+	if (!err)
+		err = copy_mount_string(data, &kdata);
+	if (!err)
+		err = dir ? copy_mount_string(dir, &kdir) : -EFAULT;
+	if (!err)
+		err = do_mount(kdev, kdir, ktype, flags, kdata);
+	kfree(ktype);
+	kfree(kdev);
+	kfree(kdata);
+	kfree(kdir);
+	return err;
+}
+SYSCALL(165, mount);
+
+/* Does another mount stand on m? => namespace_sem held */
+static bool has_children(struct mount *m)
+{
+	struct mount *c;
+
+	list_for_each_entry(c, &mount_list, mnt_list) {
+		if (c->mnt_parent == m && c != m)
+			return true;
+	}
+	return false;
+}
+
+static int do_umount(struct path *path, int flags)
+{
+	struct mount *m = path->mnt;
+
+	if (path->dentry != m->mnt_root || m->mnt_parent == m)
+		return -EINVAL;
+	/* One reference is the tree's, one this call's. */
+	if (!(flags & MNT_DETACH) && (atomic_read(&m->mnt_count) > 2 || has_children(m)))
+		return -EBUSY;
+	if (m->mnt_sb->s_op->sync_fs)
+		m->mnt_sb->s_op->sync_fs(m->mnt_sb, 1);
+	detach_mount(m);
+	mntput(m);
+	return 0;
+}
+
+static long sys_umount2(const char __user *name, int flags)
+{
+	struct path path;
+	long err;
+
+	if (flags & ~(MNT_FORCE | MNT_DETACH | 4 | 8))
+		return -EINVAL;
+	if (!capable(CAP_SYS_ADMIN))
+		return -EPERM;
+	err = user_path_at(AT_FDCWD, name, flags & 8 ? 0 : LOOKUP_FOLLOW, &path);
+	if (err)
+		return err;
+	down_write(&namespace_sem);
+	err = do_umount(&path, flags);
+	up_write(&namespace_sem);
+	path_put(&path);
+	return err;
+}
+SYSCALL(166, umount2);
+
+/* The first mount of all: becomes / of everybody. */
+static void init_mount_tree(void)
+{
+	struct file_system_type *fs = get_fs_type("tmpfs");
+	struct mount *m = fs ? new_fs_mount(fs, 0, "rootfs", NULL) : ERR_PTR(-ENODEV);
+
+	if (IS_ERR(m))
+		panic("VFS: cannot create the root file system: error %ld", PTR_ERR(m));
+	root_mount = m;
+	list_add_tail(&m->mnt_list, &mount_list);
+	init_fs.root.mnt = mntget(m);
+	init_fs.root.dentry = dget(m->mnt_root);
+	init_fs.pwd.mnt = mntget(m);
+	init_fs.pwd.dentry = dget(m->mnt_root);
+}
+
+void mount_init(void)
+{
+	init_mount_tree();
+}

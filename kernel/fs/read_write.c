@@ -1,0 +1,433 @@
+/*
+ * read, write and their relatives: the checks that are the same for every file, then the file's own call.
+ *
+ * A call that uses the file position holds f_pos_lock when the file is shared, so that two readers never
+ * get the same bytes. Vectored calls go element by element and stop at the first short one.
+ *
+ * Locks: f_pos_lock outside everything the file takes. Mirrors Linux fs/read_write.c.
+ * Exercised by tests/user/{files,pipes,badptr}.c.
+ */
+#include "arch/x86/uaccess.h"
+#include "kernel/bug.h"
+#include "kernel/fs/fs.h"
+#include "kernel/syscall.h"
+#include "mm/cache/pagemap.h"
+#include "mm/phys/buddy.h"
+#include "mm/slab/slab.h"
+
+#define MAX_RW_COUNT (0x7fffffffUL & PAGE_MASK)
+#define UIO_MAXIOV 1024
+#define SEEK_SET 0
+#define SEEK_CUR 1
+#define SEEK_END 2
+#define SEEK_DATA 3
+#define SEEK_HOLE 4
+
+struct iovec {
+	void __user *iov_base;
+	size_t iov_len;
+};
+
+ssize_t vfs_read(struct file *file, char __user *buf, size_t count, loff_t *pos)
+{
+	if (!(file->f_mode & FMODE_READ))
+		return -EBADF;
+	if (unlikely(!file->f_op->read))
+		return S_ISDIR(file_inode(file)->i_mode) ? -EISDIR : -EINVAL;
+	if (unlikely((ssize_t)count < 0))
+		return -EINVAL;
+	if (unlikely(!access_ok(buf, count)))
+		return -EFAULT;
+	if (count > MAX_RW_COUNT)
+		count = MAX_RW_COUNT;
+	return file->f_op->read(file, buf, count, pos);
+}
+
+ssize_t vfs_write(struct file *file, const char __user *buf, size_t count, loff_t *pos)
+{
+	if (!(file->f_mode & FMODE_WRITE))
+		return -EBADF;
+	if (unlikely(!file->f_op->write))
+		return -EINVAL;
+	if (unlikely((ssize_t)count < 0))
+		return -EINVAL;
+	if (unlikely(!access_ok(buf, count)))
+		return -EFAULT;
+	if (count > MAX_RW_COUNT)
+		count = MAX_RW_COUNT;
+	return file->f_op->write(file, buf, count, pos);
+}
+
+ssize_t kernel_read(struct file *file, void *buf, size_t count, loff_t *pos)
+{
+	ssize_t ret;
+
+	if (file->f_op->read_kernel)
+		ret = file->f_op->read_kernel(file, buf, count, *pos);
+	else if (file->f_mapping->a_ops)
+		ret = filemap_read_kernel(file, buf, count, *pos);
+	else
+		return -EINVAL;
+	if (ret > 0)
+		*pos += ret;
+	return ret;
+}
+
+ssize_t kernel_write(struct file *file, const void *buf, size_t count, loff_t *pos)
+{
+	if (!file->f_mapping->a_ops)
+		return -EINVAL;
+	return filemap_write_kernel(file, buf, count, pos);
+}
+
+/* The position belongs to the file: alone on it, no lock is needed. */
+static bool pos_lock(struct fd f)
+{
+	if (!(f.file->f_mode & FMODE_LSEEK) || (!f.ref && atomic_long_read(&f.file->f_count) == 1))
+		return false;
+	down_write(&f.file->f_pos_lock);
+	return true;
+}
+
+static void pos_unlock(struct fd f, bool locked)
+{
+	if (locked)
+		up_write(&f.file->f_pos_lock);
+}
+
+static long sys_read(unsigned int fd, char __user *buf, size_t count)
+{
+	struct fd f = fdget(fd);
+	bool locked;
+	ssize_t ret;
+
+	if (unlikely(!f.file))
+		return -EBADF;
+	locked = pos_lock(f);
+	ret = vfs_read(f.file, buf, count, &f.file->f_pos);
+	pos_unlock(f, locked);
+	fdput(f);
+	return ret;
+}
+SYSCALL(0, read);
+
+static long sys_write(unsigned int fd, const char __user *buf, size_t count)
+{
+	struct fd f = fdget(fd);
+	bool locked;
+	ssize_t ret;
+
+	if (unlikely(!f.file))
+		return -EBADF;
+	locked = pos_lock(f);
+	ret = vfs_write(f.file, buf, count, &f.file->f_pos);
+	pos_unlock(f, locked);
+	fdput(f);
+	return ret;
+}
+SYSCALL(1, write);
+
+static long sys_pread64(unsigned int fd, char __user *buf, size_t count, loff_t pos)
+{
+	struct fd f;
+	ssize_t ret;
+
+	if (pos < 0)
+		return -EINVAL;
+	f = fdget(fd);
+	if (!f.file)
+		return -EBADF;
+	ret = f.file->f_mode & FMODE_PREAD ? vfs_read(f.file, buf, count, &pos) : -ESPIPE;
+	fdput(f);
+	return ret;
+}
+SYSCALL(17, pread64);
+
+static long sys_pwrite64(unsigned int fd, const char __user *buf, size_t count, loff_t pos)
+{
+	struct fd f;
+	ssize_t ret;
+
+	if (pos < 0)
+		return -EINVAL;
+	f = fdget(fd);
+	if (!f.file)
+		return -EBADF;
+	ret = f.file->f_mode & FMODE_PWRITE ? vfs_write(f.file, buf, count, &pos) : -ESPIPE;
+	fdput(f);
+	return ret;
+}
+SYSCALL(18, pwrite64);
+
+/* --- vectors --- */
+
+/* Copies and checks the vector; fast holds up to 8 elements. Total length or errno. */
+static ssize_t import_iovec(const struct iovec __user *uvec, unsigned long nr, struct iovec *fast, struct iovec **out)
+{
+	struct iovec *iov = fast;
+	ssize_t total = 0;
+	unsigned long i;
+
+	*out = NULL;
+	if (nr > UIO_MAXIOV)
+		return -EINVAL;
+	if (nr > 8) {
+		iov = kmalloc_array(nr, sizeof(*iov), GFP_KERNEL);
+		if (!iov)
+			return -ENOMEM;
+	}
+	*out = iov;
+	if (copy_from_user(iov, uvec, nr * sizeof(*iov)))
+		return -EFAULT;
+	for (i = 0; i < nr; i++) {
+		if ((ssize_t)iov[i].iov_len < 0)
+			return -EINVAL;
+		if (!access_ok(iov[i].iov_base, iov[i].iov_len))
+			return -EFAULT;
+		if (iov[i].iov_len > MAX_RW_COUNT - total)
+			iov[i].iov_len = MAX_RW_COUNT - total;
+		total += iov[i].iov_len;
+	}
+	return total;
+}
+
+static ssize_t do_rw_vec(struct file *file, bool write, const struct iovec __user *uvec,
+			 unsigned long nr, loff_t *pos)
+{
+	struct iovec fast[8], *iov;
+	ssize_t ret = import_iovec(uvec, nr, fast, &iov), done = 0;
+	unsigned long i;
+
+	if (ret > 0 || (!ret && !(file->f_mode & (write ? FMODE_WRITE : FMODE_READ)))) {
+		for (i = 0, ret = nr ? 0 : -EBADF; i < nr; i++) {
+			if (write)
+				ret = vfs_write(file, iov[i].iov_base, iov[i].iov_len, pos);
+			else
+				ret = vfs_read(file, iov[i].iov_base, iov[i].iov_len, pos);
+			if (ret < 0)
+				break;
+			done += ret;
+			if ((size_t)ret < iov[i].iov_len)
+				break;
+		}
+		if (done)
+			ret = done;
+	}
+	if (iov != fast)
+		kfree(iov);
+	return ret;
+}
+
+static long do_readv_writev(unsigned int fd, bool write, const struct iovec __user *vec, unsigned long nr)
+{
+	struct fd f = fdget(fd);
+	bool locked;
+	ssize_t ret;
+
+	if (!f.file)
+		return -EBADF;
+	locked = pos_lock(f);
+	ret = do_rw_vec(f.file, write, vec, nr, &f.file->f_pos);
+	pos_unlock(f, locked);
+	fdput(f);
+	return ret;
+}
+
+static long sys_readv(unsigned int fd, const struct iovec __user *vec, unsigned long nr)
+{
+	return do_readv_writev(fd, false, vec, nr);
+}
+SYSCALL(19, readv);
+
+static long sys_writev(unsigned int fd, const struct iovec __user *vec, unsigned long nr)
+{
+	return do_readv_writev(fd, true, vec, nr);
+}
+SYSCALL(20, writev);
+
+static long do_prw_vec(unsigned int fd, bool write, const struct iovec __user *vec, unsigned long nr, loff_t pos)
+{
+	struct fd f;
+	ssize_t ret;
+
+	if (pos < 0)
+		return -EINVAL;
+	f = fdget(fd);
+	if (!f.file)
+		return -EBADF;
+	ret = f.file->f_mode & (write ? FMODE_PWRITE : FMODE_PREAD) ?
+		      do_rw_vec(f.file, write, vec, nr, &pos) : -ESPIPE;
+	fdput(f);
+	return ret;
+}
+
+static long sys_preadv(unsigned int fd, const struct iovec __user *vec, unsigned long nr, loff_t pos)
+{
+	return do_prw_vec(fd, false, vec, nr, pos);
+}
+SYSCALL(295, preadv);
+
+static long sys_pwritev(unsigned int fd, const struct iovec __user *vec, unsigned long nr, loff_t pos)
+{
+	return do_prw_vec(fd, true, vec, nr, pos);
+}
+SYSCALL(296, pwritev);
+
+static long sys_preadv2(unsigned int fd, const struct iovec __user *vec, unsigned long nr, loff_t pos,
+			unsigned long pos_h, int flags)
+{
+	if (flags)
+		return -EOPNOTSUPP;
+	return pos == -1 ? do_readv_writev(fd, false, vec, nr) : do_prw_vec(fd, false, vec, nr, pos);
+}
+SYSCALL(327, preadv2);
+
+static long sys_pwritev2(unsigned int fd, const struct iovec __user *vec, unsigned long nr, loff_t pos,
+			 unsigned long pos_h, int flags)
+{
+	if (flags)
+		return -EOPNOTSUPP;
+	return pos == -1 ? do_readv_writev(fd, true, vec, nr) : do_prw_vec(fd, true, vec, nr, pos);
+}
+SYSCALL(328, pwritev2);
+
+/* --- position --- */
+
+loff_t generic_file_llseek(struct file *file, loff_t offset, int whence)
+{
+	struct inode *inode = file->f_mapping->host;
+
+	switch (whence) {
+	case SEEK_SET:
+		break;
+	case SEEK_CUR:
+		offset += file->f_pos;
+		break;
+	case SEEK_END:
+		offset += READ_ONCE(inode->i_size);
+		break;
+	case SEEK_DATA:
+	case SEEK_HOLE:
+		if (offset < 0 || offset >= READ_ONCE(inode->i_size))
+			return -ENXIO;
+		if (whence == SEEK_HOLE)
+			offset = inode->i_size;
+		break;
+	default:
+		return -EINVAL;
+	}
+	if (offset < 0)
+		return -EINVAL;
+	file->f_pos = offset;
+	return offset;
+}
+
+loff_t no_llseek(struct file *file, loff_t offset, int whence)
+{
+	return -ESPIPE;
+}
+
+loff_t noop_llseek(struct file *file, loff_t offset, int whence)
+{
+	return file->f_pos;
+}
+
+int generic_file_open(struct inode *inode, struct file *file)
+{
+	return 0;
+}
+
+int nonseekable_open(struct inode *inode, struct file *file)
+{
+	file->f_mode &= ~(FMODE_LSEEK | FMODE_PREAD | FMODE_PWRITE);
+	return 0;
+}
+
+int stream_open(struct inode *inode, struct file *file)
+{
+	return nonseekable_open(inode, file);
+}
+
+static long sys_lseek(unsigned int fd, loff_t offset, unsigned int whence)
+{
+	struct fd f = fdget(fd);
+	loff_t ret = -ESPIPE;
+	bool locked;
+
+	if (!f.file)
+		return -EBADF;
+	locked = pos_lock(f);
+	if (f.file->f_mode & FMODE_LSEEK)
+		ret = whence > SEEK_HOLE ? -EINVAL :
+		      f.file->f_op->llseek ? f.file->f_op->llseek(f.file, offset, whence) :
+					     generic_file_llseek(f.file, offset, whence);
+	pos_unlock(f, locked);
+	fdput(f);
+	return ret;
+}
+SYSCALL(8, lseek);
+
+/* --- sendfile: through one kernel page --- */
+
+/* Writes kernel bytes to any file: the page cache directly, others through their own kernel write. */
+static ssize_t write_any(struct file *out, const void *buf, size_t n, loff_t *pos)
+{
+	if (out->f_mapping->a_ops)
+		return kernel_write(out, buf, n, pos);
+	return out->f_op->write_kernel ? out->f_op->write_kernel(out, buf, n) : -EINVAL;
+}
+
+static ssize_t do_sendfile(struct file *out, struct file *in, loff_t *ppos, size_t count)
+{
+	void *page = (void *)__get_free_page(GFP_KERNEL);
+	ssize_t done = 0, got, put = 0;
+
+	if (!page)
+		return -ENOMEM;
+	while (count) {
+		loff_t pos = *ppos;
+
+		got = kernel_read(in, page, min(count, PAGE_SIZE), &pos);
+		if (got <= 0) {
+			done = done ? done : got;
+			break;
+		}
+		put = write_any(out, page, got, &out->f_pos);
+		if (put <= 0) {
+			done = done ? done : put;
+			break;
+		}
+		*ppos += put;
+		done += put;
+		count -= put;
+		if (put < got)
+			break;
+	}
+	free_page((unsigned long)page);
+	return done;
+}
+
+static long sys_sendfile(int out_fd, int in_fd, loff_t __user *offset, size_t count)
+{
+	struct fd in = fdget(in_fd), out = fdget(out_fd);
+	loff_t pos = 0;
+	ssize_t ret = -EBADF;
+
+	if (!in.file || !out.file || !(in.file->f_mode & FMODE_READ) || !(out.file->f_mode & FMODE_WRITE))
+		goto out;
+	ret = -EFAULT;
+	if (offset && get_user(pos, offset))
+		goto out;
+	ret = -EINVAL;
+	if (pos < 0 || (ssize_t)count < 0 || (out.file->f_flags & O_APPEND) ||
+	    (!in.file->f_mapping->a_ops && !in.file->f_op->read_kernel))
+		goto out;
+	ret = do_sendfile(out.file, in.file, offset ? &pos : &in.file->f_pos, min(count, MAX_RW_COUNT));
+	if (ret > 0 && offset && put_user(pos, offset))
+		ret = -EFAULT;
+out:
+	fdput(out);
+	fdput(in);
+	return ret;
+}
+SYSCALL(40, sendfile);

@@ -1,0 +1,422 @@
+/*
+ * The page cache: one copy of a file's pages for read, write and every mapping.
+ *
+ * 1. Look-up takes no lock: under RCU the tree gives a folio, folio_try_get takes a reference if it is
+ *    not being freed, and a second look at the tree shows whether it still is the one. If not, again.
+ * 2. Insertion and removal hold i_pages_lock; the folio comes in locked, so nobody uses it before its
+ *    contents are right. Two that insert at once: the loser gets -EEXIST and takes the winner's.
+ * 3. read copies from uptodate folios up to i_size. A page that is absent is read in by read_folio; a
+ *    file system without read_folio keeps all its data in the cache, so an absent page reads as zeroes.
+ * 4. write asks the file system for each page (write_begin), copies, and hands it back (write_end). The
+ *    copy is done with the folio locked; user memory that would fault is touched before, so that a fault
+ *    on the same page cannot wait for its own lock.
+ *
+ * Locks: inode->i_rwsem for writers; folio lock; i_pages_lock innermost. Mirrors Linux mm/filemap.c.
+ * Exercised by tests/user/{files,file_map}.c.
+ */
+#include "arch/x86/page_ops.h"
+#include "arch/x86/uaccess.h"
+#include "kernel/bug.h"
+#include "kernel/current.h"
+#include "kernel/rcu.h"
+#include "kernel/rlimit.h"
+#include "kernel/sched.h"
+#include "kernel/wait.h"
+#include "lib/err.h"
+#include "lib/errno.h"
+#include "lib/hash.h"
+#include "lib/string.h"
+#include "mm/cache/pagemap.h"
+#include "mm/phys/buddy.h"
+#include "mm/phys/vmstat.h"
+
+#define FOLIO_WAIT_BITS 6
+
+static wait_queue_head_t folio_wait_table[1 << FOLIO_WAIT_BITS];
+const struct mapping_ops *mapping_ops;
+
+void filemap_init(void)
+{
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(folio_wait_table); i++)
+		init_waitqueue_head(&folio_wait_table[i]);
+}
+
+void address_space_init(struct address_space *mapping, struct inode *host, gfp_t gfp_mask)
+{
+	memset(mapping, 0, sizeof(*mapping));
+	mapping->host = host;
+	mapping->gfp_mask = gfp_mask;
+	xa_init(&mapping->i_pages);
+	spin_lock_init(&mapping->i_pages_lock);
+	init_rwsem(&mapping->invalidate_lock);
+	init_rwsem(&mapping->i_mmap_rwsem);
+	mapping->i_mmap = RB_ROOT_CACHED;
+}
+
+static wait_queue_head_t *folio_waitqueue(struct folio *folio)
+{
+	return &folio_wait_table[hash_ptr(folio, FOLIO_WAIT_BITS)];
+}
+
+static bool folio_lock_or_mark(struct folio *folio)
+{
+	set_bit(PG_waiters, &folio->flags);
+	return folio_trylock(folio);
+}
+
+void __folio_lock(struct folio *folio)
+{
+	wait_event(*folio_waitqueue(folio), folio_lock_or_mark(folio));
+}
+
+/* Others may wait for another folio of the same hash: all look again, the mark is set anew by who must wait. */
+void __folio_wake(struct folio *folio)
+{
+	clear_bit(PG_waiters, &folio->flags);
+	wake_up_all(folio_waitqueue(folio));
+}
+
+struct folio *filemap_get_folio(struct address_space *mapping, pgoff_t index)
+{
+	struct folio *folio;
+
+	rcu_read_lock();
+	for (;;) {
+		folio = xa_load(&mapping->i_pages, index);
+		if (!folio || xa_is_value(folio)) {
+			folio = NULL;
+			break;
+		}
+		if (likely(folio_try_get(folio))) {
+			if (likely(xa_load(&mapping->i_pages, index) == folio))
+				break;
+			folio_put(folio);
+		}
+	}
+	rcu_read_unlock();
+	return folio;
+}
+
+struct folio *filemap_lock_folio(struct address_space *mapping, pgoff_t index)
+{
+	for (;;) {
+		struct folio *folio = filemap_get_folio(mapping, index);
+
+		if (!folio)
+			return NULL;
+		folio_lock(folio);
+		if (likely(folio->mapping == mapping))
+			return folio;
+		folio_unlock(folio);
+		folio_put(folio);
+	}
+}
+
+bool filemap_has_page(struct address_space *mapping, pgoff_t index)
+{
+	struct folio *folio = filemap_get_folio(mapping, index);
+	bool ret = folio && folio_test_uptodate(folio);
+
+	if (folio)
+		folio_put(folio);
+	return ret;
+}
+
+int filemap_add_folio(struct address_space *mapping, struct folio *folio, pgoff_t index, gfp_t gfp)
+{
+	int err;
+
+	__folio_set_locked(folio);
+	folio_get(folio);
+	folio->mapping = mapping;
+	folio->index = index;
+	spin_lock(&mapping->i_pages_lock);
+	err = xa_insert(&mapping->i_pages, index, folio, GFP_NOWAIT | __GFP_NOWARN);
+	if (!err)
+		mapping->nrpages++;
+	spin_unlock(&mapping->i_pages_lock);
+	if (err) {
+		folio->mapping = NULL;
+		__folio_clear_locked(folio);
+		folio_put(folio);
+		return err == -EBUSY ? -EEXIST : err;
+	}
+	node_stat_add_folio(folio, NR_FILE_PAGES);
+	if (folio_test_swapbacked(folio))
+		node_stat_add_folio(folio, NR_SHMEM);
+	return 0;
+}
+
+void filemap_remove_folio(struct folio *folio)
+{
+	struct address_space *mapping = folio->mapping;
+
+	spin_lock(&mapping->i_pages_lock);
+	xa_erase(&mapping->i_pages, folio->index);
+	mapping->nrpages--;
+	folio->mapping = NULL;
+	spin_unlock(&mapping->i_pages_lock);
+	node_stat_sub_folio(folio, NR_FILE_PAGES);
+	if (folio_test_swapbacked(folio))
+		node_stat_sub_folio(folio, NR_SHMEM);
+	if (mapping->a_ops && mapping->a_ops->free_folio)
+		mapping->a_ops->free_folio(folio, mapping);
+	folio_put(folio);
+}
+
+/* A new folio at index, read in. => read_folio exists. -EEXIST: somebody else was faster. */
+static int filemap_create_folio(struct address_space *mapping, pgoff_t index, struct file *file)
+{
+	struct folio *folio = folio_alloc(mapping->gfp_mask, 0);
+	int err;
+
+	if (!folio)
+		return -ENOMEM;
+	down_read(&mapping->invalidate_lock);
+	err = filemap_add_folio(mapping, folio, index, mapping->gfp_mask);
+	if (!err)
+		err = mapping->a_ops->read_folio(file, folio);
+	up_read(&mapping->invalidate_lock);
+	folio_put(folio);
+	return err;
+}
+
+struct folio *read_mapping_folio(struct address_space *mapping, pgoff_t index, struct file *file)
+{
+	for (;;) {
+		struct folio *folio = filemap_get_folio(mapping, index);
+		int err;
+
+		if (!folio) {
+			if (!mapping->a_ops->read_folio)
+				return NULL;
+			err = filemap_create_folio(mapping, index, file);
+			if (err && err != -EEXIST)
+				return ERR_PTR(err);
+			continue;
+		}
+		if (likely(folio_test_uptodate(folio)))
+			return folio;
+		folio_lock(folio);
+		err = 0;
+		if (folio->mapping && !folio_test_uptodate(folio)) {
+			if (mapping->a_ops->read_folio)
+				err = mapping->a_ops->read_folio(file, folio);
+			else
+				folio_unlock(folio);
+			if (!err && !folio_test_uptodate(folio))
+				err = -EIO;
+		} else {
+			folio_unlock(folio);
+		}
+		folio_put(folio);
+		if (err)
+			return ERR_PTR(err);
+	}
+}
+
+/* Where the bytes of a read or write go to or come from: user or kernel memory. */
+struct copy_target {
+	char __user *ubuf;
+	char *kbuf;
+};
+
+static size_t copy_out(struct copy_target *t, const char *from, size_t n)
+{
+	size_t left = 0;
+
+	if (t->kbuf) {
+		memcpy(t->kbuf, from, n);
+		t->kbuf += n;
+	} else {
+		left = copy_to_user(t->ubuf, from, n);
+		t->ubuf += n - left;
+	}
+	return n - left;
+}
+
+static size_t zero_out(struct copy_target *t, size_t n)
+{
+	size_t left = 0;
+
+	if (t->kbuf) {
+		memset(t->kbuf, 0, n);
+		t->kbuf += n;
+	} else {
+		left = clear_user(t->ubuf, n);
+		t->ubuf += n - left;
+	}
+	return n - left;
+}
+
+static ssize_t filemap_read(struct file *file, struct copy_target *to, size_t count, loff_t *ppos)
+{
+	struct address_space *mapping = file->f_mapping;
+	struct inode *inode = mapping->host;
+	loff_t pos = *ppos;
+	ssize_t done = 0;
+
+	if (pos < 0)
+		return -EINVAL;
+	while (count) {
+		loff_t size = READ_ONCE(inode->i_size);
+		size_t off = pos & ~PAGE_MASK, n, got;
+		struct folio *folio;
+
+		if (pos >= size)
+			break;
+		n = min3((size_t)(PAGE_SIZE - off), count, (size_t)(size - pos));
+		folio = read_mapping_folio(mapping, pos >> PAGE_SHIFT, file);
+		if (IS_ERR(folio))
+			return done ? done : PTR_ERR(folio);
+		if (folio) {
+			got = copy_out(to, (char *)folio_address(folio) + off, n);
+			folio_put(folio);
+		} else {
+			got = zero_out(to, n);
+		}
+		pos += got;
+		done += got;
+		count -= got;
+		if (got < n) {
+			if (!done)
+				done = -EFAULT;
+			break;
+		}
+		cond_resched();
+	}
+	*ppos = pos;
+	return done;
+}
+
+ssize_t generic_file_read(struct file *file, char __user *buf, size_t count, loff_t *ppos)
+{
+	struct copy_target to = { .ubuf = buf };
+
+	return filemap_read(file, &to, count, ppos);
+}
+
+ssize_t filemap_read_kernel(struct file *file, void *buf, size_t count, loff_t pos)
+{
+	struct copy_target to = { .kbuf = buf };
+
+	return filemap_read(file, &to, count, &pos);
+}
+
+/* Brings in the first byte of each page that a copy from user memory will touch. */
+static int fault_in_readable(const char __user *buf, size_t n)
+{
+	const char __user *end = buf + n - 1;
+	char c;
+
+	if (get_user(c, buf))
+		return -EFAULT;
+	if (((unsigned long)buf & PAGE_MASK) != ((unsigned long)end & PAGE_MASK) && get_user(c, end))
+		return -EFAULT;
+	return 0;
+}
+
+/* One page's worth; bytes written, or errno. */
+static ssize_t write_one(struct file *file, struct copy_target *from, loff_t pos, size_t n)
+{
+	struct address_space *mapping = file->f_mapping;
+	struct folio *folio;
+	size_t left = 0;
+	char *to;
+	int err;
+
+	if (!from->kbuf && fault_in_readable(from->ubuf, n))
+		return -EFAULT;
+	err = mapping->a_ops->write_begin(file, mapping, pos, n, &folio);
+	if (err)
+		return err;
+	to = (char *)folio_address(folio) + (pos & ~PAGE_MASK);
+	if (from->kbuf)
+		memcpy(to, from->kbuf, n);
+	else
+		left = copy_from_user_inatomic(to, from->ubuf, n);
+	err = mapping->a_ops->write_end(file, mapping, pos, n, n - left, folio);
+	if (err < 0)
+		return err;
+	if (from->kbuf)
+		from->kbuf += err;
+	else
+		from->ubuf += err;
+	return err;
+}
+
+static ssize_t filemap_write(struct file *file, struct copy_target *from, size_t count, loff_t *ppos)
+{
+	loff_t pos = *ppos;
+	ssize_t done = 0;
+
+	while (count) {
+		size_t n = min((size_t)(PAGE_SIZE - (pos & ~PAGE_MASK)), count);
+		ssize_t got = write_one(file, from, pos, n);
+
+		if (got < 0) {
+			if (!done)
+				done = got;
+			break;
+		}
+		pos += got;
+		done += got;
+		count -= got;
+		cond_resched();
+	}
+	*ppos = pos;
+	return done;
+}
+
+/* Limits of a write at *ppos: O_APPEND, RLIMIT_FSIZE, the largest file. => i_rwsem held for writing */
+static ssize_t generic_write_checks(struct file *file, size_t *count, loff_t *ppos)
+{
+	struct inode *inode = file->f_mapping->host;
+	unsigned long limit = rlimit(RLIMIT_FSIZE);
+
+	if (file->f_flags & 02000)
+		*ppos = inode->i_size;
+	if (*ppos < 0)
+		return -EINVAL;
+	if ((unsigned long)*ppos >= limit)
+		return -EFBIG;
+	if (*count > limit - *ppos)
+		*count = limit - *ppos;
+	if (*ppos >= LLONG_MAX - (loff_t)PAGE_SIZE)
+		return -EFBIG;
+	if (*count > LLONG_MAX - PAGE_SIZE - *ppos)
+		*count = LLONG_MAX - PAGE_SIZE - *ppos;
+	return 0;
+}
+
+ssize_t generic_file_write(struct file *file, const char __user *buf, size_t count, loff_t *ppos)
+{
+	struct copy_target from = { .ubuf = (char __user *)buf };
+	struct inode *inode = file->f_mapping->host;
+	ssize_t ret;
+
+	if (!count)
+		return 0;
+	down_write(&inode->i_rwsem);
+	ret = generic_write_checks(file, &count, ppos);
+	if (!ret)
+		ret = filemap_write(file, &from, count, ppos);
+	up_write(&inode->i_rwsem);
+	return ret;
+}
+
+ssize_t filemap_write_kernel(struct file *file, const void *buf, size_t count, loff_t *ppos)
+{
+	struct copy_target from = { .kbuf = (char *)buf };
+	struct inode *inode = file->f_mapping->host;
+	ssize_t ret;
+
+	if (!count)
+		return 0;
+	down_write(&inode->i_rwsem);
+	ret = filemap_write(file, &from, count, ppos);
+	up_write(&inode->i_rwsem);
+	return ret;
+}

@@ -1,0 +1,86 @@
+/*
+ * The page cache: folios of files, found by (address_space, page index).
+ *
+ * 1. A folio in the cache holds one reference for being there. Whoever looks it up takes another.
+ * 2. The folio lock (PG_locked) guards its contents being brought in and its membership: with it held,
+ *    folio->mapping does not change. It is a sleeping lock.
+ * 3. PG_uptodate means the contents are the file's. Only then may it be read or mapped.
+ *
+ * Mirrors Linux include/linux/pagemap.h. Exercised by tests/user/{files,file_map}.c.
+ */
+#pragma once
+
+#include "mm/cache/file.h"
+#include "mm/phys/page.h"
+
+struct vm_fault;
+struct mm_struct;
+
+void address_space_init(struct address_space *mapping, struct inode *host, gfp_t gfp_mask);
+
+/* --- the folio lock; lock may sleep --- */
+void __folio_lock(struct folio *folio);
+void __folio_wake(struct folio *folio);
+
+static __always_inline bool folio_trylock(struct folio *folio)
+{
+	return !test_and_set_bit(PG_locked, &folio->flags);
+}
+
+static __always_inline void folio_lock(struct folio *folio)
+{
+	if (unlikely(!folio_trylock(folio)))
+		__folio_lock(folio);
+}
+
+static __always_inline void folio_unlock(struct folio *folio)
+{
+	/* A full barrier: the waiter sets PG_waiters before it looks at PG_locked again. */
+	unsigned long old = __atomic_fetch_and(&folio->flags, ~BIT(PG_locked), __ATOMIC_SEQ_CST);
+
+	if (unlikely(old & BIT(PG_waiters)))
+		__folio_wake(folio);
+}
+
+#define lock_page(page) folio_lock(page_folio(page))
+#define unlock_page(page) folio_unlock(page_folio(page))
+
+/* --- look-up --- */
+
+/* The folio at index with a reference, or NULL. Any context that may hold rcu_read_lock. */
+struct folio *filemap_get_folio(struct address_space *mapping, pgoff_t index);
+/* The same, locked; sleeps for the lock. */
+struct folio *filemap_lock_folio(struct address_space *mapping, pgoff_t index);
+/* Adds a new folio, locked and with a cache reference. -EEXIST, -ENOMEM leave it untouched. May sleep. */
+int filemap_add_folio(struct address_space *mapping, struct folio *folio, pgoff_t index, gfp_t gfp);
+/* Takes a locked folio out; drops the cache's reference. */
+void filemap_remove_folio(struct folio *folio);
+/* An uptodate folio at index with a reference, read in if need be; ERR_PTR. May sleep. */
+struct folio *read_mapping_folio(struct address_space *mapping, pgoff_t index, struct file *file);
+bool filemap_has_page(struct address_space *mapping, pgoff_t index);
+
+/* --- file operations built on the cache; bytes or negative errno; may sleep --- */
+ssize_t generic_file_read(struct file *file, char __user *buf, size_t count, loff_t *ppos);
+ssize_t generic_file_write(struct file *file, const char __user *buf, size_t count, loff_t *ppos);
+ssize_t filemap_read_kernel(struct file *file, void *buf, size_t count, loff_t pos);
+/* Kernel data into a file through the cache (initramfs unpacking). */
+ssize_t filemap_write_kernel(struct file *file, const void *buf, size_t count, loff_t *ppos);
+
+unsigned int filemap_fault(struct vm_fault *vmf);
+unsigned int filemap_map_pages(struct vm_fault *vmf, pgoff_t start, pgoff_t end);
+/* ->mmap for files whose pages live in the cache. */
+int generic_file_mmap(struct file *file, struct vm_area_struct *vma);
+
+/* --- truncation; => inode->i_rwsem held for writing; may sleep --- */
+
+/* Folios wholly inside [lstart, lend] (bytes; lend -1: to the end) leave; partial ones are zeroed there. */
+void truncate_inode_pages_range(struct address_space *mapping, loff_t lstart, loff_t lend);
+/* The file now ends at newsize (i_size is set already): unmaps and drops what is behind it. */
+void truncate_pagecache(struct inode *inode, loff_t newsize);
+
+/* Unmapping belongs to the floor above: mm/user registers it. */
+struct mapping_ops {
+	void (*unmap_pages)(struct address_space *mapping, pgoff_t first, pgoff_t nr, bool even_cows);
+};
+extern const struct mapping_ops *mapping_ops;
+void filemap_init(void); /* once, before the first file */

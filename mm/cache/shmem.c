@@ -1,0 +1,215 @@
+/*
+ * shmem: files made of page-cache pages only.
+ *
+ * 1. The cache is the store: a page is born zeroed at its first write (or mapping fault) and lives until
+ *    the file is truncated or dies. An absent page is a hole and reads as zeroes.
+ * 2. Each page is charged to its file system's limit when it is made and uncharged when it leaves the
+ *    cache (free_folio), so the count can never drift from the pages that exist.
+ * 3. Pages are PG_swapbacked: swap, not a disk file, will be their backing store.
+ *
+ * Locks: as in filemap.c. Mirrors Linux mm/shmem.c. Exercised by tests/user/{files,file_map}.c.
+ */
+#include "mm/cache/shmem.h"
+
+#include "kernel/bug.h"
+#include "kernel/current.h"
+#include "kernel/rcu.h"
+#include "lib/err.h"
+#include "lib/errno.h"
+#include "lib/string.h"
+#include "mm/phys/buddy.h"
+
+#define FALLOC_FL_KEEP_SIZE 0x01
+#define FALLOC_FL_PUNCH_HOLE 0x02
+
+static struct shmem_sb_info *mapping_info(struct address_space *mapping)
+{
+	return mapping->private_data;
+}
+
+/* One more page of the limit; false when it is used up. */
+static bool shmem_charge(struct shmem_sb_info *info)
+{
+	if (!info || !info->max_blocks)
+		return true;
+	if (atomic_long_inc_return(&info->used_blocks) <= (long)info->max_blocks)
+		return true;
+	atomic_long_dec(&info->used_blocks);
+	return false;
+}
+
+static void shmem_uncharge(struct shmem_sb_info *info)
+{
+	if (info && info->max_blocks)
+		atomic_long_dec(&info->used_blocks);
+}
+
+static void shmem_free_folio(struct folio *folio, struct address_space *mapping)
+{
+	struct inode *inode = mapping->host;
+
+	shmem_uncharge(mapping_info(mapping));
+	spin_lock(&inode->i_lock);
+	inode->i_blocks -= PAGE_SIZE / 512;
+	spin_unlock(&inode->i_lock);
+}
+
+/* A zeroed folio into the hole at index; -EEXIST when another was faster. */
+static int shmem_add_folio(struct inode *inode, pgoff_t index, struct folio **foliop)
+{
+	struct address_space *mapping = inode->i_mapping;
+	struct folio *folio;
+	int err;
+
+	if (!shmem_charge(mapping_info(mapping)))
+		return -ENOSPC;
+	folio = folio_alloc(mapping->gfp_mask | __GFP_ZERO, 0);
+	if (!folio) {
+		shmem_uncharge(mapping_info(mapping));
+		return -ENOMEM;
+	}
+	__folio_set_swapbacked(folio);
+	__folio_set_uptodate(folio);
+	err = filemap_add_folio(mapping, folio, index, mapping->gfp_mask);
+	if (err) {
+		shmem_uncharge(mapping_info(mapping));
+		folio_put(folio);
+		return err;
+	}
+	folio_set_dirty(folio);
+	spin_lock(&inode->i_lock);
+	inode->i_blocks += PAGE_SIZE / 512;
+	spin_unlock(&inode->i_lock);
+	*foliop = folio;
+	return 0;
+}
+
+struct folio *shmem_get_folio(struct inode *inode, pgoff_t index)
+{
+	for (;;) {
+		struct folio *folio = filemap_lock_folio(inode->i_mapping, index);
+		int err;
+
+		if (folio)
+			return folio;
+		err = shmem_add_folio(inode, index, &folio);
+		if (!err)
+			return folio;
+		if (err != -EEXIST)
+			return ERR_PTR(err);
+	}
+}
+
+static int shmem_write_begin(struct file *file, struct address_space *mapping, loff_t pos,
+			     unsigned int len, struct folio **foliop)
+{
+	struct folio *folio = shmem_get_folio(mapping->host, pos >> PAGE_SHIFT);
+
+	if (IS_ERR(folio))
+		return PTR_ERR(folio);
+	*foliop = folio;
+	return 0;
+}
+
+static int shmem_write_end(struct file *file, struct address_space *mapping, loff_t pos,
+			   unsigned int len, unsigned int copied, struct folio *folio)
+{
+	struct inode *inode = mapping->host;
+
+	if (pos + copied > inode->i_size)
+		WRITE_ONCE(inode->i_size, pos + copied);
+	folio_unlock(folio);
+	folio_put(folio);
+	return copied;
+}
+
+const struct address_space_operations shmem_aops = {
+	.write_begin = shmem_write_begin,
+	.write_end = shmem_write_end,
+	.free_folio = shmem_free_folio,
+};
+
+void shmem_init_mapping(struct inode *inode, struct shmem_sb_info *info)
+{
+	inode->i_mapping->a_ops = &shmem_aops;
+	inode->i_mapping->gfp_mask = GFP_HIGHUSER_MOVABLE;
+	inode->i_mapping->private_data = info;
+	set_bit(AS_UNEVICTABLE, &inode->i_mapping->flags);
+}
+
+int shmem_setsize(struct inode *inode, loff_t size)
+{
+	loff_t old = inode->i_size;
+
+	if (size < 0)
+		return -EINVAL;
+	WRITE_ONCE(inode->i_size, size);
+	if (size < old)
+		truncate_pagecache(inode, size);
+	return 0;
+}
+
+static void shmem_punch_hole(struct inode *inode, loff_t offset, loff_t len)
+{
+	struct address_space *mapping = inode->i_mapping;
+	pgoff_t first = (offset + PAGE_SIZE - 1) >> PAGE_SHIFT;
+	pgoff_t end = (offset + len) >> PAGE_SHIFT;
+
+	if (end > first)
+		mapping_ops->unmap_pages(mapping, first, end - first, false);
+	truncate_inode_pages_range(mapping, offset, offset + len - 1);
+	if (end > first)
+		mapping_ops->unmap_pages(mapping, first, end - first, false);
+}
+
+static long shmem_allocate_range(struct inode *inode, loff_t offset, loff_t len)
+{
+	pgoff_t index = offset >> PAGE_SHIFT, last = (offset + len - 1) >> PAGE_SHIFT;
+
+	for (; index <= last; index++) {
+		struct folio *folio = shmem_get_folio(inode, index);
+
+		if (IS_ERR(folio))
+			return PTR_ERR(folio);
+		folio_unlock(folio);
+		folio_put(folio);
+	}
+	return 0;
+}
+
+long shmem_fallocate(struct file *file, int mode, loff_t offset, loff_t len)
+{
+	struct inode *inode = file_inode(file);
+	long err = 0;
+
+	if (mode & ~(FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE))
+		return -EOPNOTSUPP;
+	down_write(&inode->i_rwsem);
+	if (mode & FALLOC_FL_PUNCH_HOLE)
+		shmem_punch_hole(inode, offset, len);
+	else
+		err = shmem_allocate_range(inode, offset, len);
+	if (!err && !(mode & FALLOC_FL_KEEP_SIZE) && offset + len > inode->i_size)
+		WRITE_ONCE(inode->i_size, offset + len);
+	up_write(&inode->i_rwsem);
+	return err;
+}
+
+loff_t shmem_seek_hole_data(struct inode *inode, loff_t offset, bool hole)
+{
+	loff_t size = READ_ONCE(inode->i_size);
+	pgoff_t index = offset >> PAGE_SHIFT, end = (size + PAGE_SIZE - 1) >> PAGE_SHIFT;
+
+	if (offset < 0 || offset >= size)
+		return -ENXIO;
+	while (index < end && filemap_has_page(inode->i_mapping, index) == hole)
+		index++;
+	if (index >= end)
+		return hole ? size : -ENXIO;
+	return max(offset, (loff_t)index << PAGE_SHIFT);
+}
+
+void shmem_evict(struct inode *inode)
+{
+	truncate_inode_pages_range(inode->i_mapping, 0, -1);
+}

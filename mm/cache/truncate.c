@@ -1,0 +1,80 @@
+/*
+ * Truncation: pages leave the cache because the file no longer has them.
+ *
+ * The order keeps faults out: i_size is lowered first (a fault beyond it gives SIGBUS), then the pages are
+ * unmapped from every process, then taken out one by one under their locks, then unmapped once more for
+ * faults that were under way meanwhile. The page that the new end cuts is zeroed behind it.
+ *
+ * Locks: inode->i_rwsem for writing, invalidate_lock for writing, folio locks. Mirrors Linux
+ * mm/truncate.c. Exercised by tests/user/{files,file_map}.c.
+ */
+#include "kernel/sched.h"
+#include "lib/string.h"
+#include "mm/cache/pagemap.h"
+
+static void zero_partial(struct address_space *mapping, pgoff_t index, size_t from, size_t to)
+{
+	struct folio *folio = filemap_lock_folio(mapping, index);
+
+	if (!folio)
+		return;
+	memset((char *)folio_address(folio) + from, 0, to - from);
+	folio_unlock(folio);
+	folio_put(folio);
+}
+
+/* The next folio at or after *index, locked, up to last; NULL at the end. */
+static struct folio *next_locked(struct address_space *mapping, unsigned long *index, pgoff_t last)
+{
+	while (*index <= last) {
+		struct folio *folio;
+
+		rcu_read_lock();
+		folio = xa_find(&mapping->i_pages, index, last, XA_PRESENT);
+		rcu_read_unlock();
+		if (!folio)
+			return NULL;
+		folio = filemap_lock_folio(mapping, *index);
+		if (folio)
+			return folio;
+		if ((*index)++ == last)
+			return NULL;
+	}
+	return NULL;
+}
+
+void truncate_inode_pages_range(struct address_space *mapping, loff_t lstart, loff_t lend)
+{
+	pgoff_t first = (lstart + PAGE_SIZE - 1) >> PAGE_SHIFT;
+	pgoff_t end = lend == -1 ? ULONG_MAX : (pgoff_t)(lend + 1) >> PAGE_SHIFT; /* first page that stays */
+	size_t head = lstart & ~PAGE_MASK, tail = lend == -1 ? 0 : (lend + 1) & ~PAGE_MASK;
+	unsigned long index = first;
+	struct folio *folio;
+
+	if (head && lend != -1 && (pgoff_t)(lstart >> PAGE_SHIFT) == end) {
+		zero_partial(mapping, end, head, tail);
+		return;
+	}
+	if (head)
+		zero_partial(mapping, lstart >> PAGE_SHIFT, head, PAGE_SIZE);
+	if (tail)
+		zero_partial(mapping, end, 0, tail);
+	if (end <= first)
+		return;
+	while ((folio = next_locked(mapping, &index, end - 1))) {
+		filemap_remove_folio(folio);
+		folio_unlock(folio);
+		folio_put(folio);
+		cond_resched();
+	}
+}
+
+void truncate_pagecache(struct inode *inode, loff_t newsize)
+{
+	struct address_space *mapping = inode->i_mapping;
+	pgoff_t hole = (newsize + PAGE_SIZE - 1) >> PAGE_SHIFT;
+
+	mapping_ops->unmap_pages(mapping, hole, 0, true);
+	truncate_inode_pages_range(mapping, newsize, -1);
+	mapping_ops->unmap_pages(mapping, hole, 0, true);
+}

@@ -1,0 +1,519 @@
+/*
+ * The page-fault handler: from an address that the processor could not translate to an entry in the table.
+ *
+ * 1. Find the area that holds the address (growing a stack if it lies just below one); check that the
+ *    access is allowed by the area. If not, the program gets SIGSEGV: MAPERR without an area, ACCERR
+ *    against its rights.
+ * 2. handle_mm_fault descends to the PTE, making tables, and looks at what is there:
+ *      nothing, anonymous area  -> do_anonymous_page: the shared zero page on a read, a fresh page on a write
+ *      nothing, file area       -> do_read_fault (map what the cache has, and its neighbours),
+ *                                  do_cow_fault (private write: copy at once), do_shared_fault
+ *      present, write refused   -> do_wp_page: reuse the page if this is its only user, else copy it
+ *      present, all in order    -> another thread was faster: a spurious fault, nothing to do
+ * 3. The entry is read without its lock first; after everything that may sleep (allocating, reading) the
+ *    lock is taken and the entry compared again. If it changed, the work is dropped and the access simply
+ *    repeats. So no lock is ever held across an allocation.
+ * 4. A private page may be written in place exactly when nobody else can see it: it is anonymous and its
+ *    reference count is 1 (the one of this entry). fork and every other user hold references.
+ *
+ * Locks: mmap_lock for reading, then a table's ptl. Mirrors Linux mm/memory.c and arch/x86/mm/fault.c.
+ * Exercised by tests/user/{anon_map,fork_cow,file_map,stack,mprotect}.c.
+ */
+#include "mm/user/fault.h"
+
+#include "arch/x86/page_ops.h"
+#include "arch/x86/ptrace.h"
+#include "arch/x86/tlb.h"
+#include "arch/x86/traps.h"
+#include "arch/x86/uaccess.h"
+#include "kernel/bug.h"
+#include "kernel/current.h"
+#include "kernel/printk.h"
+#include "kernel/sched.h"
+#include "kernel/task.h"
+#include "lib/errno.h"
+#include "mm/cache/file.h"
+#include "mm/phys/buddy.h"
+#include "mm/phys/vmstat.h"
+#include "mm/user/memory.h"
+#include "mm/user/vma.h"
+
+#define SIGKILL 9
+#define SIGBUS 7
+#define SIGSEGV 11
+#define SEGV_MAPERR 1
+#define SEGV_ACCERR 2
+#define BUS_ADRERR 2
+
+/* Locks the entry of vmf and checks that it still is what was read; true when the caller may set it. */
+static inline bool fault_lock_pte(struct vm_fault *vmf)
+{
+	vmf->ptl = pte_lockptr(*vmf->pmd);
+	spin_lock(vmf->ptl);
+	vmf->pte = pte_offset_kernel(vmf->pmd, vmf->address);
+	if (likely(pte_same(*vmf->pte, vmf->orig_pte)))
+		return true;
+	spin_unlock(vmf->ptl);
+	return false;
+}
+
+static inline pte_t maybe_mkwrite(pte_t pte, const struct vm_area_struct *vma)
+{
+	return vma->vm_flags & VM_WRITE ? pte_mkwrite(pte) : pte;
+}
+
+/* A fresh page that belongs to this area alone, not yet in any table. */
+static inline void page_add_new_anon(struct page *page, struct vm_area_struct *vma, unsigned long address)
+{
+	page->mapping = (struct address_space *)((unsigned long)vma->vm_mm | PAGE_MAPPING_ANON);
+	page->index = vma->vm_pgoff + ((address - vma->vm_start) >> PAGE_SHIFT);
+	__SetPageUptodate(page);
+	__SetPageSwapBacked(page);
+	atomic_set(&page->_mapcount, 0);
+	vma->has_anon = true;
+	inc_node_page_state(page, NR_ANON_MAPPED);
+}
+
+static unsigned int do_anonymous_page(struct vm_fault *vmf)
+{
+	struct vm_area_struct *vma = vmf->vma;
+	struct page *page;
+
+	if (!(vmf->flags & FAULT_FLAG_WRITE)) {
+		if (!fault_lock_pte(vmf))
+			return 0;
+		set_pte(vmf->pte, pte_mkspecial(pfn_pte(zero_pfn, vma->vm_page_prot)));
+		spin_unlock(vmf->ptl);
+		/* fork must write-protect and copy what later replaces it, and needs no marker until then. */
+		return 0;
+	}
+	page = alloc_page(GFP_HIGHUSER_MOVABLE | __GFP_ZERO);
+	if (unlikely(!page))
+		return VM_FAULT_OOM;
+	if (unlikely(!fault_lock_pte(vmf))) {
+		put_page(page);
+		return 0;
+	}
+	page_add_new_anon(page, vma, vmf->address);
+	add_mm_counter(vma->vm_mm, MM_ANONPAGES, 1);
+	set_pte(vmf->pte, maybe_mkwrite(pte_mkdirty(pfn_pte(page_to_pfn(page), vma->vm_page_prot)), vma));
+	spin_unlock(vmf->ptl);
+	return 0;
+}
+
+/* Puts a file's page into the table; it comes with a reference, which the entry takes over. */
+static void fault_set_file_pte(struct vm_fault *vmf, struct page *page, bool write)
+{
+	struct vm_area_struct *vma = vmf->vma;
+	pte_t pte = pfn_pte(page_to_pfn(page), vma->vm_page_prot);
+
+	if (write)
+		pte = maybe_mkwrite(pte_mkdirty(pte), vma);
+	else if (vma->vm_flags & VM_SHARED)
+		pte = pte_wrprotect(pte);
+	atomic_inc(&page->_mapcount);
+	add_mm_counter(vma->vm_mm, PageSwapBacked(page) ? MM_SHMEMPAGES : MM_FILEPAGES, 1);
+	inc_node_page_state(page, NR_FILE_MAPPED);
+	set_pte(vmf->pte, pte);
+}
+
+/* Asks the file for the page: locked and with a reference, or an error. */
+static unsigned int __do_fault(struct vm_fault *vmf)
+{
+	unsigned int ret = vmf->vma->vm_ops->fault(vmf);
+
+	if (unlikely(ret & (VM_FAULT_ERROR | VM_FAULT_NOPAGE | VM_FAULT_RETRY)))
+		return ret;
+	if (unlikely(!(ret & VM_FAULT_LOCKED)))
+		lock_page(vmf->page);
+	return ret | VM_FAULT_LOCKED;
+}
+
+static unsigned int do_read_fault(struct vm_fault *vmf)
+{
+	const struct vm_operations_struct *ops = vmf->vma->vm_ops;
+	unsigned int ret;
+
+	if (ops->map_pages) {
+		pgoff_t first = vmf->pgoff & ~15UL;
+
+		ret = ops->map_pages(vmf, first, first + 15);
+		if (ret)
+			return ret & VM_FAULT_NOPAGE ? 0 : ret;
+	}
+	ret = __do_fault(vmf);
+	if (ret & (VM_FAULT_ERROR | VM_FAULT_NOPAGE | VM_FAULT_RETRY))
+		return ret;
+	if (fault_lock_pte(vmf)) {
+		fault_set_file_pte(vmf, vmf->page, false);
+		spin_unlock(vmf->ptl);
+		unlock_page(vmf->page);
+		return ret & VM_FAULT_MAJOR;
+	}
+	unlock_page(vmf->page);
+	put_page(vmf->page);
+	return ret & VM_FAULT_MAJOR;
+}
+
+static unsigned int do_cow_fault(struct vm_fault *vmf)
+{
+	struct vm_area_struct *vma = vmf->vma;
+	struct page *copy = alloc_page(GFP_HIGHUSER_MOVABLE);
+	unsigned int ret;
+
+	if (!copy)
+		return VM_FAULT_OOM;
+	ret = __do_fault(vmf);
+	if (ret & (VM_FAULT_ERROR | VM_FAULT_NOPAGE | VM_FAULT_RETRY)) {
+		put_page(copy);
+		return ret;
+	}
+	copy_page(page_address(copy), page_address(vmf->page));
+	unlock_page(vmf->page);
+	put_page(vmf->page);
+	if (!fault_lock_pte(vmf)) {
+		put_page(copy);
+		return ret & VM_FAULT_MAJOR;
+	}
+	page_add_new_anon(copy, vma, vmf->address);
+	add_mm_counter(vma->vm_mm, MM_ANONPAGES, 1);
+	set_pte(vmf->pte, maybe_mkwrite(pte_mkdirty(pfn_pte(page_to_pfn(copy), vma->vm_page_prot)), vma));
+	spin_unlock(vmf->ptl);
+	return ret & VM_FAULT_MAJOR;
+}
+
+/* The file system may refuse (or prepare) a shared page's first write. The page is locked. */
+static unsigned int do_page_mkwrite(struct vm_fault *vmf)
+{
+	const struct vm_operations_struct *ops = vmf->vma->vm_ops;
+	unsigned int ret;
+
+	if (!ops->page_mkwrite)
+		return 0;
+	unlock_page(vmf->page);
+	ret = ops->page_mkwrite(vmf);
+	if (ret & VM_FAULT_ERROR)
+		return ret;
+	if (!(ret & VM_FAULT_LOCKED))
+		lock_page(vmf->page);
+	if (!vmf->page->mapping) {
+		unlock_page(vmf->page);
+		return VM_FAULT_NOPAGE;
+	}
+	return 0;
+}
+
+static unsigned int do_shared_fault(struct vm_fault *vmf)
+{
+	unsigned int ret = __do_fault(vmf), mk;
+
+	if (ret & (VM_FAULT_ERROR | VM_FAULT_NOPAGE | VM_FAULT_RETRY))
+		return ret;
+	mk = do_page_mkwrite(vmf);
+	if (mk) {
+		put_page(vmf->page);
+		return mk & VM_FAULT_ERROR ? mk : 0;
+	}
+	SetPageDirty(vmf->page);
+	if (fault_lock_pte(vmf)) {
+		fault_set_file_pte(vmf, vmf->page, true);
+		spin_unlock(vmf->ptl);
+		unlock_page(vmf->page);
+	} else {
+		unlock_page(vmf->page);
+		put_page(vmf->page);
+	}
+	return ret & VM_FAULT_MAJOR;
+}
+
+static unsigned int do_fault(struct vm_fault *vmf)
+{
+	struct vm_area_struct *vma = vmf->vma;
+
+	if (!vma->vm_ops->fault)
+		return VM_FAULT_SIGBUS;
+	if (!(vmf->flags & FAULT_FLAG_WRITE))
+		return do_read_fault(vmf);
+	if (!(vma->vm_flags & VM_SHARED))
+		return do_cow_fault(vmf);
+	return do_shared_fault(vmf);
+}
+
+/* The entry maps a page nobody else sees: it only lacks the write bit. => ptl held, released here */
+static unsigned int wp_page_reuse(struct vm_fault *vmf)
+{
+	set_pte(vmf->pte, maybe_mkwrite(pte_mkdirty(pte_mkyoung(vmf->orig_pte)), vmf->vma));
+	flush_tlb_page(&vmf->vma->vm_mm->context, vmf->address);
+	spin_unlock(vmf->ptl);
+	return 0;
+}
+
+/* old NULL: the zero page. => no lock held; old has an extra reference of ours */
+static unsigned int wp_page_copy(struct vm_fault *vmf, struct page *old)
+{
+	struct vm_area_struct *vma = vmf->vma;
+	struct mm_struct *mm = vma->vm_mm;
+	struct page *new = alloc_page(GFP_HIGHUSER_MOVABLE | (old ? 0 : __GFP_ZERO));
+	pte_t pte;
+
+	if (unlikely(!new)) {
+		if (old)
+			put_page(old);
+		return VM_FAULT_OOM;
+	}
+	if (old)
+		copy_page(page_address(new), page_address(old));
+	if (unlikely(!fault_lock_pte(vmf))) {
+		put_page(new);
+		if (old)
+			put_page(old);
+		return 0;
+	}
+	pte = maybe_mkwrite(pte_mkdirty(pfn_pte(page_to_pfn(new), vma->vm_page_prot)), vma);
+	/* No other CPU may read the old page once someone can write the new one. */
+	pte_clear(vmf->pte);
+	flush_tlb_page(&mm->context, vmf->address);
+	page_add_new_anon(new, vma, vmf->address);
+	set_pte(vmf->pte, pte);
+	if (!old) {
+		add_mm_counter(mm, MM_ANONPAGES, 1);
+		spin_unlock(vmf->ptl);
+		return 0;
+	}
+	atomic_dec(&old->_mapcount);
+	if (PageAnon(old)) {
+		dec_node_page_state(old, NR_ANON_MAPPED);
+	} else {
+		dec_node_page_state(old, NR_FILE_MAPPED);
+		add_mm_counter(mm, PageSwapBacked(old) ? MM_SHMEMPAGES : MM_FILEPAGES, -1);
+		add_mm_counter(mm, MM_ANONPAGES, 1);
+	}
+	spin_unlock(vmf->ptl);
+	put_page(old);
+	put_page(old);
+	return 0;
+}
+
+static unsigned int wp_page_shared(struct vm_fault *vmf, struct page *page)
+{
+	unsigned int ret;
+
+	get_page(page);
+	spin_unlock(vmf->ptl);
+	vmf->page = page;
+	lock_page(page);
+	ret = do_page_mkwrite(vmf);
+	if (ret) {
+		put_page(page);
+		return ret & VM_FAULT_ERROR;
+	}
+	SetPageDirty(page);
+	if (fault_lock_pte(vmf))
+		wp_page_reuse(vmf);
+	unlock_page(page);
+	put_page(page);
+	return 0;
+}
+
+/* A write to a present, write-protected entry. => ptl held, released here */
+static unsigned int do_wp_page(struct vm_fault *vmf)
+{
+	struct vm_area_struct *vma = vmf->vma;
+	struct page *page;
+
+	if (unlikely(pte_special(vmf->orig_pte))) {
+		if (vma->vm_flags & VM_SHARED)
+			return wp_page_reuse(vmf);
+		spin_unlock(vmf->ptl);
+		return pte_pfn(vmf->orig_pte) == zero_pfn ? wp_page_copy(vmf, NULL) : VM_FAULT_SIGBUS;
+	}
+	page = pfn_to_page(pte_pfn(vmf->orig_pte));
+	if (PageAnon(page)) {
+		if (page_ref_count(page) == 1)
+			return wp_page_reuse(vmf);
+	} else if (vma->vm_flags & VM_SHARED) {
+		return wp_page_shared(vmf, page);
+	}
+	get_page(page);
+	spin_unlock(vmf->ptl);
+	return wp_page_copy(vmf, page);
+}
+
+static unsigned int handle_pte_fault(struct vm_fault *vmf)
+{
+	if (pmd_none(*vmf->pmd)) {
+		if (pte_alloc(vmf->vma->vm_mm, vmf->pmd))
+			return VM_FAULT_OOM;
+		vmf->orig_pte = __pte(0);
+	} else {
+		vmf->orig_pte = ptep_get(pte_offset_kernel(vmf->pmd, vmf->address));
+	}
+	if (pte_none(vmf->orig_pte))
+		return vma_is_anonymous(vmf->vma) ? do_anonymous_page(vmf) : do_fault(vmf);
+	if (unlikely(!pte_present(vmf->orig_pte)))
+		return VM_FAULT_SIGBUS;
+	if (!fault_lock_pte(vmf))
+		return 0;
+	if ((vmf->flags & FAULT_FLAG_WRITE) && !pte_write(vmf->orig_pte))
+		return do_wp_page(vmf);
+	flush_tlb_fix_spurious_fault(&vmf->vma->vm_mm->context, vmf->address);
+	spin_unlock(vmf->ptl);
+	return 0;
+}
+
+unsigned int handle_mm_fault(struct vm_area_struct *vma, unsigned long address, unsigned int flags)
+{
+	struct vm_fault vmf;
+
+	vmf.vma = vma;
+	vmf.address = address & PAGE_MASK;
+	vmf.flags = flags;
+	vmf.pgoff = vma->vm_pgoff + ((vmf.address - vma->vm_start) >> PAGE_SHIFT);
+	vmf.gfp_mask = GFP_HIGHUSER_MOVABLE;
+	vmf.pmd = mm_alloc_pmd(vma->vm_mm, vmf.address);
+	if (unlikely(!vmf.pmd))
+		return VM_FAULT_OOM;
+	return handle_pte_fault(&vmf);
+}
+
+/* Do the area's rights forbid this access? */
+static inline bool access_error(unsigned long error_code, const struct vm_area_struct *vma)
+{
+	if (error_code & X86_PF_WRITE)
+		return !(vma->vm_flags & VM_WRITE);
+	if (error_code & X86_PF_INSTR)
+		return !(vma->vm_flags & VM_EXEC);
+	if (unlikely(error_code & X86_PF_PROT))
+		return true;
+	return !(vma->vm_flags & VM_ACCESS_FLAGS);
+}
+
+/* Below every area, or below a stack that may grow down to it: that needs mmap_lock for writing. */
+static bool try_expand_stack(struct mm_struct *mm, unsigned long address)
+{
+	bool ok;
+
+	mmap_read_unlock(mm);
+	mmap_write_lock(mm);
+	ok = find_extend_vma_locked(mm, address) != NULL;
+	mmap_write_unlock(mm);
+	mmap_read_lock(mm);
+	return ok;
+}
+
+static int bad_area(struct pt_regs *regs, int sig, int code, unsigned long error_code, unsigned long address)
+{
+	if (!user_mode(regs))
+		return -EFAULT;
+	current->thread.cr2 = address;
+	current->thread.error_code = error_code | X86_PF_USER;
+	current->thread.trap_nr = 14;
+	force_sig_fault_hook(sig, code, (void __user *)address);
+	return 0;
+}
+
+static int fault_error(struct pt_regs *regs, unsigned int fault, unsigned long error_code,
+		       unsigned long address)
+{
+	if (fault & VM_FAULT_OOM) {
+		if (!user_mode(regs))
+			return -EFAULT;
+		pr_err("Out of memory: Killed process %d (%s)\n", current->pid, current->comm);
+		force_sig_fault_hook(SIGKILL, 0, NULL);
+		return 0;
+	}
+	if (fault & VM_FAULT_SIGBUS)
+		return bad_area(regs, SIGBUS, BUS_ADRERR, error_code, address);
+	return bad_area(regs, SIGSEGV, SEGV_MAPERR, error_code, address);
+}
+
+int do_user_addr_fault(struct pt_regs *regs, unsigned long error_code, unsigned long address)
+{
+	struct task_struct *tsk = current;
+	struct mm_struct *mm = tsk->mm;
+	struct vm_area_struct *vma;
+	unsigned int flags = FAULT_FLAG_ALLOW_RETRY, fault;
+
+	if (unlikely(!mm))
+		return -EFAULT;
+	count_vm_event(PGFAULT);
+	if (error_code & X86_PF_WRITE)
+		flags |= FAULT_FLAG_WRITE;
+	if (error_code & X86_PF_USER)
+		flags |= FAULT_FLAG_USER;
+	/* Kernel code that touches user memory under mmap_lock is a bug; an exception-table miss would show it. */
+	if (unlikely(!down_read_trylock(&mm->mmap_lock))) {
+		if (!user_mode(regs) && !search_exception_tables(regs->ip))
+			return -EFAULT;
+		mmap_read_lock(mm);
+	}
+	vma = vma_lookup(mm, address);
+	if (unlikely(!vma)) {
+		if (!try_expand_stack(mm, address) || !(vma = vma_lookup(mm, address))) {
+			mmap_read_unlock(mm);
+			return bad_area(regs, SIGSEGV, SEGV_MAPERR, error_code, address);
+		}
+	}
+	if (unlikely(access_error(error_code, vma))) {
+		mmap_read_unlock(mm);
+		return bad_area(regs, SIGSEGV, SEGV_ACCERR, error_code, address);
+	}
+	fault = handle_mm_fault(vma, address, flags);
+	mmap_read_unlock(mm);
+	if (unlikely(fault & VM_FAULT_ERROR))
+		return fault_error(regs, fault, error_code, address);
+	if (fault & VM_FAULT_MAJOR) {
+		count_vm_event(PGMAJFAULT);
+		tsk->maj_flt++;
+	} else {
+		tsk->min_flt++;
+	}
+	return 0;
+}
+
+int fixup_user_fault(struct mm_struct *mm, unsigned long address, bool write)
+{
+	struct vm_area_struct *vma = vma_lookup(mm, address);
+	unsigned int fault;
+
+	if (!vma || !(vma->vm_flags & (write ? VM_WRITE : VM_ACCESS_FLAGS)))
+		return -EFAULT;
+	fault = handle_mm_fault(vma, address, write ? FAULT_FLAG_WRITE : 0);
+	if (fault & VM_FAULT_OOM)
+		return -ENOMEM;
+	return fault & VM_FAULT_ERROR ? -EFAULT : 0;
+}
+
+int faultin_range(struct mm_struct *mm, unsigned long start, unsigned long len, bool write)
+{
+	unsigned long addr;
+	int ret = 0;
+
+	mmap_read_lock(mm);
+	for (addr = start; addr < start + len && !ret; addr += PAGE_SIZE) {
+		struct vm_area_struct *vma = vma_lookup(mm, addr);
+
+		if (!vma) {
+			ret = -ENOMEM;
+			break;
+		}
+		ret = fixup_user_fault(mm, addr, write || (vma->vm_flags & (VM_WRITE | VM_SHARED)) == VM_WRITE);
+		if (cond_resched_needed()) {
+			mmap_read_unlock(mm);
+			cond_resched();
+			mmap_read_lock(mm);
+		}
+	}
+	mmap_read_unlock(mm);
+	return ret;
+}
+
+void mm_populate(struct mm_struct *mm, unsigned long start, unsigned long len)
+{
+	faultin_range(mm, start, len, false);
+}
+
+void fault_init(void)
+{
+	user_fault_handler = do_user_addr_fault;
+}

@@ -1,0 +1,121 @@
+/*
+ * Faults on file pages: from the page cache into the page table.
+ *
+ * map_pages serves the common case without sleeping: it puts every page around the fault that the cache
+ * has, uptodate, into the empty entries of one table, so a program's text costs one fault per sixteen
+ * pages. fault() brings a missing page in and returns it locked.
+ *
+ * Locks: mmap_lock for reading (held by the caller); ptl; invalidate_lock while reading in.
+ * Mirrors Linux mm/filemap.c (filemap_fault, filemap_map_pages). Exercised by tests/user/file_map.c.
+ */
+#include "kernel/bug.h"
+#include "lib/err.h"
+#include "lib/errno.h"
+#include "mm/cache/pagemap.h"
+#include "mm/phys/vmstat.h"
+#include "mm/user/memory.h"
+
+static const struct vm_operations_struct generic_file_vm_ops = {
+	.fault = filemap_fault,
+	.map_pages = filemap_map_pages,
+};
+
+int generic_file_mmap(struct file *file, struct vm_area_struct *vma)
+{
+	vma->vm_ops = &generic_file_vm_ops;
+	return 0;
+}
+
+unsigned int filemap_fault(struct vm_fault *vmf)
+{
+	struct file *file = vmf->vma->vm_file;
+	struct address_space *mapping = file->f_mapping;
+	loff_t size = READ_ONCE(mapping->host->i_size);
+	struct folio *folio;
+
+	if (vmf->pgoff >= (pgoff_t)((size + PAGE_SIZE - 1) >> PAGE_SHIFT))
+		return VM_FAULT_SIGBUS;
+	for (;;) {
+		folio = read_mapping_folio(mapping, vmf->pgoff, file);
+		if (IS_ERR(folio))
+			return PTR_ERR(folio) == -ENOMEM ? VM_FAULT_OOM : VM_FAULT_SIGBUS;
+		if (!folio)
+			return VM_FAULT_SIGBUS;
+		folio_lock(folio);
+		if (likely(folio->mapping == mapping))
+			break;
+		folio_unlock(folio);
+		folio_put(folio);
+	}
+	vmf->page = &folio->page;
+	return VM_FAULT_LOCKED;
+}
+
+/* Cached pages [start, end] that fall into the fault's area and table. */
+static void clamp_around(struct vm_fault *vmf, pgoff_t *start, pgoff_t *end)
+{
+	struct vm_area_struct *vma = vmf->vma;
+	unsigned long table = vmf->address & PMD_MASK;
+	pgoff_t area_first = vma->vm_pgoff, area_last = vma->vm_pgoff + vma_pages(vma) - 1;
+	loff_t size = READ_ONCE(vma->vm_file->f_mapping->host->i_size);
+	pgoff_t last = size ? (size - 1) >> PAGE_SHIFT : 0;
+
+	if (table > vma->vm_start)
+		area_first += (table - vma->vm_start) >> PAGE_SHIFT;
+	if (table + PMD_SIZE < vma->vm_end)
+		area_last = vma->vm_pgoff + ((table + PMD_SIZE - vma->vm_start) >> PAGE_SHIFT) - 1;
+	*start = max(*start, area_first);
+	*end = min3(*end, area_last, last);
+}
+
+unsigned int filemap_map_pages(struct vm_fault *vmf, pgoff_t start, pgoff_t end)
+{
+	struct vm_area_struct *vma = vmf->vma;
+	struct address_space *mapping = vma->vm_file->f_mapping;
+	unsigned int ret = 0;
+	long mapped = 0, shmem = 0;
+	pte_t *base;
+	pgoff_t i;
+
+	clamp_around(vmf, &start, &end);
+	if (vmf->pgoff < start || vmf->pgoff > end)
+		return 0;
+	vmf->ptl = pte_lockptr(*vmf->pmd);
+	spin_lock(vmf->ptl);
+	base = pte_offset_kernel(vmf->pmd, vmf->address) - vmf->pgoff;
+	for (i = start; i <= end; i++) {
+		struct folio *folio;
+		pte_t pte;
+
+		if (!pte_none(base[i])) {
+			if (i == vmf->pgoff)
+				ret = VM_FAULT_NOPAGE;
+			continue;
+		}
+		folio = filemap_get_folio(mapping, i);
+		if (!folio)
+			continue;
+		/*
+		 * Truncation takes the folio out and unmaps afterwards, which needs our ptl: an entry set
+		 * after this look at ->mapping is still found by it.
+		 */
+		if (!folio_test_uptodate(folio) || READ_ONCE(folio->mapping) != mapping) {
+			folio_put(folio);
+			continue;
+		}
+		pte = pfn_pte(folio_pfn(folio), vma->vm_page_prot);
+		if (vma->vm_flags & VM_SHARED)
+			pte = pte_wrprotect(pte);
+		atomic_inc(&folio->page._mapcount);
+		mapped++;
+		shmem += folio_test_swapbacked(folio);
+		set_pte(&base[i], pte);
+		if (i == vmf->pgoff)
+			ret = VM_FAULT_NOPAGE;
+	}
+	add_mm_counter(vma->vm_mm, MM_SHMEMPAGES, shmem);
+	add_mm_counter(vma->vm_mm, MM_FILEPAGES, mapped - shmem);
+	mod_node_page_state(NODE_DATA(0), NR_FILE_MAPPED, mapped);
+	spin_unlock(vmf->ptl);
+	return ret;
+}

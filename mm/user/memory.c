@@ -1,0 +1,429 @@
+/*
+ * Page tables of user address spaces: descent, fork's copy, unmapping, freeing.
+ *
+ * 1. A descent from the top table makes missing levels on the way (under page_table_lock, checked again
+ *    after the allocation: two threads may fault at once). Levels are never removed while mmap_lock is
+ *    held by anybody else, so a pointer found under mmap_lock stays good.
+ * 2. fork copies entries, not pages. A private page gets one more reference and loses its write bit on
+ *    both sides: the first to write takes a copy (fault.c, do_wp_page). Areas of a file without private
+ *    pages are not copied when they are large: a fault fetches what the child really uses.
+ * 3. Unmapping clears entries under the table lock, moves accessed/dirty news to the page, and leaves
+ *    the freeing to mmu_gather. Afterwards free_pgtables takes the tables that no area shares.
+ *
+ * Locks: mmap_lock, then page_table_lock or a table's ptl (child's before parent's in fork: the child is
+ * not visible yet). Mirrors Linux mm/memory.c. Exercised by tests/user/{fork_cow,anon_map,file_map}.c.
+ */
+#include "mm/user/memory.h"
+
+#include "arch/x86/tlb.h"
+#include "kernel/bug.h"
+#include "kernel/sched.h"
+#include "lib/errno.h"
+#include "mm/cache/file.h"
+#include "mm/phys/buddy.h"
+#include "mm/phys/vmstat.h"
+#include "mm/user/i_mmap.h"
+#include "mm/user/mmu_gather.h"
+#include "mm/user/pgalloc.h"
+#include "mm/user/vma.h"
+
+/* File areas up to this many pages are copied by fork: about what one fault in the child would cost. */
+#define FORK_COPY_FILE_PAGES 64
+
+static u8 empty_zero_page[PAGE_SIZE] __aligned(PAGE_SIZE);
+unsigned long zero_pfn;
+
+void user_pgtable_init(void)
+{
+	zero_pfn = PHYS_PFN(__pa_symbol(empty_zero_page));
+}
+
+/* Fills *entry (a PGD, PUD or PMD entry, all alike) with a new table unless another thread did. */
+static int table_alloc(struct mm_struct *mm, u64 *entry)
+{
+	struct page *table = pgtable_alloc(mm);
+
+	if (!table)
+		return -ENOMEM;
+	spin_lock(&mm->page_table_lock);
+	if (likely(!*entry)) {
+		WRITE_ONCE(*entry, (u64)page_to_phys(table) | _PAGE_TABLE);
+		table = NULL;
+	}
+	spin_unlock(&mm->page_table_lock);
+	if (table)
+		pgtable_free(mm, table);
+	return 0;
+}
+
+pmd_t *mm_alloc_pmd(struct mm_struct *mm, unsigned long addr)
+{
+	pgd_t *pgd = pgd_offset_pgd(mm->pgd, addr);
+	pud_t *pud;
+
+	if (unlikely(pgd_none(*pgd)) && table_alloc(mm, &pgd->pgd))
+		return NULL;
+	pud = pud_offset(pgd, addr);
+	if (unlikely(pud_none(*pud)) && table_alloc(mm, &pud->pud))
+		return NULL;
+	return pmd_offset(pud, addr);
+}
+
+int pte_alloc(struct mm_struct *mm, pmd_t *pmd)
+{
+	return pmd_none(*pmd) ? table_alloc(mm, &pmd->pmd) : 0;
+}
+
+pmd_t *mm_find_pmd(struct mm_struct *mm, unsigned long addr)
+{
+	pgd_t *pgd = pgd_offset_pgd(mm->pgd, addr);
+	pud_t *pud;
+	pmd_t *pmd;
+
+	if (pgd_none(*pgd))
+		return NULL;
+	pud = pud_offset(pgd, addr);
+	if (pud_none(*pud))
+		return NULL;
+	pmd = pmd_offset(pud, addr);
+	return pmd_none(*pmd) ? NULL : pmd;
+}
+
+pte_t *get_locked_pte(struct mm_struct *mm, unsigned long addr, spinlock_t **ptl)
+{
+	pmd_t *pmd = mm_alloc_pmd(mm, addr);
+
+	if (!pmd || pte_alloc(mm, pmd))
+		return NULL;
+	*ptl = pte_lockptr(*pmd);
+	spin_lock(*ptl);
+	return pte_offset_kernel(pmd, addr);
+}
+
+struct rss_delta {
+	long count[NR_MM_COUNTERS];
+};
+
+static inline int mm_counter_of(const struct page *page)
+{
+	if (PageAnon(page))
+		return MM_ANONPAGES;
+	return PageSwapBacked(page) ? MM_SHMEMPAGES : MM_FILEPAGES;
+}
+
+/* What a page's mapping costs the node's counters and the mm's. */
+static void account_rss(struct mm_struct *mm, const struct rss_delta *d)
+{
+	int i;
+
+	for (i = 0; i < NR_MM_COUNTERS; i++)
+		if (d->count[i])
+			add_mm_counter(mm, i, d->count[i]);
+	if (d->count[MM_ANONPAGES])
+		mod_node_page_state(NODE_DATA(0), NR_ANON_MAPPED, d->count[MM_ANONPAGES]);
+	if (d->count[MM_FILEPAGES] + d->count[MM_SHMEMPAGES])
+		mod_node_page_state(NODE_DATA(0), NR_FILE_MAPPED,
+				    d->count[MM_FILEPAGES] + d->count[MM_SHMEMPAGES]);
+}
+
+/* One run of entries inside one table. Both tables are locked by the caller. */
+static void copy_pte_run(struct vm_area_struct *vma, pte_t *dst, pte_t *src, unsigned long nr,
+			 struct rss_delta *rss)
+{
+	bool cow = (vma->vm_flags & (VM_SHARED | VM_MAYWRITE)) == VM_MAYWRITE;
+
+	for (; nr; nr--, dst++, src++) {
+		pte_t pte = *src;
+		struct page *page;
+
+		if (pte_none(pte))
+			continue;
+		if (!pte_special(pte)) {
+			page = pfn_to_page(pte_pfn(pte));
+			get_page(page);
+			atomic_inc(&page->_mapcount);
+			rss->count[mm_counter_of(page)]++;
+		}
+		if (cow && pte_write(pte)) {
+			ptep_set_wrprotect(src);
+			pte = pte_wrprotect(pte);
+		}
+		set_pte(dst, pte_mkold(pte));
+	}
+}
+
+static int copy_pmd_span(struct vm_area_struct *dst_vma, struct vm_area_struct *src_vma,
+			 pmd_t *src_pmd, unsigned long addr, unsigned long end)
+{
+	struct rss_delta rss = { { 0 } };
+	spinlock_t *dst_ptl, *src_ptl = pte_lockptr(*src_pmd);
+	pte_t *dst = get_locked_pte(dst_vma->vm_mm, addr, &dst_ptl);
+
+	if (!dst)
+		return -ENOMEM;
+	spin_lock(src_ptl);
+	copy_pte_run(src_vma, dst, pte_offset_kernel(src_pmd, addr), (end - addr) >> PAGE_SHIFT, &rss);
+	spin_unlock(src_ptl);
+	spin_unlock(dst_ptl);
+	account_rss(dst_vma->vm_mm, &rss);
+	return 0;
+}
+
+static bool vma_needs_copy(const struct vm_area_struct *vma)
+{
+	if (vma->has_anon || (vma->vm_flags & (VM_PFNMAP | VM_MIXEDMAP)))
+		return true;
+	return vma->vm_ops && vma_pages(vma) <= FORK_COPY_FILE_PAGES;
+}
+
+int copy_page_range(struct vm_area_struct *dst_vma, struct vm_area_struct *src_vma)
+{
+	unsigned long addr = src_vma->vm_start, end = src_vma->vm_end, next;
+	struct mm_struct *src_mm = src_vma->vm_mm;
+
+	if (!vma_needs_copy(src_vma))
+		return 0;
+	for (; addr < end; addr = next) {
+		pgd_t *pgd = pgd_offset_pgd(src_mm->pgd, addr);
+		pud_t *pud;
+		pmd_t *pmd;
+
+		next = pgd_addr_end(addr, end);
+		if (pgd_none(*pgd))
+			continue;
+		next = pud_addr_end(addr, end);
+		pud = pud_offset(pgd, addr);
+		if (pud_none(*pud))
+			continue;
+		next = pmd_addr_end(addr, end);
+		pmd = pmd_offset(pud, addr);
+		if (pmd_none(*pmd))
+			continue;
+		if (copy_pmd_span(dst_vma, src_vma, pmd, addr, next))
+			return -ENOMEM;
+		cond_resched();
+	}
+	return 0;
+}
+
+/*
+ * Clears entries [pte, end of run) and gathers their pages; returns the address where the batch filled up,
+ * or end.
+ */
+static unsigned long zap_pte_run(struct mmu_gather *tlb, pte_t *pte, unsigned long addr,
+				 unsigned long end, struct rss_delta *rss)
+{
+	for (; addr < end; addr += PAGE_SIZE, pte++) {
+		struct page *page;
+		pte_t old;
+
+		if (pte_none(*pte))
+			continue;
+		if (tlb->fullmm) {
+			old = *pte;
+			set_pte(pte, __pte(0));
+		} else {
+			old = ptep_get_and_clear(pte);
+			tlb_note_range(tlb, addr, addr + PAGE_SIZE);
+		}
+		if (pte_special(old))
+			continue;
+		page = pfn_to_page(pte_pfn(old));
+		rss->count[mm_counter_of(page)]--;
+		if (!PageAnon(page) && pte_dirty(old))
+			SetPageDirty(page);
+		atomic_dec(&page->_mapcount);
+		if (tlb_remove_page(tlb, page))
+			return addr + PAGE_SIZE;
+	}
+	return end;
+}
+
+static void zap_pmd_span(struct mmu_gather *tlb, pmd_t *pmd, unsigned long addr, unsigned long end)
+{
+	struct rss_delta rss = { { 0 } };
+	spinlock_t *ptl = pte_lockptr(*pmd);
+
+	while (addr < end) {
+		spin_lock(ptl);
+		addr = zap_pte_run(tlb, pte_offset_kernel(pmd, addr), addr, end, &rss);
+		spin_unlock(ptl);
+		if (tlb->nr == MMU_GATHER_BATCH)
+			tlb_flush_mmu(tlb);
+	}
+	account_rss(tlb->mm, &rss);
+}
+
+void unmap_page_range(struct mmu_gather *tlb, struct vm_area_struct *vma, unsigned long addr,
+		      unsigned long end)
+{
+	struct mm_struct *mm = vma->vm_mm;
+	unsigned long next;
+
+	for (; addr < end; addr = next) {
+		pgd_t *pgd = pgd_offset_pgd(mm->pgd, addr);
+		pud_t *pud;
+		pmd_t *pmd;
+
+		next = pgd_addr_end(addr, end);
+		if (pgd_none(*pgd))
+			continue;
+		next = pud_addr_end(addr, end);
+		pud = pud_offset(pgd, addr);
+		if (pud_none(*pud))
+			continue;
+		next = pmd_addr_end(addr, end);
+		pmd = pmd_offset(pud, addr);
+		if (pmd_none(*pmd))
+			continue;
+		zap_pmd_span(tlb, pmd, addr, next);
+		cond_resched();
+	}
+}
+
+/* Does a table that covers [start, end) serve only the span that is being freed? ceiling 0: no end. */
+static bool table_range_owned(unsigned long start, unsigned long end, unsigned long floor,
+			      unsigned long ceiling)
+{
+	return start >= floor && end - 1 <= ceiling - 1;
+}
+
+/*
+ * Frees the tables of [addr, end) that lie wholly inside [floor, ceiling), the span that no remaining
+ * area needs. ceiling 0 means the end of the address space.
+ */
+static void free_pmd_tables(struct mmu_gather *tlb, pud_t *pud, unsigned long addr,
+			    unsigned long end, unsigned long floor, unsigned long ceiling)
+{
+	unsigned long start = addr & PUD_MASK, next;
+
+	for (; addr < end; addr = next) {
+		pmd_t *pmd = pmd_offset(pud, addr);
+		unsigned long span = addr & PMD_MASK;
+
+		next = pmd_addr_end(addr, end);
+		if (pmd_none(*pmd) || !table_range_owned(span, span + PMD_SIZE, floor, ceiling))
+			continue;
+		tlb_remove_table(tlb, pfn_to_page(pmd_pfn(*pmd)));
+		tlb_note_range(tlb, span, span + PMD_SIZE);
+		set_pmd(pmd, __pmd(0));
+	}
+	if (!table_range_owned(start, start + PUD_SIZE, floor, ceiling))
+		return;
+	tlb_remove_table(tlb, pfn_to_page(pud_pfn(*pud)));
+	set_pud(pud, __pud(0));
+}
+
+static void free_pgd_range(struct mmu_gather *tlb, unsigned long addr, unsigned long end,
+			   unsigned long floor, unsigned long ceiling)
+{
+	unsigned long next;
+
+	for (; addr < end; addr = next) {
+		pgd_t *pgd = pgd_offset_pgd(tlb->mm->pgd, addr);
+		unsigned long span = addr & PGDIR_MASK, a, n;
+
+		next = pgd_addr_end(addr, end);
+		if (pgd_none(*pgd))
+			continue;
+		for (a = addr; a < next; a = n) {
+			pud_t *pud = pud_offset(pgd, a);
+
+			n = pud_addr_end(a, next);
+			if (!pud_none(*pud))
+				free_pmd_tables(tlb, pud, a, n, floor, ceiling);
+		}
+		if (!table_range_owned(span, span + PGDIR_SIZE, floor, ceiling))
+			continue;
+		tlb_remove_table(tlb, pfn_to_page(pgd_pfn(*pgd)));
+		set_pgd(pgd, __pgd(0));
+	}
+}
+
+/*
+ * After the pages of the chained areas went: the tables between the neighbours that stay. Upper tables
+ * are shared by neighbours, so a table goes only when its whole span lies in that gap.
+ */
+void unmap_region(struct mm_struct *mm, struct vm_area_struct *vma, unsigned long start,
+		  unsigned long end)
+{
+	struct vm_area_struct *prev = vma_prev(mm, start), *next = find_vma(mm, end), *v;
+	struct mmu_gather tlb;
+
+	tlb_gather_mmu(&tlb, mm, false);
+	for (v = vma; v; v = v->detached_next)
+		unmap_page_range(&tlb, v, v->vm_start, v->vm_end);
+	free_pgd_range(&tlb, start, end, prev ? prev->vm_end : 0, next ? next->vm_start : 0);
+	tlb_finish_mmu(&tlb);
+}
+
+void unmap_all(struct mm_struct *mm)
+{
+	struct vm_area_struct *vma = find_vma(mm, 0), *next;
+	struct mmu_gather tlb;
+
+	tlb_gather_mmu(&tlb, mm, true);
+	for (; vma; vma = next) {
+		next = vma_next(mm, vma);
+		unlink_file_vma(vma);
+		unmap_page_range(&tlb, vma, vma->vm_start, vma->vm_end);
+		/* All below is gone already, so only the next area's tables have to stay. */
+		free_pgd_range(&tlb, vma->vm_start, vma->vm_end, 0, next ? next->vm_start : 0);
+	}
+	tlb_finish_mmu(&tlb);
+}
+
+void zap_page_range_single(struct vm_area_struct *vma, unsigned long start, unsigned long size)
+{
+	struct mmu_gather tlb;
+
+	tlb_gather_mmu(&tlb, vma->vm_mm, false);
+	unmap_page_range(&tlb, vma, start, start + size);
+	tlb_finish_mmu(&tlb);
+}
+
+/* Shared and untouched pages go; private copies (even_cows) only when the file itself shrinks. */
+static void unmap_mapping_vma(struct vm_area_struct *vma, pgoff_t first, pgoff_t last, bool even_cows)
+{
+	pgoff_t vfirst = max(first, (pgoff_t)vma->vm_pgoff);
+	pgoff_t vlast = min(last, (pgoff_t)(vma->vm_pgoff + vma_pages(vma) - 1));
+	unsigned long start = vma->vm_start + ((vfirst - vma->vm_pgoff) << PAGE_SHIFT);
+
+	if (!even_cows && vma->has_anon && !(vma->vm_flags & VM_SHARED))
+		return;
+	zap_page_range_single(vma, start, (vlast - vfirst + 1) << PAGE_SHIFT);
+}
+
+void unmap_mapping_pages(struct address_space *mapping, pgoff_t first, pgoff_t nr, bool even_cows)
+{
+	pgoff_t last = nr ? first + nr - 1 : ULONG_MAX;
+	struct vm_area_struct *vma;
+
+	if (last < first)
+		last = ULONG_MAX;
+	down_read(&mapping->i_mmap_rwsem);
+	for (vma = vma_interval_tree_iter_first(&mapping->i_mmap, first, last); vma;
+	     vma = vma_interval_tree_iter_next(vma, first, last))
+		unmap_mapping_vma(vma, first, last, even_cows);
+	up_read(&mapping->i_mmap_rwsem);
+}
+
+int remap_pfn_range(struct vm_area_struct *vma, unsigned long addr, unsigned long pfn,
+		    unsigned long size, pgprot_t prot)
+{
+	unsigned long end = addr + PAGE_ALIGN(size);
+	spinlock_t *ptl;
+	pte_t *pte;
+
+	if (addr < vma->vm_start || end > vma->vm_end || (addr & ~PAGE_MASK))
+		return -EINVAL;
+	vma->vm_flags |= VM_IO | VM_PFNMAP | VM_DONTEXPAND | VM_DONTDUMP;
+	for (; addr < end; addr += PAGE_SIZE, pfn++) {
+		pte = get_locked_pte(vma->vm_mm, addr, &ptl);
+		if (!pte)
+			return -ENOMEM;
+		set_pte(pte, pte_mkspecial(pfn_pte(pfn, prot)));
+		spin_unlock(ptl);
+	}
+	return 0;
+}

@@ -1,0 +1,226 @@
+/*
+ * The life of an address space: made empty by exec, copied by fork, emptied by the last user's exit.
+ *
+ * 1. mm_users counts those who run in it or work on its areas; the last one out empties it (exit_mmap).
+ *    mm_count counts those who only need the struct and the top table to stay: CPUs that run a kernel
+ *    thread on borrowed tables. The struct and the top table go with the last of these.
+ * 2. fork copies the tree of areas in one go (mtree_dup), then replaces each area by its own copy and
+ *    copies the page tables area by area. A failure half way leaves a tree whose later entries still
+ *    point at the parent's areas: they are taken out before the copy is torn down.
+ *
+ * Locks: the parent's mmap_lock for writing during the copy; the child is not visible yet.
+ * Mirrors Linux kernel/fork.c (dup_mmap) and mm/mmap.c (exit_mmap). Exercised by tests/user/fork_cow.c.
+ */
+#include "arch/x86/tlb.h"
+#include "kernel/bug.h"
+#include "kernel/task.h"
+#include "lib/errno.h"
+#include "lib/string.h"
+#include "mm/cache/pagemap.h"
+#include "mm/slab/slab.h"
+#include "mm/user/fault.h"
+#include "mm/user/memory.h"
+#include "mm/user/user.h"
+#include "mm/user/vma.h"
+
+static struct kmem_cache *mm_cachep;
+
+struct mm_struct init_mm = {
+	.pgd = swapper_pg_dir,
+	.mm_users = ATOMIC_INIT(2),
+	.mm_count = ATOMIC_INIT(1),
+	.page_table_lock = __SPIN_LOCK_UNLOCKED(init_mm.page_table_lock),
+};
+
+void mm_user_init(void)
+{
+	init_rwsem(&init_mm.mmap_lock);
+	mt_init(&init_mm.mm_mt);
+	mm_cachep = kmem_cache_create("mm_struct", sizeof(struct mm_struct), 0,
+				      SLAB_HWCACHE_ALIGN | SLAB_PANIC | SLAB_ACCOUNT, NULL);
+	mapping_ops = &user_mapping_ops;
+	vma_cache_init();
+	user_pgtable_init();
+	fault_init();
+}
+
+/* Gives mm locks, counters and a top table of its own; frees mm on failure. */
+static struct mm_struct *mm_init(struct mm_struct *mm)
+{
+	int i;
+
+	mt_init(&mm->mm_mt);
+	atomic_set(&mm->mm_users, 1);
+	atomic_set(&mm->mm_count, 1);
+	init_rwsem(&mm->mmap_lock);
+	spin_lock_init(&mm->page_table_lock);
+	spin_lock_init(&mm->arg_lock);
+	mm->map_count = 0;
+	mm->total_vm = mm->locked_vm = mm->data_vm = mm->exec_vm = mm->stack_vm = 0;
+	mm->hiwater_rss = mm->hiwater_vm = 0;
+	atomic_long_set(&mm->pgtables_bytes, 0);
+	for (i = 0; i < NR_MM_COUNTERS; i++)
+		atomic_long_set(&mm->rss_stat[i], 0);
+	mm->pgd = pgd_alloc(mm);
+	if (!mm->pgd) {
+		kmem_cache_free(mm_cachep, mm);
+		return NULL;
+	}
+	init_new_context(&mm->context, mm->pgd);
+	return mm;
+}
+
+struct mm_struct *mm_alloc(void)
+{
+	struct mm_struct *mm = kmem_cache_zalloc(mm_cachep, GFP_KERNEL);
+
+	if (!mm)
+		return NULL;
+	mm->mmap_base = TASK_SIZE;
+	return mm_init(mm);
+}
+
+static struct vm_area_struct *dup_vma(struct mm_struct *mm, struct vm_area_struct *old)
+{
+	struct vm_area_struct *vma = vm_area_dup(old);
+
+	if (!vma)
+		return NULL;
+	vma->vm_mm = mm;
+	vma->vm_flags &= ~VM_LOCKED;
+	if (vma->vm_file)
+		get_file(vma->vm_file);
+	if (vma->vm_ops && vma->vm_ops->open)
+		vma->vm_ops->open(vma);
+	return vma;
+}
+
+/* Copies one area into mm's tree, at the place where the duplicated tree holds old. */
+static int dup_one_vma(struct mm_struct *mm, struct vm_area_struct *old)
+{
+	struct vm_area_struct *vma;
+	int err;
+
+	if (old->vm_flags & VM_DONTCOPY) {
+		vm_stat_account(mm, old->vm_flags, -(long)vma_pages(old));
+		return mtree_store_range(&mm->mm_mt, old->vm_start, old->vm_end - 1, NULL, GFP_KERNEL);
+	}
+	vma = dup_vma(mm, old);
+	if (!vma)
+		return -ENOMEM;
+	err = mtree_store_range(&mm->mm_mt, vma->vm_start, vma->vm_end - 1, vma, GFP_KERNEL);
+	if (err) {
+		remove_vma(vma);
+		return err;
+	}
+	vma_link_file(vma);
+	mm->map_count++;
+	if (vma->vm_flags & VM_WIPEONFORK) {
+		vma->has_anon = false;
+		return 0;
+	}
+	return copy_page_range(vma, old);
+}
+
+/* The areas from old on were not copied: the child's tree must not point at them. */
+static void drop_uncopied(struct mm_struct *mm, struct vm_area_struct *old)
+{
+	unsigned long start = old->vm_start;
+	struct vm_area_struct *mine = vma_lookup(mm, start);
+
+	if (mine && mine->vm_mm == mm)
+		start = mine->vm_end;
+	/* The store may need memory, which is short just now; GFP_NOFAIL waits for it. */
+	mtree_store_range(&mm->mm_mt, start, ULONG_MAX, NULL, GFP_KERNEL | __GFP_NOFAIL);
+}
+
+static int dup_mmap(struct mm_struct *mm, struct mm_struct *oldmm)
+{
+	struct vm_area_struct *old;
+	int err;
+
+	mmap_write_lock(oldmm);
+	mm->total_vm = oldmm->total_vm;
+	mm->data_vm = oldmm->data_vm;
+	mm->exec_vm = oldmm->exec_vm;
+	mm->stack_vm = oldmm->stack_vm;
+	mm->brk = oldmm->brk;
+	if (oldmm->exe_file)
+		mm->exe_file = get_file(oldmm->exe_file);
+	err = mtree_dup(&oldmm->mm_mt, &mm->mm_mt, GFP_KERNEL);
+	for (old = err ? NULL : find_vma(oldmm, 0); old; old = vma_next(oldmm, old)) {
+		err = dup_one_vma(mm, old);
+		if (err) {
+			drop_uncopied(mm, old);
+			break;
+		}
+	}
+	/* The parent's entries lost their write bits. */
+	flush_tlb_mm_range(&oldmm->context, 0, TLB_FLUSH_ALL);
+	mmap_write_unlock(oldmm);
+	return err;
+}
+
+struct mm_struct *dup_mm(struct mm_struct *oldmm)
+{
+	struct mm_struct *mm = kmem_cache_alloc(mm_cachep, GFP_KERNEL);
+
+	if (!mm)
+		return NULL;
+	*mm = *oldmm;
+	mm->exe_file = NULL;
+	mm->owner = NULL;
+	mm->def_flags = 0;
+	if (!mm_init(mm))
+		return NULL;
+	if (dup_mmap(mm, oldmm)) {
+		mmput(mm);
+		return NULL;
+	}
+	return mm;
+}
+
+static void exit_mmap(struct mm_struct *mm)
+{
+	struct vm_area_struct *vma = find_vma(mm, 0), *next;
+
+	mmap_write_lock(mm);
+	unmap_all(mm);
+	for (; vma; vma = next) {
+		next = vma_next(mm, vma);
+		remove_vma(vma);
+	}
+	mtree_destroy(&mm->mm_mt);
+	mmap_write_unlock(mm);
+}
+
+void mmput(struct mm_struct *mm)
+{
+	if (!atomic_dec_and_test(&mm->mm_users))
+		return;
+	exit_mmap(mm);
+	if (mm->exe_file)
+		fput(mm->exe_file);
+	mm->exe_file = NULL;
+	mmdrop(mm);
+}
+
+void __mmdrop(struct mm_struct *mm)
+{
+	WARN_ON_ONCE(mm == &init_mm);
+	destroy_context(&mm->context);
+	pgd_free(mm, mm->pgd);
+	kmem_cache_free(mm_cachep, mm);
+}
+
+struct mm_struct *get_task_mm(struct task_struct *task)
+{
+	struct mm_struct *mm;
+
+	task_lock(task);
+	mm = task->flags & PF_KTHREAD ? NULL : task->mm;
+	if (mm)
+		mmget(mm);
+	task_unlock(task);
+	return mm;
+}

@@ -1,0 +1,313 @@
+/*
+ * VMAs: the set of ranges that make up an address space.
+ *
+ * 1. The set lives in mm->mm_mt, a maple tree keyed by [vm_start, vm_end - 1]: disjoint by
+ *    construction, because storing a range replaces whatever was there.
+ * 2. Two neighbours are one VMA when nothing tells them apart: same flags, same file and contiguous
+ *    offset, same operations, no private data. Merging keeps the tree small, so every change ends with
+ *    an attempt to merge; splitting is its inverse.
+ * 3. The one operation that can fail is the store into the tree (it may need a node). Each function
+ *    here stores first and changes the rest after, so an error leaves the set as it was.
+ *
+ * Locks: mmap_lock for writing around all of it; the file's i_mmap_rwsem inside it.
+ * Mirrors Linux mm/vma.c. Exercised by tests/user/{anon_map,mmap_edge,mprotect}.c.
+ */
+#include "mm/user/vma.h"
+
+#include "kernel/bug.h"
+#include "kernel/current.h"
+#include "kernel/rlimit.h"
+#include "kernel/task.h"
+#include "lib/err.h"
+#include "lib/errno.h"
+#include "lib/string.h"
+#include "mm/cache/file.h"
+#include "mm/user/i_mmap.h"
+#include "mm/slab/slab.h"
+
+static struct kmem_cache *vm_area_cachep;
+
+void vma_cache_init(void)
+{
+	vm_area_cachep = kmem_cache_create("vm_area_struct", sizeof(struct vm_area_struct), 0,
+					   SLAB_PANIC | SLAB_ACCOUNT, NULL);
+}
+
+struct vm_area_struct *vm_area_alloc(struct mm_struct *mm)
+{
+	struct vm_area_struct *vma = kmem_cache_zalloc(vm_area_cachep, GFP_KERNEL);
+
+	if (vma)
+		vma->vm_mm = mm;
+	return vma;
+}
+
+struct vm_area_struct *vm_area_dup(const struct vm_area_struct *orig)
+{
+	struct vm_area_struct *vma = kmem_cache_alloc(vm_area_cachep, GFP_KERNEL);
+
+	if (vma)
+		*vma = *orig;
+	return vma;
+}
+
+void vm_area_free(struct vm_area_struct *vma)
+{
+	kmem_cache_free(vm_area_cachep, vma);
+}
+
+void remove_vma(struct vm_area_struct *vma)
+{
+	if (vma->vm_ops && vma->vm_ops->close)
+		vma->vm_ops->close(vma);
+	if (vma->vm_file)
+		fput(vma->vm_file);
+	vm_area_free(vma);
+}
+
+void vma_link_file(struct vm_area_struct *vma)
+{
+	struct address_space *mapping;
+
+	if (!vma->vm_file)
+		return;
+	mapping = vma->vm_file->f_mapping;
+	down_write(&mapping->i_mmap_rwsem);
+	if ((vma->vm_flags & (VM_SHARED | VM_MAYWRITE)) == (VM_SHARED | VM_MAYWRITE))
+		atomic_inc(&mapping->i_mmap_writable);
+	vma_interval_tree_insert(vma, &mapping->i_mmap);
+	up_write(&mapping->i_mmap_rwsem);
+}
+
+void unlink_file_vma(struct vm_area_struct *vma)
+{
+	struct address_space *mapping;
+
+	if (!vma->vm_file)
+		return;
+	mapping = vma->vm_file->f_mapping;
+	down_write(&mapping->i_mmap_rwsem);
+	if ((vma->vm_flags & (VM_SHARED | VM_MAYWRITE)) == (VM_SHARED | VM_MAYWRITE))
+		atomic_dec(&mapping->i_mmap_writable);
+	vma_interval_tree_remove(vma, &mapping->i_mmap);
+	up_write(&mapping->i_mmap_rwsem);
+}
+
+static int vma_store(struct mm_struct *mm, struct vm_area_struct *vma, unsigned long start,
+		     unsigned long end)
+{
+	return mtree_store_range(&mm->mm_mt, start, end - 1, vma, GFP_KERNEL);
+}
+
+int vma_link(struct mm_struct *mm, struct vm_area_struct *vma)
+{
+	int err = vma_store(mm, vma, vma->vm_start, vma->vm_end);
+
+	if (err)
+		return err;
+	vma_link_file(vma);
+	mm->map_count++;
+	return 0;
+}
+
+struct vm_area_struct *vma_lookup(struct mm_struct *mm, unsigned long addr)
+{
+	return mtree_load(&mm->mm_mt, addr);
+}
+
+struct vm_area_struct *find_vma(struct mm_struct *mm, unsigned long addr)
+{
+	unsigned long index = addr;
+
+	return mt_find(&mm->mm_mt, &index, ULONG_MAX);
+}
+
+struct vm_area_struct *vma_next(struct mm_struct *mm, struct vm_area_struct *vma)
+{
+	return find_vma(mm, vma->vm_end);
+}
+
+struct vm_area_struct *vma_prev(struct mm_struct *mm, unsigned long addr)
+{
+	MA_STATE(mas, &mm->mm_mt, addr, addr);
+
+	return addr ? mas_prev(&mas, 0) : NULL;
+}
+
+/* A new start or end, with the i_mmap position that depends on it. The tree is stored by the caller. */
+static void vma_set_range(struct vm_area_struct *vma, unsigned long start, unsigned long end,
+			  pgoff_t pgoff)
+{
+	unlink_file_vma(vma);
+	vma->vm_start = start;
+	vma->vm_end = end;
+	vma->vm_pgoff = pgoff;
+	vma_link_file(vma);
+}
+
+int split_vma(struct mm_struct *mm, struct vm_area_struct *vma, unsigned long addr,
+	      struct vm_area_struct **upper)
+{
+	struct vm_area_struct *new;
+	int err;
+
+	if (mm->map_count >= DEFAULT_MAX_MAP_COUNT)
+		return -ENOMEM;
+	new = vm_area_dup(vma);
+	if (!new)
+		return -ENOMEM;
+	new->vm_start = addr;
+	new->vm_pgoff += (addr - vma->vm_start) >> PAGE_SHIFT;
+	err = vma_store(mm, new, addr, vma->vm_end);
+	if (err) {
+		vm_area_free(new);
+		return err;
+	}
+	vma_set_range(vma, vma->vm_start, addr, vma->vm_pgoff);
+	if (new->vm_file)
+		get_file(new->vm_file);
+	if (new->vm_ops && new->vm_ops->open)
+		new->vm_ops->open(new);
+	vma_link_file(new);
+	mm->map_count++;
+	if (upper)
+		*upper = new;
+	return 0;
+}
+
+static bool can_merge(const struct vm_area_struct *vma, unsigned long vm_flags,
+		      const struct file *file, const struct vm_operations_struct *ops)
+{
+	return vma->vm_flags == vm_flags && vma->vm_file == file && vma->vm_ops == ops &&
+	       !vma->vm_private_data && !(vm_flags & VM_SPECIAL) && !(ops && ops->close);
+}
+
+/* next disappears into prev, which then covers [prev->vm_start, next->vm_end). */
+static int vma_join(struct mm_struct *mm, struct vm_area_struct *prev, struct vm_area_struct *next)
+{
+	unsigned long end = next->vm_end;
+	int err = vma_store(mm, prev, prev->vm_start, end);
+
+	if (err)
+		return err;
+	unlink_file_vma(next);
+	vma_set_range(prev, prev->vm_start, end, prev->vm_pgoff);
+	mm->map_count--;
+	if (next->vm_file)
+		fput(next->vm_file);
+	vm_area_free(next);
+	return 0;
+}
+
+struct vm_area_struct *vma_merge_new(struct mm_struct *mm, unsigned long start, unsigned long end,
+				     unsigned long vm_flags, struct file *file, pgoff_t pgoff,
+				     const struct vm_operations_struct *ops)
+{
+	struct vm_area_struct *prev = start ? vma_lookup(mm, start - 1) : NULL;
+	struct vm_area_struct *next = vma_lookup(mm, end);
+
+	if (prev && (!can_merge(prev, vm_flags, file, ops) ||
+		     prev->vm_pgoff + vma_pages(prev) != pgoff))
+		prev = NULL;
+	if (next && (!can_merge(next, vm_flags, file, ops) ||
+		     pgoff + ((end - start) >> PAGE_SHIFT) != next->vm_pgoff))
+		next = NULL;
+	if (prev) {
+		if (vma_store(mm, prev, prev->vm_start, end))
+			return NULL;
+		vma_set_range(prev, prev->vm_start, end, prev->vm_pgoff);
+		if (next)
+			vma_join(mm, prev, next);
+		return prev;
+	}
+	if (next) {
+		if (vma_store(mm, next, start, next->vm_end))
+			return NULL;
+		vma_set_range(next, start, next->vm_end, pgoff);
+		return next;
+	}
+	return NULL;
+}
+
+struct vm_area_struct *vma_merge_existing(struct mm_struct *mm, struct vm_area_struct *vma)
+{
+	struct vm_area_struct *prev = vma->vm_start ? vma_lookup(mm, vma->vm_start - 1) : NULL;
+	struct vm_area_struct *next = vma_lookup(mm, vma->vm_end);
+
+	if (vma->vm_private_data)
+		return vma;
+	if (next && can_merge(next, vma->vm_flags, vma->vm_file, vma->vm_ops) &&
+	    vma->vm_pgoff + vma_pages(vma) == next->vm_pgoff)
+		vma_join(mm, vma, next);
+	if (prev && can_merge(prev, vma->vm_flags, vma->vm_file, vma->vm_ops) &&
+	    prev->vm_pgoff + vma_pages(prev) == vma->vm_pgoff && !vma_join(mm, prev, vma))
+		return prev;
+	return vma;
+}
+
+void vm_stat_account(struct mm_struct *mm, unsigned long vm_flags, long pages)
+{
+	mm->total_vm += pages;
+	if ((vm_flags & (VM_EXEC | VM_WRITE | VM_STACK)) == VM_EXEC)
+		mm->exec_vm += pages;
+	else if (vm_flags & VM_STACK)
+		mm->stack_vm += pages;
+	else if ((vm_flags & (VM_WRITE | VM_SHARED)) == VM_WRITE)
+		mm->data_vm += pages;
+	if (mm->total_vm > mm->hiwater_vm)
+		mm->hiwater_vm = mm->total_vm;
+}
+
+bool may_expand_vm(struct mm_struct *mm, unsigned long vm_flags, unsigned long pages)
+{
+	if (mm->total_vm + pages > rlimit(RLIMIT_AS) >> PAGE_SHIFT)
+		return false;
+	if ((vm_flags & (VM_WRITE | VM_SHARED | VM_STACK)) == VM_WRITE &&
+	    mm->data_vm + pages > rlimit(RLIMIT_DATA) >> PAGE_SHIFT)
+		return false;
+	return true;
+}
+
+/*
+ * The stack grows by whole pages down to address, when the limit and the guard gap below allow it.
+ */
+int expand_stack(struct vm_area_struct *vma, unsigned long address)
+{
+	struct mm_struct *mm = vma->vm_mm;
+	struct vm_area_struct *prev;
+	unsigned long grow;
+	int err;
+
+	address &= PAGE_MASK;
+	if (address >= vma->vm_start)
+		return 0;
+	if (!(vma->vm_flags & VM_GROWSDOWN) || address < PAGE_SIZE * 16)
+		return -ENOMEM;
+	grow = (vma->vm_start - address) >> PAGE_SHIFT;
+	if (vma->vm_end - address > rlimit(RLIMIT_STACK) || !may_expand_vm(mm, vma->vm_flags, grow))
+		return -ENOMEM;
+	prev = vma_prev(mm, vma->vm_start);
+	if (prev && !(prev->vm_flags & VM_GROWSDOWN) && (prev->vm_flags & VM_ACCESS_FLAGS) &&
+	    address < prev->vm_end + STACK_GUARD_GAP)
+		return -ENOMEM;
+	if (prev && address < prev->vm_end)
+		return -ENOMEM;
+	err = vma_store(mm, vma, address, vma->vm_end);
+	if (err)
+		return err;
+	vma->vm_start = address;
+	vma->vm_pgoff -= grow;
+	vm_stat_account(mm, vma->vm_flags, grow);
+	return 0;
+}
+
+struct vm_area_struct *find_extend_vma_locked(struct mm_struct *mm, unsigned long addr)
+{
+	struct vm_area_struct *vma = find_vma(mm, addr);
+
+	if (!vma)
+		return NULL;
+	if (vma->vm_start <= addr)
+		return vma;
+	return expand_stack(vma, addr) ? NULL : vma;
+}
