@@ -328,8 +328,3 @@ static const struct ktest_case maple_cases[] = {
 	{},
 };
 KTEST_SUITE(maple, maple_cases);
-
-#undef CELLS
-#undef CELL_SHIFT
-#undef FIRST
-#undef LAST
