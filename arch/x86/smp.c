@@ -111,7 +111,6 @@ void start_secondary(void)
 	cpu_init(cpu);
 	initialize_tlbstate();
 	setup_local_APIC();
-	identify_cpu(cpu);
 	secondary_tsc[1] = rdtsc_ordered();
 	setup_secondary_clock();
 	/* The starter waits for this bit; from here on others call us. */
