@@ -208,6 +208,13 @@ typedef struct {
 			;                                                                          \
 		return c >= 0;                                                                     \
 	}                                                                                          \
+	static __always_inline bool pfx##_dec_unless_positive(T *v)                                \
+	{                                                                                          \
+		I c = READ_ONCE(v->counter);                                                       \
+		while (c <= 0 && !try_cmpxchg(&v->counter, &c, c - 1))                             \
+			;                                                                          \
+		return c <= 0;                                                                     \
+	}                                                                                          \
 	static __always_inline I pfx##_dec_if_positive(T *v)                                       \
 	{                                                                                          \
 		I c = READ_ONCE(v->counter);                                                       \

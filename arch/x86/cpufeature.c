@@ -12,6 +12,7 @@
 #include "arch/x86/pgtable.h"
 #include "arch/x86/syscall.h"
 #include "arch/x86/traps.h"
+#include "kernel/printk.h"
 #include "lib/string.h"
 
 /* WB, WC, UC-, UC, WB, WP, UC-, WT for the indices 0 to 7: what pgtable.h's cache bits select. */
@@ -91,6 +92,7 @@ static void detect_model(struct cpuinfo_x86 *c)
 	}
 }
 
+/* => vendor and model done */
 static void detect_features(struct cpuinfo_x86 *c)
 {
 	u32 a, b, cx, d;
@@ -183,6 +185,22 @@ void cpu_init(int cpu)
 	syscall_init_cpu();
 	if (boot_cpu_has(X86_FEATURE_RDTSCP) || boot_cpu_has(X86_FEATURE_RDPID))
 		wrmsrl(MSR_TSC_AUX, cpu);
+}
+
+void identify_cpu(int cpu)
+{
+	struct cpuinfo_x86 c;
+
+	memset(&c, 0, sizeof(c));
+	detect_vendor(&c);
+	detect_model(&c);
+	detect_features(&c);
+	for (int w = 0; w < NCAPINTS; w++) {
+		u32 missing = boot_cpu_data.x86_capability[w] & ~c.x86_capability[w];
+
+		if (missing)
+			pr_warn("CPU%d lacks features of the boot CPU: word %d, bits %08x\n", cpu, w, missing);
+	}
 }
 
 bool arch_get_random_long(unsigned long *v)

@@ -202,6 +202,7 @@ unsigned long __clear_user(void __user *to, unsigned long n);
 
 #define __copy_from_user(to, from, n) __copy_user((to), (const void *)(from), (n))
 #define __copy_to_user(to, from, n) __copy_user((void *)(to), (from), (n))
+/* => between pagefault_disable() and pagefault_enable() */
 #define __copy_from_user_inatomic(to, from, n) __copy_from_user((to), (from), (n))
 #define __copy_to_user_inatomic(to, from, n) __copy_to_user((to), (from), (n))
 
@@ -228,6 +229,38 @@ static __always_inline __must_check unsigned long clear_user(void __user *to, un
 {
 	return access_ok(to, n) ? __clear_user(to, n) : n;
 }
+
+/* Never sleep, for callers that hold what the fault handler may want (a folio's lock): bytes not copied. */
+static __always_inline __must_check unsigned long copy_from_user_inatomic(void *to, const void __user *from,
+									  unsigned long n)
+{
+	unsigned long left = n;
+
+	if (access_ok(from, n)) {
+		pagefault_disable();
+		left = __copy_from_user(to, from, n);
+		pagefault_enable();
+	}
+	return left;
+}
+
+static __always_inline __must_check unsigned long copy_to_user_inatomic(void __user *to, const void *from,
+									unsigned long n)
+{
+	unsigned long left = n;
+
+	if (access_ok(to, n)) {
+		pagefault_disable();
+		left = __copy_to_user(to, from, n);
+		pagefault_enable();
+	}
+	return left;
+}
+
+/* Copies in fresh kernel memory (kfree). ERR_PTR: -EFAULT, -ENOMEM; a string longer than @n - 1: -EINVAL. kernel/usercopy.c */
+char *strndup_user(const char __user *s, long n);
+void *memdup_user(const void __user *src, size_t len);
+void *memdup_user_nul(const void __user *src, size_t len); /* with a terminator behind it */
 
 /*
  * Copies a string of at most @count bytes, terminator included: its length, without it; @count if there is no
