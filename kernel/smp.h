@@ -14,6 +14,7 @@
 #pragma once
 
 #include "kernel/percpu.h"
+#include "lib/bitmap.h"
 #include "lib/types.h"
 
 #ifndef NR_CPUS
@@ -29,9 +30,9 @@ extern unsigned int nr_cpu_ids;     /* highest possible CPU + 1 */
 
 #define cpu_online(cpu) ((READ_ONCE(cpu_online_mask) >> (cpu)) & 1)
 #define cpu_possible(cpu) ((cpu_possible_mask >> (cpu)) & 1)
-#define num_online_cpus() ((unsigned int)__builtin_popcountl(READ_ONCE(cpu_online_mask)))
-#define num_possible_cpus() ((unsigned int)__builtin_popcountl(cpu_possible_mask))
-#define num_present_cpus() ((unsigned int)__builtin_popcountl(cpu_present_mask))
+#define num_online_cpus() (hweight_long(READ_ONCE(cpu_online_mask)))
+#define num_possible_cpus() (hweight_long(cpu_possible_mask))
+#define num_present_cpus() (hweight_long(cpu_present_mask))
 #define cpumask_of(cpu) BIT(cpu)
 
 /* Lowest CPU in @mask, NR_CPUS if it is empty. */

@@ -170,7 +170,7 @@ void __init smp_init(void)
 	}
 	for_each_online_cpu(cpu)
 		node_seen |= BIT(cpu_to_node(cpu));
-	nodes = __builtin_popcountl(node_seen);
+	nodes = hweight_long(node_seen);
 	pr_info("smp: Brought up %u node%s, %u CPU%s\n", nodes, nodes == 1 ? "" : "s", num_online_cpus(),
 		num_online_cpus() == 1 ? "" : "s");
 }
