@@ -16,6 +16,7 @@
 #include "kernel/percpu.h"
 #include "kernel/printk.h"
 #include "kernel/smp.h"
+#include "kernel/task.h"
 #include "lib/string.h"
 #include "mm/boot/memblock.h"
 
@@ -24,7 +25,7 @@ unsigned long pcpu_unit_size __ro_after_init;
 DEFINE_PER_CPU_READ_MOSTLY(unsigned long, this_cpu_off);
 
 /* Other code in C and assembly finds the current task here; the first 64 bytes of the area are hot. */
-DEFINE_PER_CPU_FIRST(struct task_struct *, current_task);
+DEFINE_PER_CPU_FIRST(struct task_struct *, current_task) = &init_task;
 
 void load_percpu_segment(int cpu)
 {

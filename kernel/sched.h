@@ -30,7 +30,7 @@
 #define MAX_RT_PRIO 100
 #define MIN_NICE (-20)
 #define MAX_NICE 19
-#define TASK_ANY 0xfff
+#define TASK_WAKING 0x200 /* between two run queues */
 
 struct sched_param {
 	int sched_priority;
@@ -183,8 +183,6 @@ static __always_inline void put_task_struct(struct task_struct *t)
 	if (__atomic_sub_fetch(&t->usage, 1, __ATOMIC_SEQ_CST) == 0)
 		__put_task_struct(t);
 }
-/* A better CPU for exec: nothing of the old image is warm any more. */
-void sched_exec(void);
 /* Kernel threads: PID or -errno. @fn runs in the new thread, which shares everything with init_task. (kernel/fork.c) */
 pid_t kernel_thread(int (*fn)(void *), void *arg, const char *name, unsigned long flags);
 /* Idle task of @cpu, with a stack, not on any list; ERR_PTR. (kernel/fork.c; calls init_idle) */
