@@ -20,10 +20,10 @@ void *mtree_load(struct maple_tree *mt, unsigned long index)
 		return NULL;
 	while (!mt_is_leaf(enode)) {
 		node = enode;
-		enode = READ_ONCE(node->ma64.slot[mt_inner_search(node, index)]);
+		enode = READ_ONCE(*(void **)(mt_inner_pivot(node, index) + MAPLE_ARANGE64_SLOTS));
 	}
 	node = mt_to_node(enode);
-	return READ_ONCE(node->mr64.slot[mt_leaf_search(node, index)]);
+	return READ_ONCE(*(void **)(mt_leaf_pivot(node, index) + MAPLE_RANGE64_SLOTS));
 }
 
 /* Down from the root to the leaf that holds @index. */

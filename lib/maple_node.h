@@ -28,27 +28,42 @@ static __always_inline void *mt_mk_enode(struct maple_node *node)
 }
 
 /*
- * The range that holds @index, which must lie in the node. One comparison halves the search; the node's own last
- * pivot, or the ULONG_MAX behind it, ends it.
+ * The pivot of the range that holds @index, which must lie in the node; its slot stands as many words behind as the
+ * node has pivots. A few comparisons halve the search; the node's own last pivot, or the ULONG_MAX behind it, ends
+ * it. Each pivot is compared once and not kept, so a border that a writer moves meanwhile is met before or after.
  */
-static __always_inline unsigned int mt_leaf_search(const struct maple_node *node, unsigned long index)
+static __always_inline const unsigned long *mt_leaf_pivot(const struct maple_node *node, unsigned long index)
 {
 	const unsigned long *p = node->mr64.pivot;
-	unsigned int i = index > READ_ONCE(p[7]) ? 8 : 0;
 
-	while (index > READ_ONCE(p[i]))
-		i++;
-	return i;
+	if (index > p[7])
+		p += 8;
+	if (index > p[3])
+		p += 4;
+	while (index > *p)
+		p++;
+	return p;
+}
+
+static __always_inline const unsigned long *mt_inner_pivot(const struct maple_node *node, unsigned long index)
+{
+	const unsigned long *p = node->ma64.pivot;
+
+	if (index > p[4])
+		p += 5;
+	while (index > *p)
+		p++;
+	return p;
+}
+
+static __always_inline unsigned int mt_leaf_search(const struct maple_node *node, unsigned long index)
+{
+	return mt_leaf_pivot(node, index) - node->mr64.pivot;
 }
 
 static __always_inline unsigned int mt_inner_search(const struct maple_node *node, unsigned long index)
 {
-	const unsigned long *p = node->ma64.pivot;
-	unsigned int i = index > READ_ONCE(p[4]) ? 5 : 0;
-
-	while (index > READ_ONCE(p[i]))
-		i++;
-	return i;
+	return mt_inner_pivot(node, index) - node->ma64.pivot;
 }
 
 /* First index of range @i of a node that begins at @min. */

@@ -49,7 +49,7 @@ struct store {
 	unsigned int top; /* level of the root */
 	struct path a, b;
 	struct list list;
-	unsigned long list_min; /* first index of the list */
+	unsigned long list_min; /* first index of the leaves' list */
 	unsigned int nfresh, nold;
 	struct maple_node *fresh[FRESH_MAX];
 	struct maple_node *old[FRESH_MAX];
@@ -430,7 +430,6 @@ static int store_rebuild(struct store *s)
 		for (unsigned int k = 0; k < n; k++)
 			list_append(l, pivot[k], slot[k], gap[k]);
 		list_append_node(l, s->b.node[level + 1], ob + right + 1, s->b.node[level + 1]->count);
-		s->list_min = s->a.min[level + 1];
 		cap = MAPLE_ARANGE64_SLOTS;
 		least = INNER_MIN;
 	}
