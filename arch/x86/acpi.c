@@ -560,6 +560,8 @@ static void __init read_tables(const void *rsdp, size_t len)
 
 void __init acpi_boot_init(const void *rsdp, size_t len)
 {
+	/* Firmware leaves the PIC's timer on, at a vector that means double fault. */
+	mask_8259A();
 	for (unsigned int i = 0; i < ACPI_NR_ISA; i++)
 		acpi_info.isa[i].gsi = i;
 	read_tables(rsdp, len);

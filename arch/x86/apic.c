@@ -297,7 +297,6 @@ void __init apic_init_early(void)
 	set_irq_handler(LOCAL_TIMER_VECTOR, apic_timer_interrupt);
 	set_irq_handler(SPURIOUS_APIC_VECTOR, spurious_interrupt);
 	set_irq_handler(ERROR_APIC_VECTOR, error_interrupt);
-	mask_8259A();
 	setup_local_APIC();
 	pr_info("APIC: %s mode, boot CPU has id %u, %s timer\n", x2apic_mode ? "x2APIC" : "xAPIC", cpu_apicid[0],
 		tsc_deadline ? "TSC deadline" : "one-shot");
