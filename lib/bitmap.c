@@ -2,30 +2,32 @@
 /*
  * Bit sets; the contracts are in bitmap.h.
  *
- * All searches are one loop over words: the first word is masked below the start, a hit past the end is the end.
+ * All searches are one loop over words: the first word is masked below the start, a hit past the
+ * end is the end.
  *
- * Mirrors Linux's lib/bitmap.c, lib/bitmap-str.c and lib/find_bit.c. Exercised by tests/kernel/lib_bitmap.c.
+ * Mirrors Linux's lib/bitmap.c, lib/bitmap-str.c and lib/find_bit.c. Exercised by
+ * tests/kernel/lib_bitmap.c.
  */
 #include "lib/bitmap.h"
 #include "lib/errno.h"
 #include "lib/printf.h"
 
 /* WORD is an expression of the word index w. */
-#define FIND_NEXT(size, from, WORD)                                                                  \
-	({                                                                                           \
-		unsigned long __size = (size), __from = (from), __at = __size;                       \
-		if (__from < __size) {                                                               \
-			unsigned long w = BIT_WORD(__from);                                          \
-			unsigned long bits = (WORD) & BITMAP_FIRST_WORD_MASK(__from);                \
-			unsigned long last = BIT_WORD(__size - 1);                                   \
-			while (!bits && w < last) {                                                  \
-				w++;                                                                 \
-				bits = (WORD);                                                       \
-			}                                                                            \
-			if (bits)                                                                    \
-				__at = min(w * BITS_PER_LONG + __ffs(bits), __size);                 \
-		}                                                                                    \
-		__at;                                                                                \
+#define FIND_NEXT(size, from, WORD)                                                  \
+	({                                                                           \
+		unsigned long __size = (size), __from = (from), __at = __size;       \
+		if (__from < __size) {                                               \
+			unsigned long w = BIT_WORD(__from);                          \
+			unsigned long bits = (WORD)&BITMAP_FIRST_WORD_MASK(__from);  \
+			unsigned long last = BIT_WORD(__size - 1);                   \
+			while (!bits && w < last) {                                  \
+				w++;                                                 \
+				bits = (WORD);                                       \
+			}                                                            \
+			if (bits)                                                    \
+				__at = min(w * BITS_PER_LONG + __ffs(bits), __size); \
+		}                                                                    \
+		__at;                                                                \
 	})
 
 unsigned long find_next_bit(const unsigned long *map, unsigned long size, unsigned long from)
@@ -44,8 +46,8 @@ unsigned long find_next_and_bit(const unsigned long *a, const unsigned long *b, 
 	return FIND_NEXT(size, from, a[w] & b[w]);
 }
 
-unsigned long find_next_andnot_bit(const unsigned long *a, const unsigned long *b, unsigned long size,
-				   unsigned long from)
+unsigned long find_next_andnot_bit(const unsigned long *a, const unsigned long *b,
+				   unsigned long size, unsigned long from)
 {
 	return FIND_NEXT(size, from, a[w] & ~b[w]);
 }
@@ -64,49 +66,55 @@ unsigned long find_last_bit(const unsigned long *map, unsigned long size)
 }
 
 /* Calls for each word that [start, start + len) touches, with the mask of the bits in it. */
-#define FOR_EACH_WORD(start, len, w, mask)                                                           \
-	for (unsigned long __s = (start), __e = __s + (len), w, mask;                                \
-	     __s < __e && (w = BIT_WORD(__s), mask = BITMAP_FIRST_WORD_MASK(__s) &                   \
-			   (w == BIT_WORD(__e - 1) ? BITMAP_LAST_WORD_MASK(__e) : ~0UL), true);      \
+#define FOR_EACH_WORD(start, len, w, mask)                                                     \
+	for (unsigned long __s = (start), __e = __s + (len), w, mask;                          \
+	     __s < __e && (w = BIT_WORD(__s),                                                  \
+			  mask = BITMAP_FIRST_WORD_MASK(__s) &                                 \
+				 (w == BIT_WORD(__e - 1) ? BITMAP_LAST_WORD_MASK(__e) : ~0UL), \
+			  true);                                                               \
 	     __s = (w + 1) * BITS_PER_LONG)
 
 void bitmap_set(unsigned long *map, unsigned int start, unsigned int len)
 {
 	FOR_EACH_WORD(start, len, w, mask)
-		map[w] |= mask;
+	map[w] |= mask;
 }
 
 void bitmap_clear(unsigned long *map, unsigned int start, unsigned int len)
 {
 	FOR_EACH_WORD(start, len, w, mask)
-		map[w] &= ~mask;
+	map[w] &= ~mask;
 }
 
-bool bitmap_and(unsigned long *dst, const unsigned long *a, const unsigned long *b, unsigned int bits)
+bool bitmap_and(unsigned long *dst, const unsigned long *a, const unsigned long *b,
+		unsigned int bits)
 {
 	unsigned long any = 0;
 
 	FOR_EACH_WORD(0, bits, w, mask)
-		any |= dst[w] = a[w] & b[w] & mask;
+	any |= dst[w] = a[w] & b[w] & mask;
 	return any;
 }
 
-bool bitmap_andnot(unsigned long *dst, const unsigned long *a, const unsigned long *b, unsigned int bits)
+bool bitmap_andnot(unsigned long *dst, const unsigned long *a, const unsigned long *b,
+		   unsigned int bits)
 {
 	unsigned long any = 0;
 
 	FOR_EACH_WORD(0, bits, w, mask)
-		any |= dst[w] = a[w] & ~b[w] & mask;
+	any |= dst[w] = a[w] & ~b[w] & mask;
 	return any;
 }
 
-void bitmap_or(unsigned long *dst, const unsigned long *a, const unsigned long *b, unsigned int bits)
+void bitmap_or(unsigned long *dst, const unsigned long *a, const unsigned long *b,
+	       unsigned int bits)
 {
 	for (unsigned long w = 0; w < BITS_TO_LONGS(bits); w++)
 		dst[w] = a[w] | b[w];
 }
 
-void bitmap_xor(unsigned long *dst, const unsigned long *a, const unsigned long *b, unsigned int bits)
+void bitmap_xor(unsigned long *dst, const unsigned long *a, const unsigned long *b,
+		unsigned int bits)
 {
 	for (unsigned long w = 0; w < BITS_TO_LONGS(bits); w++)
 		dst[w] = a[w] ^ b[w];
@@ -121,24 +129,24 @@ void bitmap_complement(unsigned long *dst, const unsigned long *src, unsigned in
 bool bitmap_equal(const unsigned long *a, const unsigned long *b, unsigned int bits)
 {
 	FOR_EACH_WORD(0, bits, w, mask)
-		if ((a[w] ^ b[w]) & mask)
-			return false;
+	if ((a[w] ^ b[w]) & mask)
+		return false;
 	return true;
 }
 
 bool bitmap_intersects(const unsigned long *a, const unsigned long *b, unsigned int bits)
 {
 	FOR_EACH_WORD(0, bits, w, mask)
-		if (a[w] & b[w] & mask)
-			return true;
+	if (a[w] & b[w] & mask)
+		return true;
 	return false;
 }
 
 bool bitmap_subset(const unsigned long *a, const unsigned long *b, unsigned int bits)
 {
 	FOR_EACH_WORD(0, bits, w, mask)
-		if (a[w] & ~b[w] & mask)
-			return false;
+	if (a[w] & ~b[w] & mask)
+		return false;
 	return true;
 }
 
@@ -147,12 +155,13 @@ unsigned int bitmap_weight(const unsigned long *map, unsigned int bits)
 	unsigned int n = 0;
 
 	FOR_EACH_WORD(0, bits, w, mask)
-		n += hweight_long(map[w] & mask);
+	n += hweight_long(map[w] & mask);
 	return n;
 }
 
-unsigned long bitmap_find_next_zero_area_off(const unsigned long *map, unsigned long size, unsigned long start,
-					     unsigned int nr, unsigned long align_mask, unsigned long offset)
+unsigned long bitmap_find_next_zero_area_off(const unsigned long *map, unsigned long size,
+					     unsigned long start, unsigned int nr,
+					     unsigned long align_mask, unsigned long offset)
 {
 	for (;;) {
 		unsigned long busy;

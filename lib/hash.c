@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Hashes of byte strings: eight bytes are folded in per multiplication, the odd rest with its length.
+ * Hashes of byte strings: eight bytes are folded in per multiplication, the odd rest with its
+ * length.
  *
- * Mirrors Linux's include/linux/jhash.h and fs/namei.c (full_name_hash). Exercised by tests/kernel/lib_string.c.
+ * Mirrors Linux's include/linux/jhash.h and fs/namei.c (full_name_hash). Exercised by
+ * tests/kernel/lib_string.c.
  */
 #include "lib/hash.h"
 #include "lib/string.h"

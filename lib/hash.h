@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Hash functions: multiplicative for numbers and addresses, a mixing hash for words and bytes. None is secret-keyed.
+ * Hash functions: multiplicative for numbers and addresses, a mixing hash for words and bytes. None
+ * is secret-keyed.
  *
  * Mirrors Linux's include/linux/{hash,jhash,stringhash}.h. Exercised by tests/kernel/lib_string.c.
  */
@@ -57,12 +58,12 @@ u32 jhash(const void *key, u32 len, u32 init);
 u32 jhash2(const u32 *key, u32 n, u32 init);
 
 /*
- * Hash of a path component of @len bytes, salted with its directory. hashlen_string() hashes up to the terminator
- * and gives the length in the upper half.
+ * Hash of a path component of @len bytes, salted with its directory. hashlen_string() hashes up to
+ * the terminator and gives the length in the upper half.
  */
 unsigned int full_name_hash(const void *salt, const char *name, unsigned int len);
 u64 hashlen_string(const void *salt, const char *name);
 #define hashlen_hash(hl) ((u32)(hl))
-#define hashlen_len(hl) ((u32)((hl) >> 32))
+#define hashlen_len(hl)	 ((u32)((hl) >> 32))
 
 #endif /* LIB_HASH_H */

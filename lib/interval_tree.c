@@ -7,6 +7,7 @@
 #include "lib/interval_tree.h"
 
 #define START(n) ((n)->start)
-#define LAST(n) ((n)->last)
+#define LAST(n)	 ((n)->last)
 
-INTERVAL_TREE_DEFINE(struct interval_tree_node, rb, unsigned long, __subtree_last, START, LAST, , interval_tree)
+INTERVAL_TREE_DEFINE(struct interval_tree_node, rb, unsigned long, __subtree_last, START, LAST, ,
+		     interval_tree)

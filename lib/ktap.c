@@ -125,7 +125,8 @@ bool ktap_selected(const char *list, const char *suite, const char *test)
 
 			if (!left)
 				return true;
-			if (*rest == '.' && (!test || (strlen(test) == left - 1 && !strncmp(rest + 1, test, left - 1))))
+			if (*rest == '.' && (!test || (strlen(test) == left - 1 &&
+						       !strncmp(rest + 1, test, left - 1))))
 				return true;
 		}
 		list += n;
@@ -134,9 +135,10 @@ bool ktap_selected(const char *list, const char *suite, const char *test)
 	return false;
 }
 
-const char *ktap_repeat_command(char *buf, size_t size, const char *suite, const char *test, u64 seed)
+const char *ktap_repeat_command(char *buf, size_t size, const char *suite, const char *test,
+				u64 seed)
 {
-	scnprintf(buf, size, "make run CMDLINE=\"selftest=%s%s%s selftest_seed=%llu\"", suite, test ? "." : "",
-		  test ? test : "", seed);
+	scnprintf(buf, size, "make run CMDLINE=\"selftest=%s%s%s selftest_seed=%llu\"", suite,
+		  test ? "." : "", test ? test : "", seed);
 	return buf;
 }

@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Test results in KTAP version 1 (Linux's Documentation/dev-tools/ktap.rst): the protocol and the choice of tests.
+ * Test results in KTAP version 1 (Linux's Documentation/dev-tools/ktap.rst): the protocol and the
+ * choice of tests.
  *
- * The suites, cases and EXPECT macros are in kernel/ktest.h; kernel/ktest.c in the kernel and tests/host/lib_host.c on
- * the host run them and print through this. A report nests: ktap_open() begins a subtest with its plan, ktap_close()
- * ends it with one result line a level up, which fails when anything inside failed.
+ * The suites, cases and EXPECT macros are in kernel/ktest.h; kernel/ktest.c in the kernel and
+ * tests/host/lib_host.c on the host run them and print through this. A report nests: ktap_open()
+ * begins a subtest with its plan, ktap_close() ends it with one result line a level up, which fails
+ * when anything inside failed.
  *
  *	ktap_init(&k, out, priv); ktap_plan(&k, 1);
- *	ktap_open(&k, "list", 2); ktap_result(&k, true, "add", NULL); ktap_result(&k, false, "del", NULL);
+ *	ktap_open(&k, "list", 2); ktap_result(&k, true, "add", NULL);
+ *	ktap_result(&k, false, "del", NULL);
  *	ktap_close(&k, "list");
  * prints
  *	KTAP version 1
@@ -44,7 +47,10 @@ void ktap_plan(struct ktap *k, unsigned int n);
 void ktap_open(struct ktap *k, const char *name, unsigned int n);
 /* One case. @skip: NULL, or why it did not run (counts as passed). */
 void ktap_result(struct ktap *k, bool ok, const char *name, const char *skip);
-/* Ends the subtest; true when all of it passed, that is nothing failed and as many cases ran as planned. */
+/*
+ * Ends the subtest; true when all of it passed, that is nothing failed and as many cases ran as
+ * planned.
+ */
 bool ktap_close(struct ktap *k, const char *name);
 /* "# ..." at the present level; lines are cut at 400 bytes. */
 void ktap_diag(struct ktap *k, const char *fmt, ...) __printf(2, 3);
@@ -53,11 +59,13 @@ void ktap_vdiag(struct ktap *k, const char *fmt, va_list args) __printf(2, 0);
 unsigned int ktap_finish(struct ktap *k);
 
 /*
- * Does @list choose this suite, or this case of it? @list is words between commas, SUITE or SUITE.CASE; NULL, "", "all"
- * and "1" choose everything. With @test NULL: is anything of the suite chosen?
+ * Does @list choose this suite, or this case of it? @list is words between commas, SUITE or
+ * SUITE.CASE; NULL, "", "all" and "1" choose everything. With @test NULL: is anything of the suite
+ * chosen?
  */
 bool ktap_selected(const char *list, const char *suite, const char *test);
 /* The command that repeats a failed case, for a diagnostic line. Returns @buf. */
-const char *ktap_repeat_command(char *buf, size_t size, const char *suite, const char *test, u64 seed);
+const char *ktap_repeat_command(char *buf, size_t size, const char *suite, const char *test,
+				u64 seed);
 
 #endif /* LIB_KTAP_H */

@@ -2,10 +2,12 @@
 /*
  * Doubly linked lists inside the objects they link.
  *
- * list_head: a ring through a head; an empty list points at itself, so no operation has a special case.
- * hlist: the head is one pointer (hash tables); a node keeps the address of the pointer that points at it, so it
- * can leave without knowing its list. An unlinked hlist node has pprev == NULL.
- * The *_rcu forms may run beside readers that walk with the *_rcu iterators; writers still exclude each other.
+ * list_head: a ring through a head; an empty list points at itself, so no operation has a special
+ * case.
+ * hlist: the head is one pointer (hash tables); a node keeps the address of the pointer that points
+ * at it, so it can leave without knowing its list. An unlinked hlist node has pprev == NULL.
+ * The *_rcu forms may run beside readers that walk with the *_rcu iterators; writers still exclude
+ * each other.
  *
  * Mirrors Linux's include/linux/{list,rculist}.h. Exercised by tests/kernel/lib_list.c.
  */
@@ -18,7 +20,10 @@
 #define LIST_POISON1 ((void *)0xdead000000000100UL)
 #define LIST_POISON2 ((void *)0xdead000000000122UL)
 
-#define LIST_HEAD_INIT(name) { &(name), &(name) }
+#define LIST_HEAD_INIT(name)     \
+	{                        \
+		&(name), &(name) \
+	}
 #define LIST_HEAD(name) struct list_head name = LIST_HEAD_INIT(name)
 
 static __always_inline void INIT_LIST_HEAD(struct list_head *l)
@@ -27,7 +32,8 @@ static __always_inline void INIT_LIST_HEAD(struct list_head *l)
 	l->prev = l;
 }
 
-static __always_inline void __list_add(struct list_head *n, struct list_head *prev, struct list_head *next)
+static __always_inline void __list_add(struct list_head *n, struct list_head *prev,
+				       struct list_head *next)
 {
 	next->prev = n;
 	n->next = next;
@@ -112,7 +118,8 @@ static __always_inline void list_move_tail(struct list_head *e, struct list_head
 }
 
 /* The run @first..@last, all of one list, goes to the tail of @head. */
-static inline void list_bulk_move_tail(struct list_head *head, struct list_head *first, struct list_head *last)
+static inline void list_bulk_move_tail(struct list_head *head, struct list_head *first,
+				       struct list_head *last)
 {
 	first->prev->next = last->next;
 	last->next->prev = first->prev;
@@ -168,7 +175,8 @@ static inline void list_rotate_to_front(struct list_head *e, struct list_head *h
 	list_move_tail(head, e);
 }
 
-static inline void __list_splice(const struct list_head *list, struct list_head *prev, struct list_head *next)
+static inline void __list_splice(const struct list_head *list, struct list_head *prev,
+				 struct list_head *next)
 {
 	struct list_head *first = list->next, *last = list->prev;
 
@@ -178,7 +186,10 @@ static inline void __list_splice(const struct list_head *list, struct list_head 
 	next->prev = last;
 }
 
-/* All entries of @list go right behind @head; the head @list itself is left stale (the _init forms empty it). */
+/*
+ * All entries of @list go right behind @head; the head @list itself is left stale (the _init forms
+ * empty it).
+ */
 static inline void list_splice(const struct list_head *list, struct list_head *head)
 {
 	if (!list_empty(list))
@@ -207,8 +218,12 @@ static inline void list_splice_tail_init(struct list_head *list, struct list_hea
 	}
 }
 
-/* Entries from the first up to and with @e move to @list, which is overwritten. @e == @head moves none. */
-static inline void list_cut_position(struct list_head *list, struct list_head *head, struct list_head *e)
+/*
+ * Entries from the first up to and with @e move to @list, which is overwritten. @e == @head moves
+ * none.
+ */
+static inline void list_cut_position(struct list_head *list, struct list_head *head,
+				     struct list_head *e)
 {
 	struct list_head *rest = e->next;
 
@@ -225,7 +240,8 @@ static inline void list_cut_position(struct list_head *list, struct list_head *h
 }
 
 /* Like list_cut_position, but @e stays. */
-static inline void list_cut_before(struct list_head *list, struct list_head *head, struct list_head *e)
+static inline void list_cut_before(struct list_head *list, struct list_head *head,
+				   struct list_head *e)
 {
 	if (head->next == e)
 		INIT_LIST_HEAD(list);
@@ -243,64 +259,67 @@ static inline size_t list_count_nodes(const struct list_head *head)
 	return n;
 }
 
-#define list_entry(ptr, type, member) container_of(ptr, type, member)
+#define list_entry(ptr, type, member)	     container_of(ptr, type, member)
 #define list_first_entry(head, type, member) list_entry((head)->next, type, member)
-#define list_last_entry(head, type, member) list_entry((head)->prev, type, member)
-#define list_first_entry_or_null(head, type, member)                                                 \
-	({                                                                                           \
-		struct list_head *__lfe_h = (head);                                                  \
-		struct list_head *__lfe_n = READ_ONCE(__lfe_h->next);                                \
-		__lfe_n != __lfe_h ? list_entry(__lfe_n, type, member) : NULL;                       \
+#define list_last_entry(head, type, member)  list_entry((head)->prev, type, member)
+#define list_first_entry_or_null(head, type, member)                           \
+	({                                                                     \
+		struct list_head *__lfe_h = (head);                            \
+		struct list_head *__lfe_n = READ_ONCE(__lfe_h->next);          \
+		__lfe_n != __lfe_h ? list_entry(__lfe_n, type, member) : NULL; \
 	})
-#define list_last_entry_or_null(head, type, member)                                                  \
-	({                                                                                           \
-		struct list_head *__lle_h = (head);                                                  \
-		struct list_head *__lle_n = READ_ONCE(__lle_h->prev);                                \
-		__lle_n != __lle_h ? list_entry(__lle_n, type, member) : NULL;                       \
+#define list_last_entry_or_null(head, type, member)                            \
+	({                                                                     \
+		struct list_head *__lle_h = (head);                            \
+		struct list_head *__lle_n = READ_ONCE(__lle_h->prev);          \
+		__lle_n != __lle_h ? list_entry(__lle_n, type, member) : NULL; \
 	})
-#define list_next_entry(pos, member) list_entry((pos)->member.next, __typeof__(*(pos)), member)
-#define list_prev_entry(pos, member) list_entry((pos)->member.prev, __typeof__(*(pos)), member)
+#define list_next_entry(pos, member)	      list_entry((pos)->member.next, __typeof__(*(pos)), member)
+#define list_prev_entry(pos, member)	      list_entry((pos)->member.prev, __typeof__(*(pos)), member)
 #define list_entry_is_head(pos, head, member) (&(pos)->member == (head))
 
 /* The plain forms must not remove @pos in the body; the _safe forms may. */
-#define list_for_each(p, head) for ((p) = (head)->next; (p) != (head); (p) = (p)->next)
+#define list_for_each(p, head)	    for ((p) = (head)->next; (p) != (head); (p) = (p)->next)
 #define list_for_each_prev(p, head) for ((p) = (head)->prev; (p) != (head); (p) = (p)->prev)
-#define list_for_each_safe(p, n, head)                                                               \
+#define list_for_each_safe(p, n, head) \
 	for ((p) = (head)->next, (n) = (p)->next; (p) != (head); (p) = (n), (n) = (p)->next)
-#define list_for_each_prev_safe(p, n, head)                                                          \
+#define list_for_each_prev_safe(p, n, head) \
 	for ((p) = (head)->prev, (n) = (p)->prev; (p) != (head); (p) = (n), (n) = (p)->prev)
-#define list_for_each_entry(pos, head, member)                                                       \
-	for (pos = list_first_entry(head, __typeof__(*pos), member);                                 \
+#define list_for_each_entry(pos, head, member)                       \
+	for (pos = list_first_entry(head, __typeof__(*pos), member); \
 	     !list_entry_is_head(pos, head, member); pos = list_next_entry(pos, member))
-#define list_for_each_entry_reverse(pos, head, member)                                               \
-	for (pos = list_last_entry(head, __typeof__(*pos), member);                                  \
+#define list_for_each_entry_reverse(pos, head, member)              \
+	for (pos = list_last_entry(head, __typeof__(*pos), member); \
 	     !list_entry_is_head(pos, head, member); pos = list_prev_entry(pos, member))
-#define list_for_each_entry_continue(pos, head, member)                                              \
-	for (pos = list_next_entry(pos, member); !list_entry_is_head(pos, head, member);             \
+#define list_for_each_entry_continue(pos, head, member)                                  \
+	for (pos = list_next_entry(pos, member); !list_entry_is_head(pos, head, member); \
 	     pos = list_next_entry(pos, member))
-#define list_for_each_entry_continue_reverse(pos, head, member)                                      \
-	for (pos = list_prev_entry(pos, member); !list_entry_is_head(pos, head, member);             \
+#define list_for_each_entry_continue_reverse(pos, head, member)                          \
+	for (pos = list_prev_entry(pos, member); !list_entry_is_head(pos, head, member); \
 	     pos = list_prev_entry(pos, member))
-#define list_for_each_entry_from(pos, head, member)                                                  \
+#define list_for_each_entry_from(pos, head, member) \
 	for (; !list_entry_is_head(pos, head, member); pos = list_next_entry(pos, member))
-#define list_for_each_entry_from_reverse(pos, head, member)                                          \
+#define list_for_each_entry_from_reverse(pos, head, member) \
 	for (; !list_entry_is_head(pos, head, member); pos = list_prev_entry(pos, member))
-#define list_for_each_entry_safe(pos, n, head, member)                                               \
-	for (pos = list_first_entry(head, __typeof__(*pos), member), n = list_next_entry(pos, member); \
+#define list_for_each_entry_safe(pos, n, head, member)               \
+	for (pos = list_first_entry(head, __typeof__(*pos), member), \
+	    n = list_next_entry(pos, member);                        \
 	     !list_entry_is_head(pos, head, member); pos = n, n = list_next_entry(n, member))
-#define list_for_each_entry_safe_continue(pos, n, head, member)                                      \
-	for (pos = list_next_entry(pos, member), n = list_next_entry(pos, member);                   \
+#define list_for_each_entry_safe_continue(pos, n, head, member)                    \
+	for (pos = list_next_entry(pos, member), n = list_next_entry(pos, member); \
 	     !list_entry_is_head(pos, head, member); pos = n, n = list_next_entry(n, member))
-#define list_for_each_entry_safe_from(pos, n, head, member)                                          \
-	for (n = list_next_entry(pos, member); !list_entry_is_head(pos, head, member);               \
+#define list_for_each_entry_safe_from(pos, n, head, member)                            \
+	for (n = list_next_entry(pos, member); !list_entry_is_head(pos, head, member); \
 	     pos = n, n = list_next_entry(n, member))
-#define list_for_each_entry_safe_reverse(pos, n, head, member)                                       \
-	for (pos = list_last_entry(head, __typeof__(*pos), member), n = list_prev_entry(pos, member); \
+#define list_for_each_entry_safe_reverse(pos, n, head, member)      \
+	for (pos = list_last_entry(head, __typeof__(*pos), member), \
+	    n = list_prev_entry(pos, member);                       \
 	     !list_entry_is_head(pos, head, member); pos = n, n = list_prev_entry(n, member))
 
 /* ---- beside RCU readers ---- */
 
-static __always_inline void __list_add_rcu(struct list_head *n, struct list_head *prev, struct list_head *next)
+static __always_inline void __list_add_rcu(struct list_head *n, struct list_head *prev,
+					   struct list_head *next)
 {
 	n->next = next;
 	n->prev = prev;
@@ -335,25 +354,28 @@ static __always_inline void list_replace_rcu(struct list_head *old, struct list_
 }
 
 #define list_entry_rcu(ptr, type, member) container_of(READ_ONCE(ptr), type, member)
-#define list_for_each_entry_rcu(pos, head, member, cond...)                                          \
-	for (pos = list_entry_rcu((head)->next, __typeof__(*pos), member);                           \
-	     !list_entry_is_head(pos, head, member);                                                 \
+#define list_for_each_entry_rcu(pos, head, member, cond...)                \
+	for (pos = list_entry_rcu((head)->next, __typeof__(*pos), member); \
+	     !list_entry_is_head(pos, head, member);                       \
 	     pos = list_entry_rcu(pos->member.next, __typeof__(*pos), member))
-#define list_for_each_entry_continue_rcu(pos, head, member)                                          \
-	for (pos = list_entry_rcu(pos->member.next, __typeof__(*pos), member);                       \
-	     !list_entry_is_head(pos, head, member);                                                 \
+#define list_for_each_entry_continue_rcu(pos, head, member)                    \
+	for (pos = list_entry_rcu(pos->member.next, __typeof__(*pos), member); \
+	     !list_entry_is_head(pos, head, member);                           \
 	     pos = list_entry_rcu(pos->member.next, __typeof__(*pos), member))
-#define list_first_or_null_rcu(head, type, member)                                                   \
-	({                                                                                           \
-		struct list_head *__lfr_h = (head);                                                  \
-		struct list_head *__lfr_n = READ_ONCE(__lfr_h->next);                                \
-		__lfr_n != __lfr_h ? list_entry(__lfr_n, type, member) : NULL;                       \
+#define list_first_or_null_rcu(head, type, member)                             \
+	({                                                                     \
+		struct list_head *__lfr_h = (head);                            \
+		struct list_head *__lfr_n = READ_ONCE(__lfr_h->next);          \
+		__lfr_n != __lfr_h ? list_entry(__lfr_n, type, member) : NULL; \
 	})
 
 /* ---- hlist ---- */
 
-#define HLIST_HEAD_INIT { .first = NULL }
-#define HLIST_HEAD(name) struct hlist_head name = { .first = NULL }
+#define HLIST_HEAD_INIT       \
+	{                     \
+		.first = NULL \
+	}
+#define HLIST_HEAD(name)   struct hlist_head name = { .first = NULL }
 #define INIT_HLIST_HEAD(h) ((h)->first = NULL)
 
 static __always_inline void INIT_HLIST_NODE(struct hlist_node *n)
@@ -459,23 +481,30 @@ static __always_inline void hlist_del_init_rcu(struct hlist_node *n)
 }
 
 #define hlist_entry(ptr, type, member) container_of(ptr, type, member)
-#define hlist_entry_safe(ptr, type, member)                                                          \
-	({                                                                                           \
-		__typeof__(ptr) __hes = (ptr);                                                       \
-		__hes ? hlist_entry(__hes, type, member) : NULL;                                     \
+#define hlist_entry_safe(ptr, type, member)                      \
+	({                                                       \
+		__typeof__(ptr) __hes = (ptr);                   \
+		__hes ? hlist_entry(__hes, type, member) : NULL; \
 	})
 #define hlist_for_each(p, head) for ((p) = (head)->first; (p); (p) = (p)->next)
-#define hlist_for_each_safe(p, n, head)                                                              \
-	for ((p) = (head)->first; (p) && ({ (n) = (p)->next; 1; }); (p) = (n))
-#define hlist_for_each_entry(pos, head, member)                                                      \
-	for (pos = hlist_entry_safe((head)->first, __typeof__(*(pos)), member); pos;                 \
+#define hlist_for_each_safe(p, n, head)                    \
+	for ((p) = (head)->first; (p) && ({                \
+					  (n) = (p)->next; \
+					  1;               \
+				  });                      \
+	     (p) = (n))
+#define hlist_for_each_entry(pos, head, member)                                      \
+	for (pos = hlist_entry_safe((head)->first, __typeof__(*(pos)), member); pos; \
 	     pos = hlist_entry_safe((pos)->member.next, __typeof__(*(pos)), member))
-#define hlist_for_each_entry_safe(pos, n, head, member)                                              \
-	for (pos = hlist_entry_safe((head)->first, __typeof__(*pos), member);                        \
-	     pos && ({ n = pos->member.next; 1; });                                                  \
+#define hlist_for_each_entry_safe(pos, n, head, member)                       \
+	for (pos = hlist_entry_safe((head)->first, __typeof__(*pos), member); \
+	     pos && ({                                                        \
+		     n = pos->member.next;                                    \
+		     1;                                                       \
+	     });                                                              \
 	     pos = hlist_entry_safe(n, __typeof__(*pos), member))
-#define hlist_for_each_entry_rcu(pos, head, member, cond...)                                         \
-	for (pos = hlist_entry_safe(READ_ONCE((head)->first), __typeof__(*(pos)), member); pos;      \
+#define hlist_for_each_entry_rcu(pos, head, member, cond...)                                    \
+	for (pos = hlist_entry_safe(READ_ONCE((head)->first), __typeof__(*(pos)), member); pos; \
 	     pos = hlist_entry_safe(READ_ONCE((pos)->member.next), __typeof__(*(pos)), member))
 
 #endif /* LIB_LIST_H */

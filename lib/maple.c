@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The maple tree, reading: lookup, the cursor, and the search for gaps. The idea and the contracts are in maple.h.
+ * The maple tree, reading: lookup, the cursor, and the search for gaps. The idea and the contracts
+ * are in maple.h.
  *
- * A reader needs only pivots and slots. It stops at the first pivot not below its index, so it never looks at a
- * count, and meets either the old or the new state of whatever a writer is doing.
+ * A reader needs only pivots and slots. It stops at the first pivot not below its index, so it
+ * never looks at a count, and meets either the old or the new state of whatever a writer is doing.
  *
  * Mirrors Linux's lib/maple_tree.c. Exercised by tests/kernel/lib_maple.c.
  */
@@ -32,7 +33,10 @@ static bool mas_descend(struct ma_state *mas, unsigned long index)
 	unsigned long min = 0, max = ULONG_MAX;
 	void *enode;
 
-	/* The number first: a change after this makes the cursor walk again, at worst once too often. */
+	/*
+	 * The number first: a change after this makes the cursor walk again, at worst once too
+	 * often.
+	 */
 	mas->seq = smp_load_acquire(&mas->tree->ma_seq);
 	enode = READ_ONCE(mas->tree->ma_root);
 	mas->min = min;
@@ -60,7 +64,8 @@ void *mas_locate(struct ma_state *mas, unsigned long index, unsigned long *lo, u
 	struct maple_node *node = mas->node;
 	unsigned int i;
 
-	if (node && mas->seq == READ_ONCE(mas->tree->ma_seq) && index >= mas->min && index <= mas->max) {
+	if (node && mas->seq == READ_ONCE(mas->tree->ma_seq) && index >= mas->min &&
+	    index <= mas->max) {
 		/* Steps forward are the common case: the range that follows. */
 		i = mas->offset;
 		if (index > READ_ONCE(node->mr64.pivot[i])) {
@@ -293,7 +298,8 @@ int mas_empty_area(struct ma_state *mas, unsigned long min, unsigned long max, u
 	return empty_area(mas, &r);
 }
 
-int mas_empty_area_rev(struct ma_state *mas, unsigned long min, unsigned long max, unsigned long size)
+int mas_empty_area_rev(struct ma_state *mas, unsigned long min, unsigned long max,
+		       unsigned long size)
 {
 	struct gap_request r = { .min = min, .max = max, .size = size, .top_down = true };
 

@@ -3,15 +3,17 @@
  * The maple tree, writing. The idea and the contracts are in maple.h.
  *
  * 1. A store is settled in the leaf when one word expresses it (store_in_place).
- * 2. Else two paths are noted, down to the first and to the last leaf concerned. All ranges of these leaves, with the
- *    new one between what is left of the first and of the last, make a list; the list is dealt out to new leaves.
- * 3. One level up the list is: children left of the first path, the new nodes, children right of the last path. So it
- *    goes on up to a level where both paths meet in one node and one new node is enough: that one pointer is stored.
- *    At the root the list becomes a new root, or two levels, or (a single child) one level less.
+ * 2. Else two paths are noted, down to the first and to the last leaf concerned. All ranges of
+ *    these leaves, with the new one between what is left of the first and of the last, make a list;
+ *    the list is dealt out to new leaves.
+ * 3. One level up the list is: children left of the first path, the new nodes, children right of
+ *    the last path. So it goes on up to a level where both paths meet in one node and one new node
+ *    is enough: that one pointer is stored. At the root the list becomes a new root, or two levels,
+ *    or (a single child) one level less.
  * 4. A list too short for a good node takes in the node beside it under the same parent.
- * 5. New nodes are allocated on the way up and nothing old is touched before the pointer is stored, so a failure only
- *    has to free the new ones. Afterwards the old nodes go: those on the paths, those taken in, and whole subtrees
- *    between the paths.
+ * 5. New nodes are allocated on the way up and nothing old is touched before the pointer is stored,
+ *    so a failure only has to free the new ones. Afterwards the old nodes go: those on the paths,
+ *    those taken in, and whole subtrees between the paths.
  *
  * Mirrors Linux's lib/maple_tree.c (mas_wr_*). Exercised by tests/kernel/lib_maple.c.
  */
@@ -21,9 +23,9 @@
 #include "lib/node.h"
 #include "lib/string.h"
 
-#define LEAF_MIN 5
+#define LEAF_MIN  5
 #define INNER_MIN 4
-#define LIST_MAX 32
+#define LIST_MAX  32
 #define FRESH_MAX (3 * MAPLE_HEIGHT_MAX + 2)
 
 /* Nodes from the root (highest level) down to a leaf (level 0). */
@@ -88,26 +90,6 @@ static void tree_retire(struct maple_tree *mt, void *enode)
 	node_retire(mt, node);
 }
 
-static unsigned long leaf_gap(const struct maple_node *node, unsigned long min)
-{
-	unsigned long gap = 0;
-
-	for (unsigned int i = 0; i < node->count; i++)
-		if (!node->mr64.slot[i])
-			gap = max(gap, mt_range_size(mt_range_first(node->mr64.pivot, i, min),
-						     node->mr64.pivot[i]));
-	return gap;
-}
-
-static unsigned long inner_gap(const struct maple_node *node)
-{
-	unsigned long gap = 0;
-
-	for (unsigned int i = 0; i < node->count; i++)
-		gap = max(gap, node->ma64.gap[i]);
-	return gap;
-}
-
 /* The node at @level of the path, which has a parent, has now the gap @gap: tell the parents. */
 static void gap_changed(struct store *s, unsigned int level, unsigned long gap)
 {
@@ -117,7 +99,7 @@ static void gap_changed(struct store *s, unsigned int level, unsigned long gap)
 		if (parent->ma64.gap[s->a.off[level]] == gap)
 			return;
 		parent->ma64.gap[s->a.off[level]] = gap;
-		gap = inner_gap(parent);
+		gap = mt_inner_gap(parent);
 	}
 }
 
@@ -165,7 +147,10 @@ static void join_free_before(struct store *s)
 	}
 }
 
-/* Returns true when the store is done. s->a is set; the neighbours' free ranges have not been joined yet. */
+/*
+ * Returns true when the store is done. s->a is set; the neighbours' free ranges have not been
+ * joined yet.
+ */
 static bool store_in_place(struct store *s)
 {
 	struct maple_node *leaf = s->a.node[0];
@@ -200,7 +185,7 @@ static bool store_in_place(struct store *s)
 		return false;
 	changed(s->mt);
 	if (gap && s->top)
-		gap_changed(s, 0, leaf_gap(leaf, s->a.min[0]));
+		gap_changed(s, 0, mt_leaf_gap(leaf, s->a.min[0]));
 	return true;
 }
 
@@ -215,7 +200,8 @@ static void list_append(struct list *l, unsigned long pivot, void *slot, unsigne
 }
 
 /* Ranges or children [from, to) of @node. */
-static void list_append_node(struct list *l, const struct maple_node *node, unsigned int from, unsigned int to)
+static void list_append_node(struct list *l, const struct maple_node *node, unsigned int from,
+			     unsigned int to)
 {
 	for (unsigned int i = from; i < to; i++) {
 		if (node->level)
@@ -256,10 +242,12 @@ static void list_leaves(struct store *s)
 }
 
 /*
- * The list of @level is short: take in the node to the right, or to the left, under the same parent. *@right and
- * *@left tell the parent's level that one more child is replaced there. False when there is none.
+ * The list of @level is short: take in the node to the right, or to the left, under the same
+ * parent. *@right and *@left tell the parent's level that one more child is replaced there. False
+ * when there is none.
  */
-static bool list_take_sibling(struct store *s, unsigned int level, unsigned int *left, unsigned int *right)
+static bool list_take_sibling(struct store *s, unsigned int level, unsigned int *left,
+			      unsigned int *right)
 {
 	struct maple_node *pa = s->a.node[level + 1], *pb = s->b.node[level + 1], *sib;
 	unsigned int oa = s->a.off[level + 1], ob = s->b.off[level + 1];
@@ -289,8 +277,8 @@ static bool list_take_sibling(struct store *s, unsigned int level, unsigned int 
 }
 
 /* @n elements of the list from @from on become the contents of @node. */
-static void node_fill(struct maple_node *node, const struct list *l, unsigned int from, unsigned int n,
-		      unsigned int level)
+static void node_fill(struct maple_node *node, const struct list *l, unsigned int from,
+		      unsigned int n, unsigned int level)
 {
 	unsigned int cap = level ? MAPLE_ARANGE64_SLOTS : MAPLE_RANGE64_SLOTS;
 	unsigned long *pivot = level ? node->ma64.pivot : node->mr64.pivot;
@@ -332,7 +320,7 @@ static int list_to_nodes(struct store *s, unsigned int level)
 		node_fill(node, l, from, share, level);
 		pivot[k] = l->pivot[from + share - 1];
 		slot[k] = mt_mk_enode(node);
-		gap[k] = level ? inner_gap(node) : leaf_gap(node, min);
+		gap[k] = level ? mt_inner_gap(node) : mt_leaf_gap(node, min);
 		min = pivot[k] + 1;
 		from += share;
 	}
@@ -402,10 +390,11 @@ static int store_rebuild(struct store *s)
 			break;
 		}
 		merged = s->list.n < least && list_take_sibling(s, level, &left, &right);
-		if (a == b && !merged && s->list.n <= cap && !level && (s->mt->ma_flags & MT_FLAGS_EXCLUSIVE)) {
+		if (a == b && !merged && s->list.n <= cap && !level &&
+		    (s->mt->ma_flags & MT_FLAGS_EXCLUSIVE)) {
 			node_fill(a, &s->list, 0, s->list.n, 0);
 			changed(s->mt);
-			gap_changed(s, 0, leaf_gap(a, s->a.min[0]));
+			gap_changed(s, 0, mt_leaf_gap(a, s->a.min[0]));
 			return 0;
 		}
 		err = list_to_nodes(s, level);
@@ -429,7 +418,8 @@ static int store_rebuild(struct store *s)
 		list_append_node(l, s->a.node[level + 1], 0, oa - left);
 		for (unsigned int k = 0; k < n; k++)
 			list_append(l, pivot[k], slot[k], gap[k]);
-		list_append_node(l, s->b.node[level + 1], ob + right + 1, s->b.node[level + 1]->count);
+		list_append_node(l, s->b.node[level + 1], ob + right + 1,
+				 s->b.node[level + 1]->count);
 		cap = MAPLE_ARANGE64_SLOTS;
 		least = INNER_MIN;
 	}
@@ -464,8 +454,8 @@ static int store_first(struct store *s)
 	return 0;
 }
 
-static int store_range(struct maple_tree *mt, struct ma_state *mas, unsigned long first, unsigned long last,
-		       void *entry, gfp_t gfp)
+static int store_range(struct maple_tree *mt, struct ma_state *mas, unsigned long first,
+		       unsigned long last, void *entry, gfp_t gfp)
 {
 	struct store s;
 
@@ -501,7 +491,8 @@ static int store_range(struct maple_tree *mt, struct ma_state *mas, unsigned lon
 	return store_rebuild(&s);
 }
 
-int mtree_store_range(struct maple_tree *mt, unsigned long first, unsigned long last, void *entry, gfp_t gfp)
+int mtree_store_range(struct maple_tree *mt, unsigned long first, unsigned long last, void *entry,
+		      gfp_t gfp)
 {
 	return store_range(mt, NULL, first, last, entry, gfp);
 }
@@ -511,7 +502,8 @@ int mtree_store(struct maple_tree *mt, unsigned long index, void *entry, gfp_t g
 	return store_range(mt, NULL, index, index, entry, gfp);
 }
 
-int mtree_insert_range(struct maple_tree *mt, unsigned long first, unsigned long last, void *entry, gfp_t gfp)
+int mtree_insert_range(struct maple_tree *mt, unsigned long first, unsigned long last, void *entry,
+		       gfp_t gfp)
 {
 	MA_STATE(mas, mt, first, last);
 
@@ -536,8 +528,8 @@ int mtree_alloc_range(struct maple_tree *mt, unsigned long *startp, void *entry,
 	return err;
 }
 
-int mtree_alloc_rrange(struct maple_tree *mt, unsigned long *startp, void *entry, unsigned long size,
-		       unsigned long min, unsigned long max, gfp_t gfp)
+int mtree_alloc_rrange(struct maple_tree *mt, unsigned long *startp, void *entry,
+		       unsigned long size, unsigned long min, unsigned long max, gfp_t gfp)
 {
 	MA_STATE(mas, mt, 0, 0);
 	int err = mas_empty_area_rev(&mas, min, max, size);
@@ -562,7 +554,10 @@ int mas_store_gfp(struct ma_state *mas, void *entry, gfp_t gfp)
 	unsigned int i = mas->offset;
 	int err;
 
-	/* The cursor's own range gets another entry: what fork does to each VMA of the copied tree. */
+	/*
+	 * The cursor's own range gets another entry: what fork does to each VMA of the copied
+	 * tree.
+	 */
 	if (entry && leaf && mas->seq == mas->tree->ma_seq && mas->last == leaf->mr64.pivot[i] &&
 	    mas->index == mt_range_first(leaf->mr64.pivot, i, mas->min) && leaf->mr64.slot[i]) {
 		smp_store_release(&leaf->mr64.slot[i], entry);
@@ -682,71 +677,4 @@ int mtree_dup(struct maple_tree *mt, struct maple_tree *new_mt, gfp_t gfp)
 	smp_store_release(&new_mt->ma_root, root);
 	changed(new_mt);
 	return 0;
-}
-
-/* ---- the invariants ---- */
-
-static const char *validate_leaf(const struct maple_node *node, unsigned long min, unsigned long max)
-{
-	const unsigned long *pivot = node->mr64.pivot;
-
-	if (!node->count || node->count > MAPLE_RANGE64_SLOTS)
-		return "leaf count out of bounds";
-	for (unsigned int i = 0; i < node->count; i++) {
-		if (pivot[i] < min || (i && pivot[i] <= pivot[i - 1]))
-			return "leaf pivots do not rise";
-		if (i && !node->mr64.slot[i] && !node->mr64.slot[i - 1])
-			return "two free ranges side by side";
-	}
-	if (pivot[node->count - 1] != max)
-		return "leaf does not end where its parent says";
-	if (!node->mr64.slot[node->count - 1] && max != ULONG_MAX)
-		return "a leaf in the middle ends with a free range";
-	for (unsigned int i = node->count; i < MAPLE_RANGE64_SLOTS; i++)
-		if (pivot[i] != ULONG_MAX)
-			return "unused leaf pivot is not ULONG_MAX";
-	return NULL;
-}
-
-static const char *validate_below(void *enode, unsigned int level, unsigned long min, unsigned long max)
-{
-	const struct maple_node *node = mt_to_node(enode);
-	const unsigned long *pivot = node->ma64.pivot;
-
-	if (node->level != level || mt_is_leaf(enode) != !level)
-		return "node at a wrong level";
-	if (!level)
-		return validate_leaf(node, min, max);
-	if (!node->count || node->count > MAPLE_ARANGE64_SLOTS)
-		return "inner count out of bounds";
-	if (pivot[node->count - 1] != max)
-		return "inner node does not end where its parent says";
-	for (unsigned int i = 0; i < node->count; i++) {
-		void *child = node->ma64.slot[i];
-		unsigned long lo = mt_range_first(pivot, i, min);
-		const char *err;
-
-		if (pivot[i] < lo)
-			return "inner pivots do not rise";
-		err = validate_below(child, level - 1, lo, pivot[i]);
-		if (err)
-			return err;
-		if (node->ma64.gap[i] != (level > 1 ? inner_gap(mt_to_node(child)) : leaf_gap(mt_to_node(child), lo)))
-			return "a stored gap is wrong";
-	}
-	for (unsigned int i = node->count; i < MAPLE_ARANGE64_SLOTS; i++)
-		if (pivot[i] != ULONG_MAX)
-			return "unused inner pivot is not ULONG_MAX";
-	return NULL;
-}
-
-const char *mt_validate(struct maple_tree *mt)
-{
-	void *root = mt->ma_root;
-
-	if (!root)
-		return NULL;
-	if (mt_is_leaf(root) && mt_to_node(root)->count == 1 && !mt_to_node(root)->mr64.slot[0])
-		return "an empty tree has a root";
-	return validate_below(root, mt_to_node(root)->level, 0, ULONG_MAX);
 }

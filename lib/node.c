@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The node allocator of the trees in lib/, and its state before the slab room has registered one: no memory.
+ * The node allocator of the trees in lib/, and its state before the slab room has registered one:
+ * no memory.
  *
- * Has no counterpart in Linux, where lib/ calls the slab allocator by name. Exercised by tests/kernel/lib_maple.c.
+ * Has no counterpart in Linux, where lib/ calls the slab allocator by name. Exercised by
+ * tests/kernel/lib_maple.c.
  */
 #include "lib/node.h"
 

@@ -2,8 +2,9 @@
 /*
  * Formatted output; the conversions are listed in printf.h.
  *
- * A struct out collects bytes and counts all of them, also those past the end of the buffer, so the return value
- * is right for a buffer of any size (snprintf(NULL, 0, ...) measures). Each conversion is parsed into a struct spec.
+ * A struct out collects bytes and counts all of them, also those past the end of the buffer, so the
+ * return value is right for a buffer of any size (snprintf(NULL, 0, ...) measures). Each conversion
+ * is parsed into a struct spec.
  *
  * Mirrors Linux's lib/vsprintf.c. Exercised by tests/kernel/lib_printf.c.
  */
@@ -22,7 +23,7 @@ struct out {
 struct spec {
 	unsigned int flags;
 	int width; /* 0 when absent */
-	int prec; /* -1 when absent */
+	int prec;  /* -1 when absent */
 	int base;
 	int size; /* bytes of the argument */
 };
@@ -153,7 +154,8 @@ static void put_symbol(struct out *o, unsigned long addr, char kind, const struc
 	if (kind == 's')
 		len = scnprintf(text, sizeof(text), "%s", name);
 	else
-		len = scnprintf(text, sizeof(text), "%s+0x%lx/0x%lx", name, offset + (addr - look), size);
+		len = scnprintf(text, sizeof(text), "%s+0x%lx/0x%lx", name, offset + (addr - look),
+				size);
 	put_string(o, text, len, sp);
 }
 
@@ -162,7 +164,9 @@ const char *errname(int err)
 	if (err < 0)
 		err = -err;
 	switch (err) {
-#define X(name) case name: return #name;
+#define X(name)    \
+	case name: \
+		return #name;
 		LIB_ERRNO_LIST(X)
 #undef X
 	}
@@ -448,7 +452,8 @@ int vsnprintf(char *buf, size_t size, const char *fmt, va_list ap)
 		}
 		fmt = parse_size(fmt, &sp);
 		if (number_conversion(*fmt, &sp)) {
-			u64 v = sp.size == 8 ? va_arg(args, unsigned long) : va_arg(args, unsigned int);
+			u64 v = sp.size == 8 ? va_arg(args, unsigned long)
+					     : va_arg(args, unsigned int);
 
 			put_number(&o, narrow(v, &sp), &sp);
 			fmt++;

@@ -2,7 +2,8 @@
 /*
  * Formatted text out of values, and values out of text.
  *
- * Mirrors Linux's lib/vsprintf.c, lib/kstrtox.c and lib/cmdline.c. Exercised by tests/kernel/lib_printf.c.
+ * Mirrors Linux's lib/vsprintf.c, lib/kstrtox.c and lib/cmdline.c. Exercised by
+ * tests/kernel/lib_printf.c.
  */
 #ifndef LIB_PRINTF_H
 #define LIB_PRINTF_H
@@ -10,15 +11,17 @@
 #include "lib/types.h"
 
 /*
- * Format into @size bytes, terminated when @size > 0. Returns the length the whole text has (it was cut when that is
- * >= @size). Flags "-+ #0", width and precision (also '*'), lengths hh h l ll z t j L; conversions d i u x X o c s p %.
- * After %p, Linux's extensions:
+ * Format into @size bytes, terminated when @size > 0. Returns the length the whole text has (it was
+ * cut when that is >= @size). Flags "-+ #0", width and precision (also '*'), lengths hh h l ll z t
+ * j L; conversions d i u x X o c s p %. After %p, Linux's extensions:
  *   %p %px %pK   the address, 16 hexadecimal digits
- *   %pS %ps %pB  symbol+offset/size, symbol alone, symbol of a return address; the address while no resolver is set
+ *   %pS %ps %pB  symbol+offset/size, symbol alone, symbol of a return address; the address
+ *                while no resolver is set
  *   %pe          the errno's name of an ERR_PTR (-ENOMEM), else the address
  *   %*pb %*pbl   a bitmap of width bits as hexadecimal words, or as a list of ranges (0-3,7)
  *   %pV          struct va_format: a nested format and its arguments
- *   %ph          hexadecimal dump of up to 64 bytes, the field width (%*ph) says how many; C D N: separator : - none
+ *   %ph          hexadecimal dump of up to 64 bytes, the field width (%*ph) says how
+ *                many; C D N: separator : - none
  *   %pU          a UUID of 16 bytes
  * => any context, no locks.
  */
@@ -36,18 +39,20 @@ struct va_format {
 };
 
 /*
- * How %pS finds names: gives the symbol that holds @addr, with its start offset and size, or NULL when none does.
- * NULL as resolver prints plain addresses.
+ * How %pS finds names: gives the symbol that holds @addr, with its start offset and size, or NULL
+ * when none does. NULL as resolver prints plain addresses.
  */
-typedef const char *(*symbol_resolver_t)(unsigned long addr, unsigned long *offset, unsigned long *size);
+typedef const char *(*symbol_resolver_t)(unsigned long addr, unsigned long *offset,
+					 unsigned long *size);
 void printf_set_symbol_resolver(symbol_resolver_t resolver);
 
 /* Name of an errno of either sign ("ENOMEM"), or NULL. */
 const char *errname(int err);
 
 /*
- * The whole string must be one number (a trailing newline is allowed). @base 0 takes 0x and 0 prefixes.
- * Returns 0, -EINVAL for text that is no number, -ERANGE when it does not fit; *@res changes only on success.
+ * The whole string must be one number (a trailing newline is allowed). @base 0 takes 0x and 0
+ * prefixes. Returns 0, -EINVAL for text that is no number, -ERANGE when it does not fit; *@res
+ * changes only on success.
  */
 int kstrtoull(const char *s, unsigned int base, unsigned long long *res);
 int kstrtoll(const char *s, unsigned int base, long long *res);
@@ -70,12 +75,15 @@ long simple_strtol(const char *s, char **end, unsigned int base);
 
 /* A number with an optional suffix K M G T P E (powers of 1024). @end as above, past the suffix. */
 unsigned long long memparse(const char *s, char **end);
-/* An int at *@s, then a comma: 0 none, 1 an int at the end, 2 an int and a comma, 3 an int and a '-'. */
+/*
+ * An int at *@s, then a comma: 0 none, 1 an int at the end, 2 an int and a comma, 3 an int and a
+ * '-'.
+ */
 int get_option(char **s, int *val);
 
 /*
- * Small sscanf: white space, %d %i %u %x %o with hh h l ll z, %s and %c and %[a-z^] with a width, %n, %% and '*' to
- * skip. Returns the number of values stored.
+ * Small sscanf: white space, %d %i %u %x %o with hh h l ll z, %s and %c and %[a-z^] with a width,
+ * %n, %% and '*' to skip. Returns the number of values stored.
  */
 int vsscanf(const char *s, const char *fmt, va_list args) __scanf(2, 0);
 int sscanf(const char *s, const char *fmt, ...) __scanf(2, 3);

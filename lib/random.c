@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * xoshiro256** seeded through splitmix64, both of the public-domain algorithms of Blackman and Vigna.
+ * xoshiro256** seeded through splitmix64, both of the public-domain algorithms of Blackman and
+ * Vigna.
  *
  * Plays the part of Linux's lib/random32.c. Exercised by every randomised suite.
  */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * A small pseudo-random generator for tests: the same seed gives the same run on every machine. Not for secrets.
+ * A small pseudo-random generator for tests: the same seed gives the same run on every machine. Not
+ * for secrets.
  *
  * Plays the part of Linux's lib/random32.c (prandom). Exercised by every randomised suite.
  */
@@ -24,7 +25,8 @@ u64 prandom_below(struct rnd_state *state, u64 ceil);
 /* In [lo, hi], both included. */
 static inline u64 prandom_range(struct rnd_state *state, u64 lo, u64 hi)
 {
-	return hi - lo == U64_MAX ? prandom_u64_state(state) : lo + prandom_below(state, hi - lo + 1);
+	return hi - lo == U64_MAX ? prandom_u64_state(state)
+				  : lo + prandom_below(state, hi - lo + 1);
 }
 void prandom_bytes_state(struct rnd_state *state, void *buf, size_t n);
 

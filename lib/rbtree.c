@@ -2,8 +2,8 @@
 /*
  * Red-black trees; the invariants and contracts are in rbtree.h.
  *
- * Rotations change links only; colours are always set in plain sight beside them. The two bodies are inlined twice,
- * once without callbacks, so a plain tree pays nothing for the augmented ones.
+ * Rotations change links only; colours are always set in plain sight beside them. The two bodies
+ * are inlined twice, once without callbacks, so a plain tree pays nothing for the augmented ones.
  *
  * Mirrors Linux's lib/rbtree.c. Exercised by tests/kernel/lib_rbtree.c.
  */
@@ -32,8 +32,8 @@ static __always_inline void set_parent(struct rb_node *n, struct rb_node *p)
 }
 
 /* @parent's (or the root's) pointer to @old now leads to @new_node. */
-static __always_inline void change_child(struct rb_node *old, struct rb_node *new_node, struct rb_node *parent,
-					 struct rb_root *root)
+static __always_inline void change_child(struct rb_node *old, struct rb_node *new_node,
+					 struct rb_node *parent, struct rb_root *root)
 {
 	if (!parent)
 		WRITE_ONCE(root->rb_node, new_node);
@@ -69,7 +69,8 @@ static __always_inline void rotate(struct rb_root *root, struct rb_node *p, bool
 		aug->rotate(p, c);
 }
 
-static __always_inline void insert(struct rb_node *n, struct rb_root *root, const struct rb_augment_callbacks *aug)
+static __always_inline void insert(struct rb_node *n, struct rb_root *root,
+				   const struct rb_augment_callbacks *aug)
 {
 	struct rb_node *p, *g, *uncle;
 
@@ -141,7 +142,8 @@ static __always_inline void erase_fixup(struct rb_root *root, struct rb_node *x,
 		set_black(x);
 }
 
-static __always_inline void erase(struct rb_node *n, struct rb_root *root, const struct rb_augment_callbacks *aug)
+static __always_inline void erase(struct rb_node *n, struct rb_root *root,
+				  const struct rb_augment_callbacks *aug)
 {
 	struct rb_node *child, *parent;
 	bool lost_black;
@@ -156,7 +158,10 @@ static __always_inline void erase(struct rb_node *n, struct rb_root *root, const
 		if (aug)
 			aug->propagate(parent, NULL);
 	} else {
-		/* The successor leaves its place, where it has no left child, and takes over that of @n. */
+		/*
+		 * The successor leaves its place, where it has no left child, and takes over that
+		 * of @n.
+		 */
 		struct rb_node *s = n->rb_right;
 
 		while (s->rb_left)
@@ -197,12 +202,14 @@ void rb_erase(struct rb_node *node, struct rb_root *root)
 	erase(node, root, NULL);
 }
 
-void rb_insert_augmented(struct rb_node *node, struct rb_root *root, const struct rb_augment_callbacks *aug)
+void rb_insert_augmented(struct rb_node *node, struct rb_root *root,
+			 const struct rb_augment_callbacks *aug)
 {
 	insert(node, root, aug);
 }
 
-void rb_erase_augmented(struct rb_node *node, struct rb_root *root, const struct rb_augment_callbacks *aug)
+void rb_erase_augmented(struct rb_node *node, struct rb_root *root,
+			const struct rb_augment_callbacks *aug)
 {
 	erase(node, root, aug);
 }
@@ -257,7 +264,10 @@ struct rb_node *rb_prev(const struct rb_node *node)
 	return parent;
 }
 
-/* The first node of a postorder walk below @n: down to a leaf, to the left where there is a choice. */
+/*
+ * The first node of a postorder walk below @n: down to a leaf, to the left where there is a
+ * choice.
+ */
 static struct rb_node *first_leaf(struct rb_node *n)
 {
 	while (n && (n->rb_left || n->rb_right))

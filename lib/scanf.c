@@ -37,7 +37,8 @@ static size_t digits(const char *s, size_t max, unsigned int base, u64 *val, boo
 			break;
 		if (d >= base)
 			break;
-		if (__builtin_mul_overflow(*val, (u64)base, val) || __builtin_add_overflow(*val, (u64)d, val))
+		if (__builtin_mul_overflow(*val, (u64)base, val) ||
+		    __builtin_add_overflow(*val, (u64)d, val))
 			*over = true;
 	}
 	return n;
@@ -352,7 +353,11 @@ int vsscanf(const char *s, const char *fmt, va_list args)
 
 			if (kind == '[')
 				in_set(set, 0, &fmt);
-			n = scan_chars(s, kind, set, width ? width : kind == 'c' ? 1 : SIZE_MAX, dst);
+			n = scan_chars(s, kind, set,
+				       width	     ? width
+				       : kind == 'c' ? 1
+						     : SIZE_MAX,
+				       dst);
 			if (!n)
 				return stored;
 			s += n;

@@ -122,7 +122,10 @@ static struct list_head *merge(void *priv, list_cmp_t cmp, struct list_head *a, 
 
 void list_sort(void *priv, struct list_head *head, list_cmp_t cmp)
 {
-	/* run[i] is a sorted chain of 2^i entries or empty; a new entry carries upwards like binary addition. */
+	/*
+	 * run[i] is a sorted chain of 2^i entries or empty; a new entry carries upwards like
+	 * binary addition.
+	 */
 	struct list_head *run[BITS_PER_LONG] = { NULL };
 	struct list_head *p = head->next, *all = NULL, *prev = head;
 

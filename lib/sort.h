@@ -15,8 +15,8 @@ typedef int (*cmp_r_func_t)(const void *a, const void *b, const void *priv);
 typedef void (*swap_func_t)(void *a, void *b, int size);
 
 /*
- * Sort @n elements of @size bytes: at most about 2 n log n comparisons, no memory, no recursion, not stable.
- * @swap may be NULL.
+ * Sort @n elements of @size bytes: at most about 2 n log n comparisons, no memory, no recursion,
+ * not stable. @swap may be NULL.
  */
 void sort(void *base, size_t n, size_t size, cmp_func_t cmp, swap_func_t swap);
 void sort_r(void *base, size_t n, size_t size, cmp_r_func_t cmp, const void *priv);

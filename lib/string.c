@@ -2,10 +2,10 @@
 /*
  * Memory and string functions; the contracts are in string.h.
  *
- * Cost is counted in executed instructions, where each iteration of a `rep` counts as one. So copies and fills run
- * in units of 8 bytes: one iteration per word and one overlapping word for the tail, never a byte loop. Sizes up to
- * 16 need no loop at all: two overlapping moves cover any size from 8 to 16, 4 to 8 and 2 to 3. The direction flag
- * is clear throughout the kernel.
+ * Cost is counted in executed instructions, where each iteration of a `rep` counts as one. So
+ * copies and fills run in units of 8 bytes: one iteration per word and one overlapping word for the
+ * tail, never a byte loop. Sizes up to 16 need no loop at all: two overlapping moves cover any size
+ * from 8 to 16, 4 to 8 and 2 to 3. The direction flag is clear throughout the kernel.
  *
  * Mirrors Linux's lib/string.c and arch/x86/lib/mem*_64.S. Exercised by tests/kernel/lib_string.c.
  */

@@ -2,8 +2,9 @@
 /*
  * Memory and string functions.
  *
- * The mem* names are also what the compiler calls by itself. Calls whose size is a small constant are expanded in
- * place by the compiler (the macros below); the rest goes to string.c, which moves 8 bytes per instruction.
+ * The mem* names are also what the compiler calls by itself. Calls whose size is a small constant
+ * are expanded in place by the compiler (the macros below); the rest goes to string.c, which moves
+ * 8 bytes per instruction.
  *
  * Mirrors Linux's include/linux/string.h and lib/string.c. Exercised by tests/kernel/lib_string.c.
  */
@@ -18,9 +19,9 @@ void *memset(void *dst, int c, size_t n);
 int memcmp(const void *a, const void *b, size_t n);
 
 #ifndef QUIRE_HOSTED
-#define memcpy(d, s, n) __builtin_memcpy(d, s, n)
+#define memcpy(d, s, n)	 __builtin_memcpy(d, s, n)
 #define memmove(d, s, n) __builtin_memmove(d, s, n)
-#define memset(d, c, n) __builtin_memset(d, c, n)
+#define memset(d, c, n)	 __builtin_memset(d, c, n)
 #endif
 
 /* Fill @n units of 16, 32 or 64 bits; pointers for memset_p-like use go through memset64. */
@@ -46,8 +47,8 @@ char *stpcpy(char *dst, const char *src);
 char *strcat(char *dst, const char *src);
 char *strncat(char *dst, const char *src, size_t n);
 /*
- * Copy into @n bytes, always terminated when @n > 0, cut when too long.
- * Returns the length copied, or -E2BIG when @n is 0 or the string was cut. The source is not read past the cut.
+ * Copy into @n bytes, always terminated when @n > 0, cut when too long. Returns the length copied,
+ * or -E2BIG when @n is 0 or the string was cut. The source is not read past the cut.
  */
 ssize_t strscpy(char *dst, const char *src, size_t n);
 /* strscpy() that also clears the rest of @dst. */
@@ -64,7 +65,10 @@ char *strnstr(const char *s, const char *sub, size_t n);
 size_t strspn(const char *s, const char *accept);
 size_t strcspn(const char *s, const char *reject);
 char *strpbrk(const char *s, const char *accept);
-/* Cuts *@s at the next byte of @delim; returns the word (perhaps empty), *@s becomes the rest or NULL. */
+/*
+ * Cuts *@s at the next byte of @delim; returns the word (perhaps empty), *@s becomes the rest or
+ * NULL.
+ */
 char *strsep(char **s, const char *delim);
 /* First byte that is not white space; strim() also cuts white space at the end. */
 char *skip_spaces(const char *s);
@@ -74,7 +78,6 @@ char *strreplace(char *s, char old, char new_char);
 bool sysfs_streq(const char *a, const char *b);
 /* Index of @s in @array of @n strings (a NULL ends it earlier), or -EINVAL. */
 int match_string(const char *const *array, size_t n, const char *s);
-
 
 /* Length of @prefix if @s begins with it, else 0. */
 static inline size_t str_has_prefix(const char *s, const char *prefix)

@@ -2,10 +2,12 @@
 /*
  * The xarray, storing. The idea and the contracts are in xarray.h.
  *
- * 1. A store first makes the way down to the leaf (make_path): the root grows until it covers the index, missing
- *    nodes are hung in. All of them are allocated before the first is linked.
- * 2. Erasing frees nodes that hold nothing, upwards, and lowers the root while only its slot 0 is used.
- * 3. A node is filled before the pointer to it is stored with release order, so a reader finds it complete.
+ * 1. A store first makes the way down to the leaf (make_path): the root grows until it covers the
+ *    index, missing nodes are hung in. All of them are allocated before the first is linked.
+ * 2. Erasing frees nodes that hold nothing, upwards, and lowers the root while only its slot 0 is
+ *    used.
+ * 3. A node is filled before the pointer to it is stored with release order, so a reader finds it
+ *    complete.
  *
  * Mirrors Linux's lib/xarray.c. Exercised by tests/kernel/lib_xarray.c.
  */
@@ -44,7 +46,10 @@ static void unmark_up(struct xarray *xa, struct xa_node *node, unsigned int offs
 {
 	for (;; offset = node->offset, node = node->parent) {
 		if (!node) {
-			/* Above the root something is always free: the indices that it does not cover. */
+			/*
+			 * Above the root something is always free: the indices that it does not
+			 * cover.
+			 */
 			if (mark != XA_FREE_MARK || !track_free(xa))
 				xa->xa_flags &= ~BIT(mark);
 			return;
@@ -194,7 +199,10 @@ static struct xa_node *grow_root(struct xa_state *xas, unsigned int shift)
 	return root;
 }
 
-/* Sets the cursor to the leaf slot of xa_index, making what is missing; false: no memory, nothing changed. */
+/*
+ * Sets the cursor to the leaf slot of xa_index, making what is missing; false: no memory, nothing
+ * changed.
+ */
 static bool make_path(struct xa_state *xas)
 {
 	struct xarray *xa = xas->xa;
@@ -210,7 +218,10 @@ static bool make_path(struct xa_state *xas)
 			xas->xa_offset = 0;
 			return true;
 		}
-		/* An entry at 0 needs a leaf of its own; an empty array gets the root that the index needs. */
+		/*
+		 * An entry at 0 needs a leaf of its own; an empty array gets the root that the
+		 * index needs.
+		 */
 		node = grow_root(xas, xa->xa_head ? 0 : shift_for(index));
 	} else {
 		node = xa_to_node(xa->xa_head);
@@ -494,7 +505,8 @@ int xa_alloc(struct xarray *xa, u32 *id, void *entry, struct xa_limit limit, gfp
 	return err;
 }
 
-int xa_alloc_cyclic(struct xarray *xa, u32 *id, void *entry, struct xa_limit limit, u32 *next, gfp_t gfp)
+int xa_alloc_cyclic(struct xarray *xa, u32 *id, void *entry, struct xa_limit limit, u32 *next,
+		    gfp_t gfp)
 {
 	u32 min = limit.min;
 	int err, wrapped = 0;
@@ -560,7 +572,9 @@ const char *xa_validate(struct xarray *xa)
 	const struct xa_node *root;
 
 	if (!xa_is_node(xa->xa_head))
-		return xa->xa_head || !(xa->xa_flags & (track_free(xa) ? 6 : 7)) ? NULL : "marks in an empty array";
+		return xa->xa_head || !(xa->xa_flags & (track_free(xa) ? 6 : 7))
+			       ? NULL
+			       : "marks in an empty array";
 	root = xa_to_node(xa->xa_head);
 	if (root->parent || (root->count == 1 && root->slots[0]))
 		return "the root is too high";

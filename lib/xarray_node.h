@@ -2,14 +2,18 @@
 /*
  * What xarray.c (storing) and xarray_walk.c (reading) share.
  *
- * Has no counterpart in Linux, where lib/xarray.c is one file. Exercised by tests/kernel/lib_xarray.c.
+ * Has no counterpart in Linux, where lib/xarray.c is one file. Exercised by
+ * tests/kernel/lib_xarray.c.
  */
 #ifndef LIB_XARRAY_NODE_H
 #define LIB_XARRAY_NODE_H
 
 #include "lib/xarray.h"
 
-/* A node pointer in xa_head or an inner slot carries the internal tag; small internal values are no nodes. */
+/*
+ * A node pointer in xa_head or an inner slot carries the internal tag; small internal values are
+ * no nodes.
+ */
 static __always_inline bool xa_is_node(const void *entry)
 {
 	return xa_is_internal(entry) && (unsigned long)entry > 4096;

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The xarray, reading: lookup, iteration, marked entries. The idea and the contracts are in xarray.h.
+ * The xarray, reading: lookup, iteration, marked entries. The idea and the contracts are in
+ * xarray.h.
  *
- * Readers go down only, never through parent pointers: a node that has left the tree still leads to what was below it
- * when it left, but what is above it may have changed.
+ * Readers go down only, never through parent pointers: a node that has left the tree still leads to
+ * what was below it when it left, but what is above it may have changed.
  *
  * Mirrors Linux's lib/xarray.c. Exercised by tests/kernel/lib_xarray.c.
  */
@@ -79,11 +80,15 @@ void *xas_reload(struct xa_state *xas)
 	return READ_ONCE(xas->xa_node->slots[xas->xa_offset]);
 }
 
-/* First slot of @node from @offset on that can lead to what @filter asks for; XA_CHUNK_SIZE: none. */
-static __always_inline unsigned int next_slot(const struct xa_node *node, unsigned int offset, xa_mark_t filter)
+/*
+ * First slot of @node from @offset on that can lead to what @filter asks for; XA_CHUNK_SIZE: none.
+ */
+static __always_inline unsigned int next_slot(const struct xa_node *node, unsigned int offset,
+					      xa_mark_t filter)
 {
 	if (filter != XA_PRESENT) {
-		unsigned long bits = offset < 64 ? READ_ONCE(node->marks[filter]) >> offset << offset : 0;
+		unsigned long bits =
+			offset < 64 ? READ_ONCE(node->marks[filter]) >> offset << offset : 0;
 
 		return bits ? __ffs(bits) : XA_CHUNK_SIZE;
 	}
@@ -92,15 +97,20 @@ static __always_inline unsigned int next_slot(const struct xa_node *node, unsign
 	return offset;
 }
 
-/* First entry from @index on, up to @max, that passes @filter; the cursor goes there or out of bounds. */
-static void *find_from(struct xa_state *xas, unsigned long index, unsigned long max, xa_mark_t filter)
+/*
+ * First entry from @index on, up to @max, that passes @filter; the cursor goes there or out of
+ * bounds.
+ */
+static void *find_from(struct xa_state *xas, unsigned long index, unsigned long max,
+		       xa_mark_t filter)
 {
 	while (index <= max) {
 		void *entry = READ_ONCE(xas->xa->xa_head);
 		struct xa_node *node;
 
 		if (!xa_is_node(entry)) {
-			if (index || !entry || (filter != XA_PRESENT && !xa_marked(xas->xa, filter)))
+			if (index || !entry ||
+			    (filter != XA_PRESENT && !xa_marked(xas->xa, filter)))
 				break;
 			xas->xa_index = 0;
 			xas->xa_node = NULL;
@@ -111,7 +121,8 @@ static void *find_from(struct xa_state *xas, unsigned long index, unsigned long 
 		if (!xa_covers(node, index))
 			break;
 		for (;;) {
-			unsigned int from = xa_slot(node, index), offset = next_slot(node, from, filter);
+			unsigned int from = xa_slot(node, index),
+				     offset = next_slot(node, from, filter);
 
 			if (offset == XA_CHUNK_SIZE) {
 				/* Nothing more below this node: go on behind it, from the top. */
@@ -250,8 +261,8 @@ void *xa_find_after(struct xarray *xa, unsigned long *index, unsigned long max, 
 	return entry;
 }
 
-unsigned int xa_extract(struct xarray *xa, void **dst, unsigned long start, unsigned long max, unsigned int n,
-			xa_mark_t filter)
+unsigned int xa_extract(struct xarray *xa, void **dst, unsigned long start, unsigned long max,
+			unsigned int n, xa_mark_t filter)
 {
 	XA_STATE(xas, xa, start);
 	unsigned int got = 0;

@@ -1,11 +1,13 @@
 /*
- * The suites of lib/ on the host, under the address and undefined-behaviour sanitizers. `make host-tests` builds
- * build/host/lib_host from this file and the sources named below; `build/host/lib_host [SUITE,.. [SEED]]` runs it.
+ * The suites of lib/ on the host, under the address and undefined-behaviour sanitizers. `make
+ * host-tests` builds build/host/lib_host from this file and the sources named below;
+ * `build/host/lib_host [SUITE,.. [SEED]]` runs it.
  *
- * Freed nodes go back to malloc at once, so a tree that looks at a node after giving it up is caught; nodes that only
- * readers may still see are first filled with junk. No C library header is included: its types are not ours.
+ * Freed nodes go back to malloc at once, so a tree that looks at a node after giving it up is
+ * caught; nodes that only readers may still see are first filled with junk. No C library header is
+ * included: its types are not ours.
  */
-// needs: lib/bitmap.c lib/hash.c lib/interval_tree.c lib/ktap.c lib/maple.c lib/maple_store.c lib/node.c lib/printf.c lib/random.c lib/rbtree.c lib/scanf.c lib/sort.c lib/string.c lib/xarray.c lib/xarray_walk.c
+// needs: lib/bitmap.c lib/hash.c lib/interval_tree.c lib/ktap.c lib/maple.c lib/maple_check.c lib/maple_store.c lib/node.c lib/printf.c lib/random.c lib/rbtree.c lib/scanf.c lib/sort.c lib/string.c lib/xarray.c lib/xarray_walk.c
 #include "kernel/ktest.h"
 #include "lib/ktap.h"
 #include "lib/node.h"
@@ -75,8 +77,8 @@ void ktest_fail(struct ktest *t, const char *file, int line, const char *fmt, ..
 	vscnprintf(text, sizeof(text), fmt, args);
 	va_end(args);
 	if (!t->failed)
-		ktap_diag(&report, "%s: failed at %s:%d\n%s\nrepeat with: lib_host %s %llu", t->name, file, line, text,
-			  t->suite, t->seed);
+		ktap_diag(&report, "%s: failed at %s:%d\n%s\nrepeat with: lib_host %s %llu",
+			  t->name, file, line, text, t->suite, t->seed);
 	t->failed = true;
 }
 
@@ -98,8 +100,8 @@ u64 ktest_random(struct ktest *t)
 	return z ^ z >> 29;
 }
 
-bool __ktest_streq(struct ktest *t, const char *file, int line, const char *ea, const char *a, const char *eb,
-		   const char *b)
+bool __ktest_streq(struct ktest *t, const char *file, int line, const char *ea, const char *a,
+		   const char *eb, const char *b)
 {
 	if (streq(a, b))
 		return true;
@@ -108,7 +110,7 @@ bool __ktest_streq(struct ktest *t, const char *file, int line, const char *ea, 
 }
 
 static const struct ktest_suite *const suites[] = {
-	&__ktest_suite_bitmap, &__ktest_suite_list, &__ktest_suite_maple, &__ktest_suite_printf,
+	&__ktest_suite_bitmap, &__ktest_suite_list,   &__ktest_suite_maple,  &__ktest_suite_printf,
 	&__ktest_suite_rbtree, &__ktest_suite_string, &__ktest_suite_xarray,
 };
 
@@ -133,7 +135,9 @@ static void run_suite(const struct ktest_suite *s, u64 seed)
 
 int main(int argc, char **argv)
 {
-	static const struct lib_node_ops ops = { .alloc = host_alloc, .free = host_free, .free_rcu = host_free };
+	static const struct lib_node_ops ops = { .alloc = host_alloc,
+						 .free = host_free,
+						 .free_rcu = host_free };
 	const char *list = argc > 1 ? argv[1] : NULL;
 	u64 seed = argc > 2 ? simple_strtoull(argv[2], NULL, 0) : (u64)time(NULL);
 	unsigned int n = 0;

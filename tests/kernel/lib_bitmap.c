@@ -48,7 +48,8 @@ static void bitmap_random_ranges_against_bools(struct ktest *t)
 	bitmap_zero(map, BM_BITS);
 	memset(bm_model, 0, sizeof(bm_model));
 	for (int i = 0; i < LIB_TEST_ROUNDS / 20 && !t->failed; i++) {
-		unsigned int a = prandom_below(&rnd, BM_BITS), len = prandom_below(&rnd, BM_BITS - a + 1);
+		unsigned int a = prandom_below(&rnd, BM_BITS),
+			     len = prandom_below(&rnd, BM_BITS - a + 1);
 		bool on = prandom_below(&rnd, 2);
 
 		if (!prandom_below(&rnd, 3))

@@ -1,17 +1,18 @@
 /*
  * The maple tree against a plain array.
  *
- * The array has one cell for each 2^54 indices, so that cells cover 0..ULONG_MAX without rest and both ends are met.
- * What a tree says (load, find, neighbours, gaps, dup) must be what the array says; mt_validate() checks the shape.
+ * The array has one cell for each 2^54 indices, so that cells cover 0..ULONG_MAX without rest and
+ * both ends are met. What a tree says (load, find, neighbours, gaps, dup) must be what the array
+ * says; mt_validate() checks the shape.
  */
 #include "lib/maple.h"
 #include "lib/errno.h"
 #include "tests/kernel/lib_test.h"
 
-#define CELLS 1024
+#define CELLS	   1024
 #define CELL_SHIFT 54
-#define FIRST(c) ((unsigned long)(c) << CELL_SHIFT)
-#define LAST(c) (FIRST((c) + 1) - 1)
+#define FIRST(c)   ((unsigned long)(c) << CELL_SHIFT)
+#define LAST(c)	   (FIRST((c) + 1) - 1)
 
 static void *mt_model[CELLS];
 static unsigned long mt_counter;
@@ -37,7 +38,8 @@ static void mt_compare(struct ktest *t, struct maple_tree *mt)
 	MA_STATE(mas, mt, 0, 0);
 
 	c = 0;
-	mas_for_each(&mas, entry, ULONG_MAX) {
+	mas_for_each(&mas, entry, ULONG_MAX)
+	{
 		while (c < CELLS && !mt_model[c])
 			c++;
 		KTEST_ASSERT_LT(t, c, CELLS);
@@ -112,7 +114,10 @@ static void maple_whole_space_and_last_index(struct ktest *t)
 	KTEST_EXPECT_TRUE(t, mtree_empty(&mt));
 }
 
-/* The neighbours of @c that the model has: first cell of the next run, last cell of the one before. */
+/*
+ * The neighbours of @c that the model has: first cell of the next run, last cell of the one
+ * before.
+ */
 static void mt_check_neighbours(struct ktest *t, struct maple_tree *mt, unsigned int c)
 {
 	unsigned int up = c, run = c, down;
@@ -139,7 +144,8 @@ static void mt_check_neighbours(struct ktest *t, struct maple_tree *mt, unsigned
 static void mt_check_gaps(struct ktest *t, struct maple_tree *mt, struct rnd_state *rnd)
 {
 	unsigned int lo = prandom_below(rnd, CELLS), hi = prandom_range(rnd, lo, CELLS - 1);
-	unsigned int need = 1 + prandom_below(rnd, prandom_below(rnd, 4) ? 4 : hi - lo + 1), run = 0;
+	unsigned int need = 1 + prandom_below(rnd, prandom_below(rnd, 4) ? 4 : hi - lo + 1),
+		     run = 0;
 	int low = -1, high = -1, err;
 	MA_STATE(mas, mt, 0, 0);
 
@@ -168,7 +174,8 @@ static void mt_check_gaps(struct ktest *t, struct maple_tree *mt, struct rnd_sta
 }
 
 /* One random store into both; long ranges are rare, @fill of 16 stores are no erasures. */
-static void mt_random_store(struct ktest *t, struct maple_tree *mt, struct rnd_state *rnd, unsigned int fill)
+static void mt_random_store(struct ktest *t, struct maple_tree *mt, struct rnd_state *rnd,
+			    unsigned int fill)
 {
 	unsigned int width = prandom_below(rnd, 64) ? 4 : prandom_below(rnd, 8) ? 64 : CELLS;
 	unsigned int a = prandom_below(rnd, CELLS);
@@ -255,7 +262,9 @@ static void maple_random_without_readers(struct ktest *t)
 	mt_run_random(t, MT_FLAGS_EXCLUSIVE);
 }
 
-/* As fork does: copy, then give each range of the copy another entry; the original keeps its own. */
+/*
+ * As fork does: copy, then give each range of the copy another entry; the original keeps its own.
+ */
 static void maple_dup_is_independent(struct ktest *t)
 {
 	DEFINE_MTREE(mt);
@@ -291,12 +300,17 @@ static void maple_cursor_survives_stores(struct ktest *t)
 	void *entry;
 
 	for (unsigned long i = 0; i < 200; i++)
-		KTEST_ASSERT_EQ(t, mtree_store_range(&mt, i * 10, i * 10 + 4, (void *)(i * 16 + 16), GFP_KERNEL), 0);
+		KTEST_ASSERT_EQ(t,
+				mtree_store_range(&mt, i * 10, i * 10 + 4, (void *)(i * 16 + 16),
+						  GFP_KERNEL),
+				0);
 	MA_STATE(mas, &mt, 0, 0);
-	mas_for_each(&mas, entry, ULONG_MAX) {
+	mas_for_each(&mas, entry, ULONG_MAX)
+	{
 		KTEST_ASSERT_EQ(t, entry, (void *)(seen * 16 + 16));
 		KTEST_ASSERT_EQ(t, mas.index, seen * 10);
-		KTEST_ASSERT_EQ(t, mtree_store_range(&mt, mas.index, mas.last, NULL, GFP_KERNEL), 0);
+		KTEST_ASSERT_EQ(t, mtree_store_range(&mt, mas.index, mas.last, NULL, GFP_KERNEL),
+				0);
 		seen++;
 	}
 	KTEST_EXPECT_EQ(t, seen, 200UL);

@@ -22,11 +22,11 @@ static int pf_any(char *buf, size_t size, const char *fmt, ...)
 	return n;
 }
 
-#define PF_EXPECT(t, text, ...)                                                                      \
-	do {                                                                                         \
-		char __b[120];                                                                       \
-		KTEST_EXPECT_EQ(t, pf_any(__b, sizeof(__b), __VA_ARGS__), (int)strlen(text));        \
-		KTEST_EXPECT_STREQ(t, __b, text);                                                    \
+#define PF_EXPECT(t, text, ...)                                                               \
+	do {                                                                                  \
+		char __b[120];                                                                \
+		KTEST_EXPECT_EQ(t, pf_any(__b, sizeof(__b), __VA_ARGS__), (int)strlen(text)); \
+		KTEST_EXPECT_STREQ(t, __b, text);                                             \
 	} while (0)
 
 static void printf_integers(struct ktest *t)
@@ -34,7 +34,8 @@ static void printf_integers(struct ktest *t)
 	PF_EXPECT(t, "0 -1 2147483647 4294967295", "%d %i %d %u", 0, -1, INT_MAX, UINT_MAX);
 	PF_EXPECT(t, "-9223372036854775808 18446744073709551615", "%ld %lu", LONG_MIN, ULONG_MAX);
 	PF_EXPECT(t, "ff FF 0xff 0377 0XFF", "%x %X %#x %#o %#X", 255, 255, 255, 255, 255);
-	PF_EXPECT(t, "[   42][42   ][00042][+42][ 42]", "[%5d][%-5d][%05d][%+d][% d]", 42, 42, 42, 42, 42);
+	PF_EXPECT(t, "[   42][42   ][00042][+42][ 42]", "[%5d][%-5d][%05d][%+d][% d]", 42, 42, 42,
+		  42, 42);
 	PF_EXPECT(t, "[-0042][  -42][   0042]", "[%05d][%5d][%7.4d]", -42, -42, 42);
 	PF_EXPECT(t, "[0x00002a][      0x2a]", "[%#08x][%#10x]", 42, 42);
 	PF_EXPECT(t, "255 -1 65535 -1", "%hhu %hhd %hu %hd", 255, 255, 65535, 65535);
@@ -47,7 +48,8 @@ static void printf_strings_and_sizes(struct ktest *t)
 {
 	char buf[8];
 
-	PF_EXPECT(t, "[abc][  abc][abc  ][ab][a]", "[%s][%5s][%-5s][%.2s][%.*s]", "abc", "abc", "abc", "abc", 1, "abc");
+	PF_EXPECT(t, "[abc][  abc][abc  ][ab][a]", "[%s][%5s][%-5s][%.2s][%.*s]", "abc", "abc",
+		  "abc", "abc", 1, "abc");
 	PF_EXPECT(t, "x(null)", "%c%s", 'x', NULL);
 	memset(buf, '#', sizeof(buf));
 	KTEST_EXPECT_EQ(t, snprintf(buf, 4, "%d", 123456), 6);
@@ -87,9 +89,10 @@ static void printf_pointers(struct ktest *t)
 	unsigned long map[2] = { 0x8000000000000085UL, 1 };
 	char buf[40];
 
-	PF_EXPECT(t, "ffff888000001000 0000000000000000", "%p %px", (void *)0xffff888000001000UL, NULL);
-	PF_EXPECT(t, "-ENOMEM -ERESTARTSYS 0000000000001234", "%pe %pe %pe", ERR_PTR(-ENOMEM), ERR_PTR(-ERESTARTSYS),
-		  (void *)0x1234);
+	PF_EXPECT(t, "ffff888000001000 0000000000000000", "%p %px", (void *)0xffff888000001000UL,
+		  NULL);
+	PF_EXPECT(t, "-ENOMEM -ERESTARTSYS 0000000000001234", "%pe %pe %pe", ERR_PTR(-ENOMEM),
+		  ERR_PTR(-ERESTARTSYS), (void *)0x1234);
 	PF_EXPECT(t, "0,2,7,63-64", "%*pbl", 128, map);
 	PF_EXPECT(t, "1,80000000,00000085", "%*pb", 65, map);
 	PF_EXPECT(t, "85 00:00 8500", "%*ph %*phC %*phN", 1, map, 2, (u8 *)map + 2, 2, map);
@@ -101,8 +104,8 @@ static void printf_pointers(struct ktest *t)
 	/* Only here: the kernel has its own resolver in place. */
 	PF_EXPECT(t, "0000000000001010", "%pS", (void *)0x1010);
 	printf_set_symbol_resolver(pf_resolver);
-	PF_EXPECT(t, "start_kernel+0x10/0x100 start_kernel start_kernel+0x100/0x100", "%pS %ps %pB", (void *)0x1010,
-		  (void *)0x1010, (void *)0x1100);
+	PF_EXPECT(t, "start_kernel+0x10/0x100 start_kernel start_kernel+0x100/0x100", "%pS %ps %pB",
+		  (void *)0x1010, (void *)0x1010, (void *)0x1100);
 	printf_set_symbol_resolver(NULL);
 #else
 	KTEST_EXPECT_NOT_NULL(t, pf_resolver);
@@ -193,8 +196,10 @@ static void ktap_report_nests(struct ktest *t)
 	ktap_result(&k, true, "numa", "one node");
 	KTEST_EXPECT_EQ(t, ktap_finish(&k), 1U);
 	KTEST_EXPECT_STREQ(t, text,
-			   "KTAP version 1\n1..2\n    KTAP version 1\n    # Subtest: list\n    1..2\n    ok 1 add\n"
-			   "    # one\n    # two 2\n    not ok 2 del\nnot ok 1 list\nok 2 numa # SKIP one node\n"
+			   "KTAP version 1\n1..2\n    KTAP version 1\n    # Subtest: list\n    "
+			   "1..2\n    ok 1 add\n"
+			   "    # one\n    # two 2\n    not ok 2 del\nnot ok 1 list\nok 2 numa # "
+			   "SKIP one node\n"
 			   "# Totals: pass:0 fail:1 skip:1 total:2\n");
 	KTEST_EXPECT_TRUE(t, ktap_selected("a,b.c", "b", NULL));
 	KTEST_EXPECT_TRUE(t, ktap_selected("a,b.c", "b", "c"));

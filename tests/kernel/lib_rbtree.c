@@ -1,5 +1,6 @@
 /*
- * Red-black trees against an array of flags, with their colour rules; interval trees against a scan of all intervals.
+ * Red-black trees against an array of flags, with their colour rules; interval trees against a scan
+ * of all intervals.
  */
 #include "lib/interval_tree.h"
 #include "lib/rbtree.h"
@@ -53,10 +54,12 @@ static void rb_compare(struct ktest *t, struct rb_root_cached *root)
 	struct rb_item *p, *next;
 
 	KTEST_ASSERT_EQ(t, n, rb_first_cached(root));
-	KTEST_ASSERT_TRUE(t, !root->rb_root.rb_node || root->rb_root.rb_node->__rb_parent_color == 1);
+	KTEST_ASSERT_TRUE(t,
+			  !root->rb_root.rb_node || root->rb_root.rb_node->__rb_parent_color == 1);
 	KTEST_ASSERT_GE(t, rb_black_height(root->rb_root.rb_node), 0);
 	for (int i = 0; i < RB_ITEMS; i++) {
-		KTEST_ASSERT_EQ(t, rb_find(&i, &root->rb_root, rb_item_cmp), rb_items[i].in ? &rb_items[i].rb : NULL);
+		KTEST_ASSERT_EQ(t, rb_find(&i, &root->rb_root, rb_item_cmp),
+				rb_items[i].in ? &rb_items[i].rb : NULL);
 		if (!rb_items[i].in)
 			continue;
 		KTEST_ASSERT_EQ(t, n, &rb_items[i].rb);
@@ -71,8 +74,7 @@ static void rb_compare(struct ktest *t, struct rb_root_cached *root)
 		KTEST_ASSERT_EQ(t, n, &rb_items[i].rb);
 		n = rb_prev(n);
 	}
-	rbtree_postorder_for_each_entry_safe(p, next, &root->rb_root, rb)
-		post++;
+	rbtree_postorder_for_each_entry_safe(p, next, &root->rb_root, rb) post++;
 	KTEST_ASSERT_EQ(t, post, count);
 }
 
@@ -109,7 +111,8 @@ static void rbtree_random_against_flags(struct ktest *t)
 	rb_compare(t, &root);
 }
 
-static void it_compare(struct ktest *t, struct rb_root_cached *root, unsigned long a, unsigned long b)
+static void it_compare(struct ktest *t, struct rb_root_cached *root, unsigned long a,
+		       unsigned long b)
 {
 	struct interval_tree_node *n;
 	unsigned int want = 0, got = 0;
@@ -143,7 +146,8 @@ static void interval_tree_random_against_scan(struct ktest *t)
 			interval_tree_remove(&it_items[k], &root);
 		} else {
 			it_items[k].start = prandom_below(&rnd, 1000);
-			it_items[k].last = it_items[k].start + prandom_below(&rnd, prandom_below(&rnd, 5) ? 20 : 600);
+			it_items[k].last = it_items[k].start +
+					   prandom_below(&rnd, prandom_below(&rnd, 5) ? 20 : 600);
 			interval_tree_insert(&it_items[k], &root);
 		}
 		it_in[k] = !it_in[k];

@@ -1,5 +1,6 @@
 /*
- * Memory functions at every small size and offset, with guard bytes; string functions by example; hashes by spread.
+ * Memory functions at every small size and offset, with guard bytes; string functions by example;
+ * hashes by spread.
  */
 #include "lib/errno.h"
 #include "lib/hash.h"
@@ -36,7 +37,8 @@ static void memory_functions_at_every_size(struct ktest *t)
 			str_pattern(str_a);
 			str_pattern(str_b);
 			str_pattern(str_c);
-			KTEST_ASSERT_EQ(t, fn_copy(str_a + to + 80, str_c + from, n), str_a + to + 80);
+			KTEST_ASSERT_EQ(t, fn_copy(str_a + to + 80, str_c + from, n),
+					str_a + to + 80);
 			for (size_t i = 0; i < n; i++)
 				str_b[to + 80 + i] = str_c[from + i];
 			str_same(t);
@@ -47,10 +49,12 @@ static void memory_functions_at_every_size(struct ktest *t)
 			KTEST_ASSERT_NULL(t, memchr_inv(str_a + from, 0xd7, n));
 			if (n) {
 				str_a[from + n / 2] ^= 1;
-				KTEST_ASSERT_EQ(t, memchr_inv(str_a + from, 0xd7, n), str_a + from + n / 2);
+				KTEST_ASSERT_EQ(t, memchr_inv(str_a + from, 0xd7, n),
+						str_a + from + n / 2);
 				KTEST_ASSERT_LT(t, memcmp(str_a + from, str_b + from, n), 0);
 				KTEST_ASSERT_GT(t, memcmp(str_b + from, str_a + from, n), 0);
-				KTEST_ASSERT_EQ(t, memchr(str_a + from, 0xd6, n), str_a + from + n / 2);
+				KTEST_ASSERT_EQ(t, memchr(str_a + from, 0xd6, n),
+						str_a + from + n / 2);
 			}
 		}
 	}
@@ -129,7 +133,8 @@ static void string_functions_by_example(struct ktest *t)
 	KTEST_EXPECT_EQ(t, match_string(names, 3, "three"), 2);
 	KTEST_EXPECT_EQ(t, match_string(names, 2, "three"), -EINVAL);
 	KTEST_EXPECT_EQ(t, str_has_prefix("quire", "qui"), 3UL);
-	KTEST_EXPECT_TRUE(t, isspace('\v') && !isspace('x') && isxdigit('F') && !isxdigit('g') && !isalpha('@'));
+	KTEST_EXPECT_TRUE(t, isspace('\v') && !isspace('x') && isxdigit('F') && !isxdigit('g') &&
+				     !isalpha('@'));
 }
 
 static void hash_spreads_neighbours(struct ktest *t)
@@ -150,11 +155,8 @@ static void hash_spreads_neighbours(struct ktest *t)
 }
 
 static const struct ktest_case string_cases[] = {
-	KTEST_CASE(memory_functions_at_every_size),
-	KTEST_CASE(memmove_overlaps_both_ways),
-	KTEST_CASE(memset_of_wider_units),
-	KTEST_CASE(string_functions_by_example),
-	KTEST_CASE(hash_spreads_neighbours),
-	{},
+	KTEST_CASE(memory_functions_at_every_size), KTEST_CASE(memmove_overlaps_both_ways),
+	KTEST_CASE(memset_of_wider_units),	    KTEST_CASE(string_functions_by_example),
+	KTEST_CASE(hash_spreads_neighbours),	    {},
 };
 KTEST_SUITE(string, string_cases);

@@ -1,6 +1,6 @@
 /*
- * What the suites of lib/ share: they run in the kernel and, through tests/host/lib_host.c, on the host under the
- * address and undefined-behaviour sanitizers.
+ * What the suites of lib/ share: they run in the kernel and, through tests/host/lib_host.c, on the
+ * host under the address and undefined-behaviour sanitizers.
  */
 #ifndef TESTS_KERNEL_LIB_TEST_H
 #define TESTS_KERNEL_LIB_TEST_H

@@ -1,7 +1,9 @@
 /*
- * The xarray against a plain array: entries, values, marks, iteration, ids, and the shape (xa_validate).
+ * The xarray against a plain array: entries, values, marks, iteration, ids, and the shape
+ * (xa_validate).
  *
- * Cells of the model stand for indices spread over all levels: dense at 0, sparse far up, and both sides of ULONG_MAX.
+ * Cells of the model stand for indices spread over all levels: dense at 0, sparse far up, and both
+ * sides of ULONG_MAX.
  */
 #include "lib/xarray.h"
 #include "tests/kernel/lib_test.h"
@@ -42,10 +44,12 @@ static void xa_compare(struct ktest *t, struct xarray *xa, bool ids)
 	for (c = 0; c < XA_CELLS; c++) {
 		KTEST_ASSERT_EQ(t, xa_load(xa, xa_index_of(c)), xa_model[c]);
 		for (xa_mark_t m = ids; m < XA_MAX_MARKS; m++)
-			KTEST_ASSERT_EQ(t, xa_get_mark(xa, xa_index_of(c), m), xa_marks[c] >> m & 1);
+			KTEST_ASSERT_EQ(t, xa_get_mark(xa, xa_index_of(c), m),
+					xa_marks[c] >> m & 1);
 	}
 	c = 0;
-	xa_for_each(xa, index, entry) {
+	xa_for_each(xa, index, entry)
+	{
 		while (c < XA_CELLS && !xa_model[c])
 			c++;
 		KTEST_ASSERT_LT(t, c, XA_CELLS);
@@ -61,7 +65,8 @@ static void xa_compare(struct ktest *t, struct xarray *xa, bool ids)
 		XA_STATE(xas, xa, 0);
 
 		c = 0;
-		xas_for_each_marked(&xas, entry, ULONG_MAX, m) {
+		xas_for_each_marked(&xas, entry, ULONG_MAX, m)
+		{
 			while (c < XA_CELLS && !(xa_marks[c] >> m & 1))
 				c++;
 			KTEST_ASSERT_LT(t, c, XA_CELLS);
@@ -134,7 +139,8 @@ static void xarray_conditional_stores(struct ktest *t)
 	KTEST_EXPECT_TRUE(t, xa_empty(&xa));
 }
 
-static void xa_random_step(struct ktest *t, struct xarray *xa, struct rnd_state *rnd, unsigned int fill)
+static void xa_random_step(struct ktest *t, struct xarray *xa, struct rnd_state *rnd,
+			   unsigned int fill)
 {
 	unsigned int c = prandom_below(rnd, XA_CELLS), d;
 	void *entry = prandom_below(rnd, 16) < fill ? xa_entry_for(rnd) : NULL;
@@ -228,7 +234,8 @@ static void xarray_find_marked_after(struct ktest *t)
 		if (i % 10 == 0)
 			xa_set_mark(&xa, i * 3, XA_MARK_2);
 	}
-	xa_for_each_marked(&xa, index, entry, XA_MARK_2) {
+	xa_for_each_marked(&xa, index, entry, XA_MARK_2)
+	{
 		KTEST_ASSERT_EQ(t, index, seen * 30);
 		KTEST_ASSERT_EQ(t, xa_to_value(entry), seen * 10);
 		seen++;
@@ -261,7 +268,8 @@ static void xarray_alloc_gives_lowest_free(struct ktest *t)
 	xa_model_clear();
 	for (int i = 0; i < LIB_TEST_ROUNDS && !t->failed; i++) {
 		if (prandom_below(&rnd, 100) < 55) {
-			unsigned int lo = prandom_below(&rnd, 4) ? 0 : prandom_below(&rnd, 256), c = lo;
+			unsigned int lo = prandom_below(&rnd, 4) ? 0 : prandom_below(&rnd, 256),
+				     c = lo;
 			void *entry = xa_entry_for(&rnd);
 			int err = xa_alloc(&xa, &id, entry, XA_LIMIT(lo, 255), GFP_KERNEL);
 
@@ -285,10 +293,12 @@ static void xarray_alloc_gives_lowest_free(struct ktest *t)
 	}
 	xa_destroy(&xa);
 	for (int i = 1; i <= 5; i++) {
-		KTEST_EXPECT_EQ(t, xa_alloc_cyclic(&xa1, &id, &rnd, XA_LIMIT(0, 5), &next, GFP_KERNEL), 0);
+		KTEST_EXPECT_EQ(
+			t, xa_alloc_cyclic(&xa1, &id, &rnd, XA_LIMIT(0, 5), &next, GFP_KERNEL), 0);
 		KTEST_EXPECT_EQ(t, id, i);
 	}
-	KTEST_EXPECT_EQ(t, xa_alloc_cyclic(&xa1, &id, &rnd, XA_LIMIT(0, 5), &next, GFP_KERNEL), -EBUSY);
+	KTEST_EXPECT_EQ(t, xa_alloc_cyclic(&xa1, &id, &rnd, XA_LIMIT(0, 5), &next, GFP_KERNEL),
+			-EBUSY);
 	xa_erase(&xa1, 3);
 	next = 5;
 	KTEST_EXPECT_EQ(t, xa_alloc_cyclic(&xa1, &id, &rnd, XA_LIMIT(0, 5), &next, GFP_KERNEL), 1);
