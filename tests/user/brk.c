@@ -91,7 +91,7 @@ TEST(the_heap_is_named_in_maps)
 		tag--;
 	char *dash = strchr(tag, '-');
 
-	snprintf(want, sizeof(want), "-%lx rw-p 00000000 00:00 0", (long)b + 4 * PAGE);
+	snprintf(want, sizeof(want), "-%08lx rw-p 00000000 00:00 0", (long)b + 4 * PAGE);
 	EXPECT(!strncmp(dash, want, strlen(want)));
 }
 
