@@ -229,7 +229,14 @@ void put_write_access(struct inode *inode)
 
 int deny_write_access(struct file *file)
 {
-	return atomic_dec_unless_positive(&file_inode(file)->i_writecount) ? 0 : -ETXTBSY;
+	atomic_t *count = &file_inode(file)->i_writecount;
+	int old = atomic_read(count);
+
+	while (old <= 0) {
+		if (atomic_try_cmpxchg(count, &old, old - 1))
+			return 0;
+	}
+	return -ETXTBSY;
 }
 
 void allow_write_access(struct file *file)

@@ -310,12 +310,12 @@ static int fault_in_readable(const char __user *buf, size_t n)
 {
 	const char __user *end = buf + n - 1;
 	char c;
+	int err = get_user(c, buf);
 
-	if (get_user(c, buf))
-		return -EFAULT;
-	if (((unsigned long)buf & PAGE_MASK) != ((unsigned long)end & PAGE_MASK) && get_user(c, end))
-		return -EFAULT;
-	return 0;
+	if (!err && ((unsigned long)buf & PAGE_MASK) != ((unsigned long)end & PAGE_MASK))
+		err = get_user(c, end);
+	(void)c;
+	return err;
 }
 
 /* One page's worth; bytes written, or errno. */

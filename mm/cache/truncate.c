@@ -8,6 +8,7 @@
  * Locks: inode->i_rwsem for writing, invalidate_lock for writing, folio locks. Mirrors Linux
  * mm/truncate.c. Exercised by tests/user/{files,file_map}.c.
  */
+#include "kernel/rcu.h"
 #include "kernel/sched.h"
 #include "lib/string.h"
 #include "mm/cache/pagemap.h"

@@ -32,7 +32,7 @@
 #include "kernel/sched.h"
 #include "kernel/task.h"
 #include "lib/errno.h"
-#include "mm/cache/file.h"
+#include "mm/cache/pagemap.h"
 #include "mm/phys/buddy.h"
 #include "mm/phys/vmstat.h"
 #include "mm/user/memory.h"
@@ -498,7 +498,7 @@ int faultin_range(struct mm_struct *mm, unsigned long start, unsigned long len, 
 			break;
 		}
 		ret = fixup_user_fault(mm, addr, write || (vma->vm_flags & (VM_WRITE | VM_SHARED)) == VM_WRITE);
-		if (cond_resched_needed()) {
+		if (need_resched()) {
 			mmap_read_unlock(mm);
 			cond_resched();
 			mmap_read_lock(mm);
