@@ -14,6 +14,7 @@
 void pcp_refill(struct zone *zone, struct per_cpu_pages *pcp, unsigned int order, int migratetype);
 /* Gives nr pages or a little more back to the zone. => pcp->busy set by us */
 void pcp_drain(struct zone *zone, struct per_cpu_pages *pcp, int nr);
+DECLARE_PER_CPU(struct per_cpu_pages, boot_pageset);
 /* Empty lists, batch and high for every possible CPU. => managed pages and watermarks known */
 void __init setup_zone_pagesets(void);
 /* batch and high anew, after watermarks changed. */
@@ -27,21 +28,19 @@ static __always_inline struct list_head *pcp_list(struct per_cpu_pages *pcp, uns
 }
 
 /*
- * This CPU's list of a zone, held; NULL if the zone has none or if we are an interrupt that came in the middle of
- * somebody's work on it.
+ * Takes this CPU's lists of a zone. False if we are an interrupt that came in the middle of somebody's work on them;
+ * also if the zone has none: it then points to boot_pageset, which is always busy.
  */
-static __always_inline struct per_cpu_pages *pcp_trylock(struct zone *zone)
+static __always_inline bool pcp_trylock(struct zone *zone, struct per_cpu_pages **p)
 {
-	struct per_cpu_pages *pcp = zone->per_cpu_pageset;
+	struct per_cpu_pages *pcp = this_cpu_ptr(zone->per_cpu_pageset);
 
-	if (unlikely(!pcp))
-		return NULL;
-	pcp = this_cpu_ptr(pcp);
+	*p = pcp;
 	if (unlikely(READ_ONCE(pcp->busy)))
-		return NULL;
+		return false;
 	WRITE_ONCE(pcp->busy, 1);
 	barrier();
-	return pcp;
+	return true;
 }
 
 static __always_inline void pcp_unlock(struct per_cpu_pages *pcp)
@@ -50,15 +49,12 @@ static __always_inline void pcp_unlock(struct per_cpu_pages *pcp)
 	WRITE_ONCE(pcp->busy, 0);
 }
 
-/* The first block of a list, or NULL. => held */
-static __always_inline struct page *pcp_take(struct per_cpu_pages *pcp, unsigned int order, int mt)
+/* The first block of a list that is not empty. => held */
+static __always_inline struct page *pcp_take(struct per_cpu_pages *pcp, struct list_head *list,
+					     unsigned int order)
 {
-	struct list_head *list = pcp_list(pcp, order, mt);
-	struct page *page;
+	struct page *page = list_first_entry(list, struct page, pcp_list);
 
-	if (unlikely(list_empty(list)))
-		return NULL;
-	page = list_first_entry(list, struct page, pcp_list);
 	__list_del_entry(&page->pcp_list);
 	pcp->count -= 1 << order;
 	pcp->allocs += 1UL << order;

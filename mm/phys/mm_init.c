@@ -171,6 +171,7 @@ static void __init init_zone(pg_data_t *pgdat, int zid, unsigned long node_end)
 	zone->name = zone_names[zid];
 	zone->zone_pgdat = pgdat;
 	zone->node = pgdat->node_id;
+	zone->per_cpu_pageset = &boot_pageset;
 	spin_lock_init(&zone->lock);
 	for (unsigned int order = 0; order < NR_PAGE_ORDERS; order++)
 		for (int mt = 0; mt < MIGRATE_TYPES; mt++)
@@ -331,7 +332,7 @@ static void __init build_zonelists(pg_data_t *pgdat)
 		struct zoneref *z = next_zones_zonelist(all, gfp_zone(gfp), NULL);
 
 		/* Without any zone below the limit the request fails; the table still points somewhere, at a zone
-		 * that has no per-CPU list before its time. */
+		 * whose per-CPU lists are always busy. */
 		pgdat->preferred_zone[gfp] = z->zone ?: &pgdat->node_zones[ZONE_DEVICE];
 	}
 }

@@ -38,6 +38,7 @@
 #include "arch/x86/page.h"
 #include "kernel/percpu.h"
 #include "kernel/spinlock.h"
+#include "lib/bitmap.h"
 #include "lib/list.h"
 #include "mm/phys/gfp.h"
 
@@ -193,7 +194,7 @@ struct zone {
 	long lowmem_reserve[MAX_NR_ZONES];	    /* I */
 	int node;				    /* I */
 	struct pglist_data *zone_pgdat;		    /* I */
-	struct per_cpu_pages __percpu *per_cpu_pageset; /* I NULL: no list, always the zone */
+	struct per_cpu_pages __percpu *per_cpu_pageset; /* I */
 	unsigned long zone_start_pfn;		    /* I */
 	atomic_long_t managed_pages;		    /* A */
 	unsigned long spanned_pages;		    /* I */
@@ -252,7 +253,7 @@ typedef struct {
 #define node_set(n, mask) ((mask).bits |= BIT(n))
 #define node_clear(n, mask) ((mask).bits &= ~BIT(n))
 #define nodes_empty(mask) (!(mask).bits)
-#define nodes_weight(mask) __builtin_popcountl((mask).bits)
+#define nodes_weight(mask) hweight_long((mask).bits)
 
 #define MAX_ZONES_PER_ZONELIST (MAX_NUMNODES * MAX_NR_ZONES)
 

@@ -110,8 +110,10 @@ static __always_inline bool free_pages_prepare(struct page *page, unsigned int o
 {
 	if (unlikely(page->flags & BIT(PG_head)))
 		free_tail_pages(page, order);
-	page->mapping = (void *)((unsigned long)page->mapping & PAGE_MAPPING_ANON ? 0 :
-				 (unsigned long)page->mapping);
+#ifdef CONFIG_DEBUG_VM
+	if (PAGE_MAPPING_ANON & (unsigned long)page->mapping)
+		page->mapping = NULL; /* anonymous pages take their mapping to the grave */
+#endif
 	if (page_is_bad(page, PAGE_FLAGS_CHECK_AT_FREE))
 		return false;
 	page->mapping = NULL;
@@ -119,22 +121,26 @@ static __always_inline bool free_pages_prepare(struct page *page, unsigned int o
 	return true;
 }
 
-static noinline void prep_special(struct page *page, unsigned int order, gfp_t gfp)
+/* Zeroes, makes compound: what most callers do not ask for. Returns page. */
+static noinline struct page *prep_special(struct page *page, unsigned int order, gfp_t gfp)
 {
 	if (gfp & __GFP_ZERO)
 		for (unsigned long i = 0; i < BIT(order); i++)
 			clear_page(page_address(page + i));
 	if (order && (gfp & __GFP_COMP))
 		prep_compound_page(page, order);
+	return page;
 }
 
-static __always_inline void prep_new_page(struct page *page, unsigned int order, gfp_t gfp)
+/* A block from a free list becomes its owner's. Returns page. */
+static __always_inline struct page *prep_new_page(struct page *page, unsigned int order, gfp_t gfp)
 {
 	VM_BUG_ON(PageBuddy(page));
 	page->private = 0;
 	set_page_count(page, 1);
 	if (gfp & (__GFP_ZERO | __GFP_COMP))
-		prep_special(page, order, gfp);
+		return prep_special(page, order, gfp);
+	return page;
 }
 
 /* ---- free ---- */
@@ -153,24 +159,20 @@ static noinline void free_to_zone(struct zone *zone, struct page *page, unsigned
 	free_one_page(zone, page, order);
 }
 
-/* => prepared, count zero */
-static __always_inline void free_prepared(struct page *page, unsigned int order)
+/* => prepared, count zero, order < NR_PCP_ORDERS */
+static __always_inline void free_to_pcp(struct page *page, unsigned int order)
 {
 	struct zone *zone = page_zone(page);
+	int mt = get_pfnblock_migratetype(page_to_pfn(page));
 	struct per_cpu_pages *pcp;
-	int mt;
 
-	if (unlikely(order >= NR_PCP_ORDERS))
-		return free_to_zone(zone, page, order);
-	mt = get_pfnblock_migratetype(page_to_pfn(page));
 	if (unlikely(mt >= MIGRATE_PCPTYPES)) {
 		/* Isolated pages must not be given out again; those of the other special types may be. */
 		if (mt == MIGRATE_ISOLATE)
 			return free_to_zone(zone, page, order);
 		mt = MIGRATE_MOVABLE;
 	}
-	pcp = pcp_trylock(zone);
-	if (unlikely(!pcp))
+	if (unlikely(!pcp_trylock(zone, &pcp)))
 		return free_to_zone(zone, page, order);
 	list_add(&page->pcp_list, pcp_list(pcp, order, mt));
 	pcp->frees += 1UL << order;
@@ -180,10 +182,22 @@ static __always_inline void free_prepared(struct page *page, unsigned int order)
 	pcp_unlock(pcp);
 }
 
+static noinline void free_large(struct page *page, unsigned int order)
+{
+	if (order < NR_PCP_ORDERS)
+		free_to_pcp(page, order);
+	else
+		free_to_zone(page_zone(page), page, order);
+}
+
 void free_unref_page(struct page *page, unsigned int order)
 {
-	if (free_pages_prepare(page, order))
-		free_prepared(page, order);
+	if (!free_pages_prepare(page, order))
+		return;
+	if (likely(!order))
+		free_to_pcp(page, 0);
+	else
+		free_large(page, order);
 }
 
 void free_unref_pages(struct page **pages, unsigned int nr)
@@ -198,18 +212,21 @@ void free_unref_folios(struct folio **folios, unsigned int nr)
 		free_unref_page(&folios[i]->page, folio_order(folios[i]));
 }
 
+/* Somebody holds a speculative reference to the first page of a block and will free that one. The others are ours. */
+static noinline void free_all_but_first(struct page *page, unsigned int order)
+{
+	while (order-- > 0)
+		free_unref_page(page + BIT(order), order);
+}
+
 void __free_pages(struct page *page, unsigned int order)
 {
-	bool head = PageHead(page);
+	bool head = PageHead(page); /* asked before it may be gone */
 
-	if (likely(put_page_testzero(page))) {
+	if (likely(put_page_testzero(page)))
 		free_unref_page(page, order);
-		return;
-	}
-	/* Somebody holds a speculative reference to the first page and will free that one. The others are ours. */
-	if (!head)
-		while (order-- > 0)
-			free_unref_page(page + BIT(order), order);
+	else if (!head)
+		free_all_but_first(page, order);
 }
 
 void free_pages(unsigned long addr, unsigned int order)
@@ -281,18 +298,16 @@ static struct page *rmqueue_buddy(struct zone *zone, unsigned int order, int mig
 static struct page *rmqueue(struct zone *zone, unsigned int order, int migratetype)
 {
 	struct per_cpu_pages *pcp;
-	struct page *page;
+	struct page *page = NULL;
+	struct list_head *list;
 
-	if (order >= NR_PCP_ORDERS)
+	if (order >= NR_PCP_ORDERS || !pcp_trylock(zone, &pcp))
 		return rmqueue_buddy(zone, order, migratetype);
-	pcp = pcp_trylock(zone);
-	if (!pcp)
-		return rmqueue_buddy(zone, order, migratetype);
-	page = pcp_take(pcp, order, migratetype);
-	if (!page) {
+	list = pcp_list(pcp, order, migratetype);
+	if (list_empty(list))
 		pcp_refill(zone, pcp, order, migratetype);
-		page = pcp_take(pcp, order, migratetype);
-	}
+	if (!list_empty(list))
+		page = pcp_take(pcp, list, order);
 	pcp_unlock(pcp);
 	return page;
 }
@@ -312,10 +327,8 @@ static struct page *get_page_from_freelist(gfp_t gfp, unsigned int order, unsign
 				       ac->highest_zoneidx, alloc_flags))
 			continue;
 		page = rmqueue(zone, order, ac->migratetype);
-		if (page) {
-			prep_new_page(page, order, gfp);
-			return page;
-		}
+		if (page)
+			return prep_new_page(page, order, gfp);
 	}
 	return NULL;
 }
@@ -417,7 +430,9 @@ out:
 
 /* ---- the interface ---- */
 
-struct page *__alloc_pages(gfp_t gfp, unsigned int order, int nid, const nodemask_t *nodemask)
+/* Everything but the hot path. */
+static noinline struct page *alloc_pages_any(gfp_t gfp, unsigned int order, int nid,
+					     const nodemask_t *nodemask)
 {
 	struct alloc_context ac;
 	struct page *page;
@@ -442,24 +457,38 @@ struct page *__alloc_pages(gfp_t gfp, unsigned int order, int nid, const nodemas
 	return __alloc_pages_slowpath(gfp, order, &ac);
 }
 
-struct page *alloc_page(gfp_t gfp)
+/* The hot path: this CPU's list of the preferred zone, if there is something on it. => order < NR_PCP_ORDERS */
+static __always_inline struct page *alloc_from_pcp(gfp_t gfp, unsigned int order)
 {
 	struct zone *zone = this_cpu_read(local_pgdat)->preferred_zone[gfp & GFP_ZONEMASK];
-	struct per_cpu_pages *pcp = pcp_trylock(zone);
+	struct per_cpu_pages *pcp;
+	struct list_head *list;
+	struct page *page;
 
-	if (likely(pcp)) {
-		struct page *page = pcp_take(pcp, 0, gfp_migratetype(gfp));
-
+	/* The preferred zone may be another node's. */
+	if (unlikely(gfp & __GFP_THISNODE) || unlikely(!pcp_trylock(zone, &pcp)))
+		return alloc_pages_any(gfp, order, NUMA_NO_NODE, NULL);
+	list = pcp_list(pcp, order, gfp_migratetype(gfp));
+	if (unlikely(list_empty(list))) {
 		pcp_unlock(pcp);
-		/* The preferred zone may be another node's. */
-		if (likely(page && !(gfp & __GFP_THISNODE))) {
-			prep_new_page(page, 0, gfp);
-			return page;
-		}
-		if (page)
-			free_prepared(page, 0);
+		return alloc_pages_any(gfp, order, NUMA_NO_NODE, NULL);
 	}
-	return __alloc_pages(gfp, 0, NUMA_NO_NODE, NULL);
+	page = pcp_take(pcp, list, order);
+	pcp_unlock(pcp);
+	return prep_new_page(page, order, gfp);
+}
+
+struct page *alloc_page(gfp_t gfp)
+{
+	might_sleep_if(gfp & __GFP_DIRECT_RECLAIM);
+	return alloc_from_pcp(gfp, 0);
+}
+
+struct page *__alloc_pages(gfp_t gfp, unsigned int order, int nid, const nodemask_t *nodemask)
+{
+	if (order < NR_PCP_ORDERS && nid == NUMA_NO_NODE && !nodemask)
+		return alloc_from_pcp(gfp, order);
+	return alloc_pages_any(gfp, order, nid, nodemask);
 }
 
 unsigned long __get_free_pages(gfp_t gfp, unsigned int order)

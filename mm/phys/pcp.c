@@ -26,6 +26,8 @@
 /* One set for each populated zone, in zone order; zones beyond work without lists. */
 #define MAX_PAGESETS 12
 static DEFINE_PER_CPU_ALIGNED(struct per_cpu_pages[MAX_PAGESETS], zone_pagesets);
+/* For zones without: nobody gets in. */
+DEFINE_PER_CPU(struct per_cpu_pages, boot_pageset) = { .busy = 1 };
 
 void pcp_refill(struct zone *zone, struct per_cpu_pages *pcp, unsigned int order, int migratetype)
 {
@@ -78,10 +80,7 @@ void drain_local_pages(struct zone *only)
 	for_each_populated_zone(zone) {
 		struct per_cpu_pages *pcp;
 
-		if (only && zone != only)
-			continue;
-		pcp = pcp_trylock(zone);
-		if (!pcp)
+		if ((only && zone != only) || !pcp_trylock(zone, &pcp))
 			continue;
 		if (pcp->count)
 			pcp_drain(zone, pcp, pcp->count);
@@ -104,8 +103,6 @@ unsigned long zone_pcp_pages(struct zone *zone)
 	unsigned long sum = 0;
 	int cpu;
 
-	if (!zone->per_cpu_pageset)
-		return 0;
 	for_each_possible_cpu(cpu)
 		sum += READ_ONCE(per_cpu_ptr(zone->per_cpu_pageset, cpu)->count);
 	return sum;
@@ -118,8 +115,6 @@ unsigned long pcp_event_sums(unsigned long *alloc)
 	int cpu;
 
 	for_each_populated_zone(zone) {
-		if (!zone->per_cpu_pageset)
-			continue;
 		for_each_possible_cpu(cpu) {
 			struct per_cpu_pages *pcp = per_cpu_ptr(zone->per_cpu_pageset, cpu);
 
@@ -143,7 +138,7 @@ void zone_pcp_update(struct zone *zone)
 {
 	int batch, high, cpu;
 
-	if (!zone->per_cpu_pageset)
+	if (zone->per_cpu_pageset == &boot_pageset)
 		return;
 	batch = zone_batchsize(zone);
 	high = max_t(int, zone->_watermark[WMARK_LOW] / num_possible_cpus(), 4 * batch);

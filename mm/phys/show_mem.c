@@ -30,14 +30,14 @@ static void show_node(pg_data_t *pgdat)
 
 static void show_zone(struct zone *zone)
 {
-	struct per_cpu_pages *pcp = zone->per_cpu_pageset ? this_cpu_ptr(zone->per_cpu_pageset) : NULL;
+	struct per_cpu_pages *pcp = this_cpu_ptr(zone->per_cpu_pageset);
 
 	printk("Node %d %s free:%lukB boost:%lukB min:%lukB low:%lukB high:%lukB reserved_highatomic:%luKB present:%lukB managed:%lukB mlocked:%lukB bounce:%lukB free_pcp:%lukB local_pcp:%ukB free_cma:%lukB\n",
 	       zone->node, zone->name, K(zone_page_state(zone, NR_FREE_PAGES)), K(zone->watermark_boost),
 	       K(min_wmark_pages(zone)), K(low_wmark_pages(zone)), K(high_wmark_pages(zone)),
 	       K(zone->nr_reserved_highatomic), K(zone->present_pages), K(zone_managed_pages(zone)),
 	       K(zone_page_state(zone, NR_MLOCK)), K(zone_page_state(zone, NR_BOUNCE)),
-	       K(zone_pcp_pages(zone)), pcp ? K((unsigned int)pcp->count) : 0,
+	       K(zone_pcp_pages(zone)), K((unsigned int)pcp->count),
 	       K(zone_page_state(zone, NR_FREE_CMA_PAGES)));
 	printk("lowmem_reserve[]:");
 	for (int i = 0; i < MAX_NR_ZONES; i++)

@@ -486,7 +486,7 @@ static void list_of_this_cpu_takes_the_lock_once_a_batch(struct ktest *t)
 	KTEST_ASSERT_NOT_NULL(t, probe);
 	z = page_zone(probe);
 	__free_page(probe);
-	if (!z->per_cpu_pageset || zone_page_state(z, NR_FREE_PAGES) < low_wmark_pages(z) + 1024)
+	if (zone_page_state(z, NR_FREE_PAGES) < low_wmark_pages(z) + 1024)
 		return ktest_skip(t, "too little free memory");
 	local_irq_disable(); /* stay on this CPU, alone */
 	pcp = this_cpu_ptr(z->per_cpu_pageset);
@@ -509,10 +509,6 @@ static void interrupt_inside_the_list_uses_the_zone(struct ktest *t)
 	int count;
 
 	KTEST_ASSERT_NOT_NULL(t, probe);
-	if (!page_zone(probe)->per_cpu_pageset) {
-		__free_page(probe);
-		return ktest_skip(t, "the zone has no lists");
-	}
 	local_irq_disable();
 	pcp = this_cpu_ptr(page_zone(probe)->per_cpu_pageset);
 	pcp->busy = 1; /* as if we had interrupted somebody in there */
