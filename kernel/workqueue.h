@@ -22,6 +22,7 @@ struct work_struct {
 	struct list_head entry;           /* queue lock */
 	work_func_t func;
 	struct workqueue_struct *wq;      /* queue it was last put on */
+	unsigned long seq;                /* queue lock; its number there */
 };
 
 struct delayed_work {
