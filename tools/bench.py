@@ -37,7 +37,7 @@ import sys
 import time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-BUILD = os.path.join(os.environ.get("O", os.path.join(ROOT, "build")))
+BUILD = os.path.abspath(os.environ.get("O") or os.path.join(ROOT, "build"))
 WORK = os.path.join(BUILD, "bench")
 BENCH_C = os.path.join(ROOT, "tests", "bench", "bench.c")
 QEMU = os.environ.get("QEMU", "qemu-system-x86_64")
@@ -150,7 +150,7 @@ def with_probe(data, offset):
     return data[:offset] + PROBE + data[offset + len(PROBE):]
 
 
-def write_if_new(path, data):
+def write_file(path, data):
     with open(path, "wb") as f:
         f.write(data)
     return path
@@ -215,8 +215,8 @@ class Linux:
         probe = plain + ".probe"
         if not os.path.exists(probe):
             data = unpack_vmlinux(vmlinuz)
-            write_if_new(plain, data)
-            write_if_new(probe, with_probe(data, elf_offset_of(data, pvh_entry(data))))
+            write_file(plain, data)
+            write_file(probe, with_probe(data, elf_offset_of(data, pvh_entry(data))))
         self.plain, self.probe, self.initramfs = plain, probe, initramfs
 
     def args(self, words, probe):
@@ -250,7 +250,7 @@ class Quire:
         if at < 0:
             raise BenchError("quire.elf is not in one piece in the image")
         entry, = struct.unpack_from("<Q" if elf[4] == 2 else "<I", elf, 24)
-        write_if_new(iso + ".probe", with_probe(disc, at + elf_offset_of(elf, entry)))
+        write_file(iso + ".probe", with_probe(disc, at + elf_offset_of(elf, entry)))
         self.images[words] = iso
         return iso
 
@@ -282,6 +282,7 @@ def boot(kernel, memory, words, icount, probe=False, limit=100):
         "-chardev", f"file,id=e9,path={port}", "-device", "isa-debugcon,iobase=0xe9,chardev=e9",
         "-serial", "stdio"]
     started = time.monotonic()
+    write_file(port, b"")
     try:
         done = subprocess.run(cmd, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                               stderr=subprocess.PIPE, timeout=limit, check=False)
@@ -485,4 +486,9 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except subprocess.CalledProcessError as failed:
+        sys.exit(f"bench: {' '.join(failed.cmd)} failed:\n{failed.output}")
+    except (BenchError, FileNotFoundError) as failed:
+        sys.exit(f"bench: {failed}")

@@ -13,7 +13,7 @@
 #define MAP_FIXED_NOREPLACE 0x100000
 #endif
 
-#define RW (PROT_READ | PROT_WRITE)
+#define RW   (PROT_READ | PROT_WRITE)
 #define ANON (MAP_PRIVATE | MAP_ANONYMOUS)
 
 static char *map_pages(size_t n)
@@ -39,7 +39,7 @@ static int maps_lines(uintptr_t start, uintptr_t end, uintptr_t *lo, uintptr_t *
 	int lines = 0;
 
 	ASSERT(text);
-	for (char *p = text; *p; ) {
+	for (char *p = text; *p;) {
 		char *next;
 		uintptr_t a = strtoul(p, &next, 16), b = strtoul(next + 1, NULL, 16);
 
@@ -243,7 +243,7 @@ TEST(shared_anonymous_memory_is_one_for_both)
 	if (!a) {
 		for (int i = 0; i < 10000; i++)
 			__atomic_fetch_add(&p[0], 1, __ATOMIC_RELAXED);
-		p[PAGE / 4 * 3] = 77;	/* a page that nobody had touched before the fork */
+		p[PAGE / 4 * 3] = 77; /* a page that nobody had touched before the fork */
 		_exit(0);
 	}
 	for (int i = 0; i < 10000; i++)
@@ -336,7 +336,10 @@ TEST(rlimit_as_stops_mmap)
 
 #define ARENA 96
 
-static struct { signed char prot; unsigned char value; } want[ARENA];	/* prot -1: not mapped */
+static struct {
+	signed char prot;
+	unsigned char value;
+} want[ARENA]; /* prot -1: not mapped */
 static char *arena;
 
 static void arena_check(int i)

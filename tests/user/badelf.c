@@ -29,8 +29,8 @@ static char victim[256];
 static void build(struct image *m)
 {
 	static const unsigned char code[] = {
-		0x0f, 0xb6, 0x3c, 0x25, 0x00, 0x20, 0x40, 0x00,	/* movzbl 0x402000, %edi */
-		0xb8, 60, 0, 0, 0, 0x0f, 0x05,
+		0x0f, 0xb6, 0x3c, 0x25, 0x00, 0x20, 0x40, 0x00, /* movzbl 0x402000, %edi */
+		0xb8, 60,   0,	  0,	0,    0x0f, 0x05,
 	};
 
 	memset(m, 0, sizeof(*m));
@@ -43,12 +43,22 @@ static void build(struct image *m)
 	m->eh.e_ehsize = sizeof(m->eh);
 	m->eh.e_phentsize = sizeof(m->ph[0]);
 	m->eh.e_phnum = 2;
-	m->ph[0] = (Elf64_Phdr){ .p_type = PT_LOAD, .p_flags = PF_R | PF_X, .p_offset = 0,
-		.p_vaddr = BASE, .p_paddr = BASE, .p_filesz = CODE_AT + sizeof(code),
-		.p_memsz = CODE_AT + sizeof(code), .p_align = PAGE };
-	m->ph[1] = (Elf64_Phdr){ .p_type = PT_LOAD, .p_flags = PF_R | PF_W, .p_offset = DATA_AT,
-		.p_vaddr = BASE + DATA_AT, .p_paddr = BASE + DATA_AT, .p_filesz = 16,
-		.p_memsz = 16 + PAGE, .p_align = PAGE };
+	m->ph[0] = (Elf64_Phdr){ .p_type = PT_LOAD,
+				 .p_flags = PF_R | PF_X,
+				 .p_offset = 0,
+				 .p_vaddr = BASE,
+				 .p_paddr = BASE,
+				 .p_filesz = CODE_AT + sizeof(code),
+				 .p_memsz = CODE_AT + sizeof(code),
+				 .p_align = PAGE };
+	m->ph[1] = (Elf64_Phdr){ .p_type = PT_LOAD,
+				 .p_flags = PF_R | PF_W,
+				 .p_offset = DATA_AT,
+				 .p_vaddr = BASE + DATA_AT,
+				 .p_paddr = BASE + DATA_AT,
+				 .p_filesz = 16,
+				 .p_memsz = 16 + PAGE,
+				 .p_align = PAGE };
 	memcpy(m->bytes + CODE_AT, code, sizeof(code));
 	m->bytes[DATA_AT] = 77;
 }
@@ -94,8 +104,8 @@ static int run(void)
 	return run_size(FILE_SIZE);
 }
 
-#define RUNS_WELL	(77 << 8)
-#define FAILED(e)	(0x10000 | (e))
+#define RUNS_WELL (77 << 8)
+#define FAILED(e) (0x10000 | (e))
 
 static void check(const char *what, int status, int want)
 {
@@ -181,7 +191,7 @@ TEST(each_field_of_the_elf_header)
 	check("e_phnum 0", run(), FAILED(ENOEXEC));
 	img.eh.e_phnum = 0xffff;
 	check_bad("e_phnum 0xffff", run());
-	img.eh.e_phnum = 1171;			/* more than 64 KiB of headers */
+	img.eh.e_phnum = 1171; /* more than 64 KiB of headers */
 	check("e_phnum 1171", run(), FAILED(ENOEXEC));
 	img.eh.e_phoff = 0x7fffffffffffffff;
 	check_bad("e_phoff huge", run());
@@ -196,9 +206,19 @@ TEST(each_field_of_the_elf_header)
 TEST(each_bad_entry_point_kills)
 {
 	static const uint64_t entries[] = {
-		0, 1, BASE - 1, BASE + DATA_AT, BASE + 0x100000, 0x00007fffffffffff,
-		0x00007ffffffff000, 0x0000800000000000, 0x8000000000000000, 0xffff800000000000,
-		0xffffffff81000000, 0xffffffffffffffff, 0xffff888000000000,
+		0,
+		1,
+		BASE - 1,
+		BASE + DATA_AT,
+		BASE + 0x100000,
+		0x00007fffffffffff,
+		0x00007ffffffff000,
+		0x0000800000000000,
+		0x8000000000000000,
+		0xffff800000000000,
+		0xffffffff81000000,
+		0xffffffffffffffff,
+		0xffff888000000000,
 	};
 
 	setup();
@@ -212,11 +232,12 @@ TEST(each_field_of_a_program_header)
 {
 	static const uint64_t bad_addresses[] = {
 		0x00007ffffffff000, 0x00007fffffffe000 + PAGE, 0x0000800000000000,
-		0xffff800000000000, 0xffff888000000000, 0xffffffff81000000, 0xfffffffffffff000,
+		0xffff800000000000, 0xffff888000000000,	       0xffffffff81000000,
+		0xfffffffffffff000,
 	};
 	static const uint64_t bad_sizes[] = {
-		0x00007ffffffff000, 0x0000800000000000, 0x7fffffffffffffff, 0x8000000000000000,
-		0xfffffffffffff000, 0xffffffffffffffff,
+		0x00007ffffffff000, 0x0000800000000000, 0x7fffffffffffffff,
+		0x8000000000000000, 0xfffffffffffff000, 0xffffffffffffffff,
 	};
 
 	setup();
@@ -247,7 +268,7 @@ TEST(each_field_of_a_program_header)
 	img.ph[0].p_flags = PF_R;
 	check_bad("code without X", run());
 	img.ph[1].p_filesz = 0;
-	check("data all bss", run(), 0);	/* the byte is zero: it exits with 0 */
+	check("data all bss", run(), 0); /* the byte is zero: it exits with 0 */
 	img.ph[1].p_flags = PF_R;
 	check_any("read-only data with bss", run());
 	img.ph[1].p_flags = 0;
@@ -261,7 +282,7 @@ TEST(each_field_of_a_program_header)
 TEST(overlapping_and_reversed_segments_end)
 {
 	setup();
-	img.ph[1].p_vaddr = BASE;		/* over the code */
+	img.ph[1].p_vaddr = BASE; /* over the code */
 	check_any("data over code", run());
 	img.ph[1] = img.ph[0];
 	check_any("the same twice", run());
@@ -281,8 +302,9 @@ TEST(a_bad_interpreter)
 {
 	setup();
 	img.eh.e_phnum = 3;
-	img.ph[2] = (Elf64_Phdr){ .p_type = PT_INTERP, .p_offset = 0x800, .p_filesz = 20,
-				  .p_memsz = 20 };
+	img.ph[2] = (Elf64_Phdr){
+		.p_type = PT_INTERP, .p_offset = 0x800, .p_filesz = 20, .p_memsz = 20
+	};
 	struct image with = img;
 
 	strcpy((char *)with.bytes + 0x800, "/nonexistent/ld.so");
@@ -343,7 +365,7 @@ TEST(position_independent_images_run_and_break_too)
 	img.ph[0].p_vaddr -= BASE;
 	img.ph[1].p_vaddr -= BASE;
 	img.eh.e_entry -= BASE;
-	check_bad("ET_DYN at zero", run());	/* 0x402000 is not mapped there */
+	check_bad("ET_DYN at zero", run()); /* 0x402000 is not mapped there */
 	img.eh.e_type = ET_DYN;
 	img.ph[1].p_vaddr = 0x00007ffffffff000;
 	check_bad("ET_DYN spanning everything", run());
@@ -355,9 +377,24 @@ TEST(position_independent_images_run_and_break_too)
 static uint64_t interesting(void)
 {
 	static const uint64_t values[] = {
-		0, 1, 8, PAGE - 1, PAGE, PAGE + 1, BASE, 0x7fffffff, 0x80000000, 0xffffffff,
-		0x00007ffffffff000, 0x0000800000000000, 0x7fffffffffffffff, 0x8000000000000000,
-		0xffff800000000000, 0xffffffff81000000, 0xfffffffffffff000, ~0UL,
+		0,
+		1,
+		8,
+		PAGE - 1,
+		PAGE,
+		PAGE + 1,
+		BASE,
+		0x7fffffff,
+		0x80000000,
+		0xffffffff,
+		0x00007ffffffff000,
+		0x0000800000000000,
+		0x7fffffffffffffff,
+		0x8000000000000000,
+		0xffff800000000000,
+		0xffffffff81000000,
+		0xfffffffffffff000,
+		~0UL,
 	};
 
 	return rnd_below(4) ? values[rnd_below(ARRAY_SIZE(values))] : rnd();

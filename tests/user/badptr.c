@@ -16,9 +16,9 @@
 #include <sys/time.h>
 #include <time.h>
 
-#define BAD 0x0bad0bad0bad0badL		/* stands for the bad pointer in the table */
+#define BAD 0x0bad0bad0bad0badL /* stands for the bad pointer in the table */
 
-enum { IN, OUT, PATH };			/* what the kernel does with it */
+enum { IN, OUT, PATH }; /* what the kernel does with it */
 
 static int zero, null_w, dir, file, pipes[2];
 static struct timespec nap;
@@ -181,7 +181,7 @@ static void try_all(const long *pointers, size_t count, int kinds)
 			continue;
 		for (size_t k = 0; k < count; k++) {
 			if (table[i].nr == SYS_futex && pointers[k] & 3)
-				continue;	/* alignment comes first there */
+				continue; /* alignment comes first there */
 			errno = 0;
 			long r = call_with(&table[i], pointers[k]);
 
@@ -192,7 +192,7 @@ static void try_all(const long *pointers, size_t count, int kinds)
 				test_fail();
 		}
 	}
-	EXPECT_EQ(lowest_fd(), fd);		/* nothing was left open */
+	EXPECT_EQ(lowest_fd(), fd); /* nothing was left open */
 }
 
 TEST(addresses_that_are_not_mapped)
@@ -207,9 +207,17 @@ TEST(addresses_that_are_not_mapped)
 TEST(addresses_of_the_kernel_and_beyond)
 {
 	const long pointers[] = {
-		0x00007ffffffff000, 0x00007ffffffffff8, 0x0000800000000000, 0x7ffffffffffffff8,
-		(long)0x8000000000000000, (long)0xffff800000000000, (long)0xffff888000001000,
-		(long)0xffffffff81000000, -PAGE, -8, -1,
+		0x00007ffffffff000,
+		0x00007ffffffffff8,
+		0x0000800000000000,
+		0x7ffffffffffffff8,
+		(long)0x8000000000000000,
+		(long)0xffff800000000000,
+		(long)0xffff888000001000,
+		(long)0xffffffff81000000,
+		-PAGE,
+		-8,
+		-1,
 	};
 
 	try_all(pointers, ARRAY_SIZE(pointers), 7);
@@ -254,7 +262,7 @@ TEST(read_only_memory_for_results)
 {
 	char *p = mmap(NULL, PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	const long pointers[] = { L(p), L("constant text of the program, 64 bytes of it........."
-					   "..............................") };
+					  "..............................") };
 
 	(void)*(volatile char *)p;
 	try_all(pointers, 2, 1 << OUT);
@@ -268,7 +276,7 @@ TEST(a_wait_status_that_cannot_be_stored)
 	if (!pid)
 		_exit(0);
 	EXPECT_ERR(syscall(SYS_wait4, pid, 8L, 0, NULL), EFAULT);
-	EXPECT_ERR(syscall(SYS_wait4, pid, NULL, 0, NULL), ECHILD);	/* reaped all the same */
+	EXPECT_ERR(syscall(SYS_wait4, pid, NULL, 0, NULL), ECHILD); /* reaped all the same */
 	pid = test_fork();
 	if (!pid)
 		_exit(0);
@@ -278,8 +286,13 @@ TEST(a_wait_status_that_cannot_be_stored)
 TEST(bad_signal_frames_kill)
 {
 	static const uint64_t stacks[] = {
-		0, 8, 0x00007ffffffff000, 0x0000800000000000, 0x8000000000000000,
-		0xffff888000001000, 0xffffffffffffffff,
+		0,
+		8,
+		0x00007ffffffff000,
+		0x0000800000000000,
+		0x8000000000000000,
+		0xffff888000001000,
+		0xffffffffffffffff,
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(stacks); i++) {
@@ -287,7 +300,9 @@ TEST(bad_signal_frames_kill)
 
 		if (!pid)
 			asm volatile("mov %0, %%rsp; mov $15, %%eax; syscall; ud2"
-				     : : "r"(stacks[i]) : "memory");
+				     :
+				     : "r"(stacks[i])
+				     : "memory");
 		EXPECT_KILLED(pid, SIGSEGV);
 	}
 	/* A frame full of random words: wrong selectors, flags and addresses must not get through. */
@@ -301,14 +316,24 @@ TEST(bad_signal_frames_kill)
 
 			test_random = sub;
 			for (size_t k = 0; k < 2 * PAGE / 8; k++) {
-				static const uint64_t odd[] = { 0, 0x33, 0x2b, 0x10, 0x202, 0x3000,
-					~0UL, 0xffffffff81000000, 0x8000000000000000, 0x1f80 };
+				static const uint64_t odd[] = { 0,
+								0x33,
+								0x2b,
+								0x10,
+								0x202,
+								0x3000,
+								~0UL,
+								0xffffffff81000000,
+								0x8000000000000000,
+								0x1f80 };
 
 				frame[k] = rnd_below(3) ? odd[rnd_below(ARRAY_SIZE(odd))] : rnd();
 			}
 			alarm(5);
 			asm volatile("mov %0, %%rsp; mov $15, %%eax; syscall; ud2"
-				     : : "r"(frame) : "memory");
+				     :
+				     : "r"(frame)
+				     : "memory");
 		}
 		int status = test_wait(pid);
 
@@ -327,19 +352,76 @@ TEST(bad_signal_frames_kill)
 static int too_dangerous(long nr)
 {
 	static const short list[] = {
-		SYS_mmap, SYS_mprotect, SYS_munmap, SYS_brk, SYS_rt_sigaction, SYS_rt_sigprocmask,
-		SYS_rt_sigreturn, SYS_mremap, SYS_madvise, SYS_shmat, SYS_pause, SYS_alarm,
-		SYS_setitimer, SYS_clone, SYS_fork, SYS_vfork, SYS_execve, SYS_exit, SYS_kill,
-		SYS_ptrace, SYS_syslog, SYS_rt_sigtimedwait, SYS_rt_sigqueueinfo, SYS_rt_sigsuspend,
-		SYS_sigaltstack, SYS_personality, SYS_vhangup, SYS_prctl, SYS_arch_prctl,
-		SYS_setrlimit, SYS_chroot, SYS_sync, SYS_mount, SYS_umount2, SYS_reboot,
-		SYS_remap_file_pages, SYS_tkill, SYS_exit_group, SYS_tgkill, SYS_mbind,
-		SYS_kexec_load, SYS_waitid, SYS_pselect6, SYS_ppoll, SYS_unshare, SYS_epoll_pwait,
-		SYS_rt_tgsigqueueinfo, SYS_prlimit64, SYS_syncfs, SYS_setns, SYS_process_vm_readv,
-		SYS_process_vm_writev, SYS_seccomp, SYS_execveat, SYS_userfaultfd,
-		SYS_set_tid_address, SYS_modify_ldt, SYS_set_thread_area, SYS_io_setup,
-		SYS_pkey_mprotect, SYS_rseq, SYS_io_pgetevents, SYS_dup2, SYS_dup3, SYS_close,
-		SYS_shmget, SYS_semget, SYS_msgget, SYS_add_key, SYS_mq_open,
+		SYS_mmap,
+		SYS_mprotect,
+		SYS_munmap,
+		SYS_brk,
+		SYS_rt_sigaction,
+		SYS_rt_sigprocmask,
+		SYS_rt_sigreturn,
+		SYS_mremap,
+		SYS_madvise,
+		SYS_shmat,
+		SYS_pause,
+		SYS_alarm,
+		SYS_setitimer,
+		SYS_clone,
+		SYS_fork,
+		SYS_vfork,
+		SYS_execve,
+		SYS_exit,
+		SYS_kill,
+		SYS_ptrace,
+		SYS_syslog,
+		SYS_rt_sigtimedwait,
+		SYS_rt_sigqueueinfo,
+		SYS_rt_sigsuspend,
+		SYS_sigaltstack,
+		SYS_personality,
+		SYS_vhangup,
+		SYS_prctl,
+		SYS_arch_prctl,
+		SYS_setrlimit,
+		SYS_chroot,
+		SYS_sync,
+		SYS_mount,
+		SYS_umount2,
+		SYS_reboot,
+		SYS_remap_file_pages,
+		SYS_tkill,
+		SYS_exit_group,
+		SYS_tgkill,
+		SYS_mbind,
+		SYS_kexec_load,
+		SYS_waitid,
+		SYS_pselect6,
+		SYS_ppoll,
+		SYS_unshare,
+		SYS_epoll_pwait,
+		SYS_rt_tgsigqueueinfo,
+		SYS_prlimit64,
+		SYS_syncfs,
+		SYS_setns,
+		SYS_process_vm_readv,
+		SYS_process_vm_writev,
+		SYS_seccomp,
+		SYS_execveat,
+		SYS_userfaultfd,
+		SYS_set_tid_address,
+		SYS_modify_ldt,
+		SYS_set_thread_area,
+		SYS_io_setup,
+		SYS_pkey_mprotect,
+		SYS_rseq,
+		SYS_io_pgetevents,
+		SYS_dup2,
+		SYS_dup3,
+		SYS_close,
+		SYS_shmget,
+		SYS_semget,
+		SYS_msgget,
+		SYS_add_key,
+		SYS_mq_open,
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(list); i++)
@@ -351,9 +433,20 @@ static int too_dangerous(long nr)
 static long random_argument(char *scratch)
 {
 	static const long values[] = {
-		8, 0x1000, 0x7fffffff, 0x80000000, 0xffffffff, 0x00007ffffffff000,
-		0x0000800000000000, 0x7fffffffffffffff, (long)0x8000000000000000,
-		(long)0xffff888000000000, (long)0xffffffff81000000, -4096, -100, -1,
+		8,
+		0x1000,
+		0x7fffffff,
+		0x80000000,
+		0xffffffff,
+		0x00007ffffffff000,
+		0x0000800000000000,
+		0x7fffffffffffffff,
+		(long)0x8000000000000000,
+		(long)0xffff888000000000,
+		(long)0xffffffff81000000,
+		-4096,
+		-100,
+		-1,
 	};
 
 	switch (rnd_below(8)) {
@@ -398,7 +491,7 @@ static void become_harmless(void)
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGXFSZ, SIG_IGN);
 	sigaction(SIGALRM, &sa, NULL);
-	setitimer(ITIMER_REAL, &it, NULL);	/* whatever blocks is interrupted */
+	setitimer(ITIMER_REAL, &it, NULL); /* whatever blocks is interrupted */
 }
 
 static void fuzz(uint64_t seed, int calls)
@@ -414,8 +507,9 @@ static void fuzz(uint64_t seed, int calls)
 
 		if (n % 64 == 0)
 			for (size_t i = 0; i < 4 * PAGE / 8; i++)
-				((long *)scratch)[i] = rnd_below(3) ? (long)rnd_below(64) :
-						       rnd_below(2) ? 0x66 : random_argument(scratch);
+				((long *)scratch)[i] = rnd_below(3)   ? (long)rnd_below(64)
+						       : rnd_below(2) ? 0x66
+								      : random_argument(scratch);
 		for (int i = 0; i < 6; i++)
 			a[i] = random_argument(scratch);
 		if (!too_dangerous(nr))

@@ -29,7 +29,7 @@ TEST(zero_asks_for_the_break)
 
 	EXPECT_NE(b, NULL);
 	EXPECT_EQ(now(), b);
-	EXPECT_EQ(set_brk((void *)1), b);	/* below the start: refused, unchanged */
+	EXPECT_EQ(set_brk((void *)1), b); /* below the start: refused, unchanged */
 	EXPECT_EQ(set_brk(b), b);
 }
 
@@ -76,7 +76,7 @@ TEST(the_break_counts_bytes_and_maps_pages)
 	EXPECT_EQ(write_faults(b + PAGE - 1), 0);
 	EXPECT_EQ(write_faults(b + PAGE), SIGSEGV);
 	ASSERT_EQ(set_brk(b + 100), b + 100);
-	EXPECT_EQ(b[PAGE - 1], 0x5a);		/* the same page, not a new one */
+	EXPECT_EQ(b[PAGE - 1], 0x5a); /* the same page, not a new one */
 }
 
 TEST(the_heap_is_named_in_maps)

@@ -15,12 +15,14 @@
 extern char **environ;
 
 static int helper_bad;
-#define REQUIRE(cond) do {								\
-	if (!(cond)) {									\
-		say("# %s:%d: in the executed program: %s is false\n", __FILE__, __LINE__, #cond);	\
-		helper_bad = 1;								\
-	}										\
-} while (0)
+#define REQUIRE(cond)                                                                              \
+	do {                                                                                       \
+		if (!(cond)) {                                                                     \
+			say("# %s:%d: in the executed program: %s is false\n", __FILE__, __LINE__, \
+			    #cond);                                                                \
+			helper_bad = 1;                                                            \
+		}                                                                                  \
+	} while (0)
 
 /* Fork, execute, return the status. */
 static int run_path(const char *path, char **argv, char **envp)
@@ -68,7 +70,9 @@ HELPER(arguments)
 
 TEST(arguments_and_environment_arrive)
 {
-	char *argv[] = { "zero", "--helper", "arguments", "", "two words", "\xc3\xa4\xff\x01", NULL };
+	char *argv[] = {
+		"zero", "--helper", "arguments", "", "two words", "\xc3\xa4\xff\x01", NULL
+	};
 	char *envp[] = { "A=1", "B=", "no equals sign", NULL };
 
 	EXPECT_STATUS(run_path(test_self, argv, envp), 0);
@@ -131,7 +135,7 @@ HELPER(stack_shape)
 {
 	uintptr_t p = (uintptr_t)argv;
 
-	REQUIRE(p % 16 == 8);			/* argc stands at a multiple of 16 */
+	REQUIRE(p % 16 == 8); /* argc stands at a multiple of 16 */
 	REQUIRE(*(long *)(p - 8) == argc);
 	return helper_bad;
 }
@@ -281,7 +285,8 @@ HELPER(show)
 
 TEST(a_script_runs_its_interpreter)
 {
-	char text[700], want[1500], *argv[] = { "ignored", "show", "last", NULL }, *envp[] = { NULL };
+	char text[700], want[1500], *argv[] = { "ignored", "show", "last", NULL },
+				    *envp[] = { NULL };
 
 	test_dir();
 	/* #! self --helper: argv becomes self, --helper, ./show, show, last; a link names the helper. */
@@ -309,14 +314,14 @@ TEST(bad_scripts)
 	EXPECT_ERR(execve("b", argv, argv), ENOEXEC);
 	script("c", "#!   \n");
 	EXPECT_ERR(execve("c", argv, argv), ENOEXEC);
-	script("d", "#!./d\n");			/* its own interpreter, for ever */
+	script("d", "#!./d\n"); /* its own interpreter, for ever */
 	EXPECT_ERR(execve("d", argv, argv), ELOOP);
 	script("e", "#!./plain\n");
 	make_file("plain", "x", 1);
 	EXPECT_ERR(execve("e", argv, argv), EACCES);
 	char text[400];
 
-	memset(text, 'l', sizeof(text));	/* a first line longer than the kernel reads */
+	memset(text, 'l', sizeof(text)); /* a first line longer than the kernel reads */
 	memcpy(text, "#!/", 3);
 	text[399] = 0;
 	script("f", text);
@@ -437,7 +442,7 @@ TEST(a_running_program_cannot_be_written)
 	char *argv[] = { path, "--helper", "wait_for_eof", NULL };
 	int fd[2];
 
-	EXPECT_ERR(execve(path, argv, environ), ETXTBSY);	/* still open for writing */
+	EXPECT_ERR(execve(path, argv, environ), ETXTBSY); /* still open for writing */
 	close(out);
 	ASSERT_OK(pipe(fd));
 	pid_t pid = test_fork();
@@ -535,7 +540,8 @@ TEST(execveat_by_descriptor_and_by_directory)
 	EXPECT_ERR(syscall(SYS_execveat, dfd, slash + 1, argv, environ, 0x8000000), EINVAL);
 	test_dir();
 	ASSERT_OK(symlink(test_self, "link"));
-	EXPECT_ERR(syscall(SYS_execveat, AT_FDCWD, "link", argv, environ, AT_SYMLINK_NOFOLLOW), ELOOP);
+	EXPECT_ERR(syscall(SYS_execveat, AT_FDCWD, "link", argv, environ, AT_SYMLINK_NOFOLLOW),
+		   ELOOP);
 }
 
 /* ---- set-user-ID and permissions by user ---- */
@@ -559,5 +565,5 @@ TEST(the_execute_bit_counts_for_each_user)
 	EXPECT_EXIT(pid, 0);
 	EXPECT_ERR(execve("s", argv, argv), ENOENT);
 	ASSERT_OK(chmod("s", 0644));
-	EXPECT_ERR(execve("s", argv, argv), EACCES);	/* root needs one x bit as well */
+	EXPECT_ERR(execve("s", argv, argv), EACCES); /* root needs one x bit as well */
 }

@@ -35,7 +35,8 @@ static unused void fault_handler(int sig, siginfo_t *info, void *context)
 
 static unused void catch_faults(void)
 {
-	struct sigaction sa = { .sa_sigaction = fault_handler, .sa_flags = SA_SIGINFO | SA_ONSTACK };
+	struct sigaction sa = { .sa_sigaction = fault_handler,
+				.sa_flags = SA_SIGINFO | SA_ONSTACK };
 	static const int sigs[] = { SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGTRAP };
 
 	for (size_t i = 0; i < ARRAY_SIZE(sigs); i++)

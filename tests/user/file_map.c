@@ -10,8 +10,8 @@
 #include <sys/mman.h>
 #include <sys/vfs.h>
 
-#define RW		(PROT_READ | PROT_WRITE)
-#define TMPFS_MAGIC	0x01021994
+#define RW	    (PROT_READ | PROT_WRITE)
+#define TMPFS_MAGIC 0x01021994
 
 static int all_equal(const char *p, size_t len, char value)
 {
@@ -239,7 +239,7 @@ TEST(truncation_takes_mapped_pages_away)
 	ASSERT_OK(ftruncate(fd, PAGE + 10));
 	EXPECT_EQ(read_faults(p + 2 * PAGE), SIGBUS);
 	EXPECT_EQ(fault.code, BUS_ADRERR);
-	EXPECT_EQ(read_faults(q + 3 * PAGE), SIGBUS);	/* the private copy goes as well */
+	EXPECT_EQ(read_faults(q + 3 * PAGE), SIGBUS); /* the private copy goes as well */
 	EXPECT(all_equal(p, PAGE + 10, 't'));
 	EXPECT(all_equal(p + PAGE + 10, PAGE - 10, 0));
 	ASSERT_OK(ftruncate(fd, 4 * PAGE));
@@ -350,8 +350,8 @@ TEST(file_lines_in_maps_name_file_offset_and_inode)
 
 /* ---- the model ---- */
 
-#define MODEL_PAGES	24
-#define MODEL_SIZE	(MODEL_PAGES * PAGE)
+#define MODEL_PAGES 24
+#define MODEL_SIZE  (MODEL_PAGES * PAGE)
 
 TEST_LIMIT(random_writes_maps_and_truncates_agree_with_a_model, 60)
 {
@@ -385,10 +385,12 @@ TEST_LIMIT(random_writes_maps_and_truncates_agree_with_a_model, 60)
 			size = at;
 			break;
 		case 2:
-			ASSERT_EQ(pread(fd, back, len, at), at >= size ? 0 :
-				  at + len > size ? size - at : len);
+			ASSERT_EQ(pread(fd, back, len, at), at >= size	      ? 0
+							    : at + len > size ? size - at
+									      : len);
 			if (at < size)
-				EXPECT(!memcmp(back, model + at, at + len > size ? size - at : len));
+				EXPECT(!memcmp(back, model + at,
+					       at + len > size ? size - at : len));
 			break;
 		case 3:
 			ASSERT_OK(madvise(shared, MODEL_SIZE, MADV_DONTNEED));

@@ -120,7 +120,8 @@ TEST(reading_and_writing_need_the_right_descriptor)
 	char c;
 
 	enter();
-	int w = open("f", O_CREAT | O_WRONLY, 0600), r = open("f", O_RDONLY), d = open(".", O_RDONLY);
+	int w = open("f", O_CREAT | O_WRONLY, 0600), r = open("f", O_RDONLY),
+	    d = open(".", O_RDONLY);
 
 	EXPECT_ERR(read(w, &c, 1), EBADF);
 	EXPECT_ERR(write(r, "x", 1), EBADF);
@@ -200,7 +201,7 @@ TEST(openat_and_directories)
 
 	ASSERT(getcwd(path, 500));
 	strcat(path, "/d/f");
-	EXPECT_OK(close(openat(999, path, O_RDONLY)));	/* absolute: the descriptor is not used */
+	EXPECT_OK(close(openat(999, path, O_RDONLY))); /* absolute: the descriptor is not used */
 }
 
 TEST(o_path_and_o_nofollow)
@@ -280,7 +281,7 @@ TEST(vectors)
 	EXPECT_EQ(pwritev(fd, out, 1, 4), 3);
 	EXPECT_STR(read_text("f"), "abcdabc");
 	EXPECT_EQ(lseek(fd, 0, SEEK_SET), 0);
-	EXPECT_EQ(readv(fd, bad, 2), 1);	/* what came before the bad one counts */
+	EXPECT_EQ(readv(fd, bad, 2), 1); /* what came before the bad one counts */
 	EXPECT_ERR(readv(fd, (void *)8, 1), EFAULT);
 	EXPECT_ERR(readv(fd, in, 2000), EINVAL);
 	bad[0].iov_len = -1L;
@@ -549,7 +550,7 @@ TEST(symbolic_links)
 	ASSERT_OK(symlink("absent", "dangling"));
 	EXPECT_ERR(open("dangling", O_RDONLY), ENOENT);
 	EXPECT_ERR(open("dangling", O_CREAT | O_EXCL | O_RDWR, 0600), EEXIST);
-	close(open("dangling", O_CREAT | O_RDWR, 0600));	/* makes the target */
+	close(open("dangling", O_CREAT | O_RDWR, 0600)); /* makes the target */
 	EXPECT_EQ(mode_of("absent") & S_IFMT, S_IFREG);
 	ASSERT_OK(symlink("loop2", "loop1"));
 	ASSERT_OK(symlink("loop1", "loop2"));
@@ -596,15 +597,15 @@ TEST(rename_replaces_and_refuses)
 	EXPECT_ERR(rename("d", "d/inside"), EINVAL);
 	EXPECT_ERR(rename("b", "absent/x"), ENOENT);
 	EXPECT_ERR(rename("b", long_name), ENAMETOOLONG);
-	EXPECT_OK(rename("e", "d"));		/* an empty directory may be replaced */
+	EXPECT_OK(rename("e", "d")); /* an empty directory may be replaced */
 	EXPECT_EQ(mode_of("d/f") & S_IFMT, S_IFREG);
 	EXPECT_EQ(links_of("."), 3);
 	ASSERT_OK(link("b", "same"));
-	EXPECT_OK(rename("b", "same"));		/* two names of one file: nothing happens */
+	EXPECT_OK(rename("b", "same")); /* two names of one file: nothing happens */
 	EXPECT_EQ(mode_of("b") & S_IFMT, S_IFREG);
 	ASSERT_OK(mkdir("p", 0755));
 	ASSERT_OK(mkdir("p/q", 0755));
-	ASSERT_OK(rename("p/q", "q"));		/* .. follows */
+	ASSERT_OK(rename("p/q", "q")); /* .. follows */
 	EXPECT_EQ(inode_of("q/.."), inode_of("."));
 	EXPECT_EQ(links_of("p"), 2);
 	EXPECT_ERR(rename(".", "x"), EBUSY);
@@ -660,7 +661,7 @@ TEST(getdents_lists_each_name_once)
 	}
 	ASSERT_OK(fd = open(".", O_RDONLY | O_DIRECTORY));
 	while ((n = syscall(SYS_getdents64, fd, buf, sizeof(buf))) > 0) {
-		for (long at = 0; at < n; ) {
+		for (long at = 0; at < n;) {
 			struct dirent64_raw *e = (void *)(buf + at);
 
 			EXPECT_EQ(e->reclen % 8, 0);
@@ -712,7 +713,7 @@ TEST(names_that_stay_are_listed_once_while_others_go)
 
 		EXPECT_EQ(seen[i]++, 0);
 		if (n++ % 3 == 0)
-			EXPECT_OK(unlink(e->d_name));	/* the one just read */
+			EXPECT_OK(unlink(e->d_name)); /* the one just read */
 	}
 	closedir(d);
 	EXPECT_EQ(n, 100);
@@ -769,7 +770,7 @@ TEST(chroot_closes_the_way_up)
 	}
 	EXPECT_EXIT(pid, 0);
 	AS_NOBODY
-		EXPECT_ERR(chroot("jail"), EPERM);
+	EXPECT_ERR(chroot("jail"), EPERM);
 }
 
 /* ---- attributes ---- */
@@ -891,7 +892,8 @@ TEST(chown_changes_owner_and_drops_set_id_bits)
 	ASSERT_OK(fchownat(AT_FDCWD, "l", 7, 7, AT_SYMLINK_NOFOLLOW));
 	ASSERT_OK(stat("f", &st));
 	EXPECT_EQ(st.st_uid, 6);
-	AS_NOBODY {
+	AS_NOBODY
+	{
 		EXPECT_ERR(chown("f", 65534, -1), EPERM);
 		EXPECT_ERR(chmod("f", 0777), EPERM);
 	}
@@ -948,10 +950,11 @@ TEST(permissions_by_user)
 	ASSERT_OK(chmod("group", 0640));
 	make_file("none", "n", 1);
 	ASSERT_OK(chmod("none", 0));
-	EXPECT_OK(close(open("none", O_RDWR)));		/* root may */
+	EXPECT_OK(close(open("none", O_RDWR))); /* root may */
 	EXPECT_OK(access("none", R_OK | W_OK));
 	EXPECT_ERR(access("none", X_OK), EACCES);
-	AS_NOBODY {
+	AS_NOBODY
+	{
 		EXPECT_ERR(open("secret", O_RDONLY), EACCES);
 		EXPECT_OK(close(open("readable", O_RDONLY)));
 		EXPECT_ERR(open("readable", O_WRONLY), EACCES);
@@ -1094,7 +1097,7 @@ TEST(a_big_file_keeps_every_byte)
 		copy[i] = rnd();
 	int fd = open("big", O_CREAT | O_RDWR, 0600);
 
-	for (int at = 0; at < SIZE; ) {
+	for (int at = 0; at < SIZE;) {
 		int n = 1 + rnd_below(sizeof(buf));
 
 		if (n > SIZE - at)
@@ -1114,7 +1117,10 @@ TEST(a_big_file_keeps_every_byte)
 
 enum { NAMES = 12 };
 
-static struct { char kind; int size, target; } tree[NAMES];
+static struct {
+	char kind;
+	int size, target;
+} tree[NAMES];
 
 static const char *name_of(int i)
 {
@@ -1182,7 +1188,8 @@ TEST_LIMIT(random_calls_agree_with_a_model, 60)
 			break;
 		case 4:
 			r = rename(a, b);
-			EXPECT_EQ(r == 0, tree[i].kind && (!tree[k].kind || tree[k].kind == tree[i].kind));
+			EXPECT_EQ(r == 0,
+				  tree[i].kind && (!tree[k].kind || tree[k].kind == tree[i].kind));
 			if (!r && i != k) {
 				tree[k] = tree[i];
 				tree[i].kind = 0;

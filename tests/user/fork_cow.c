@@ -228,7 +228,8 @@ TEST(the_shared_zero_page_is_never_written)
 TEST(shared_mappings_are_shared_and_private_ones_are_not)
 {
 	char *priv = map_pages(1);
-	char *shared = mmap(NULL, 2 * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	char *shared =
+		mmap(NULL, 2 * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 
 	ASSERT_NE(shared, MAP_FAILED);
 	shared[0] = priv[0] = 'a';
@@ -378,7 +379,7 @@ TEST(the_last_owner_allocates_nothing)
 
 		EXPECT_LE(minor_faults() - faults, pages + 64);
 		if (used < pages * 4 / 2)
-			return;		/* a busy machine may need another try */
+			return; /* a busy machine may need another try */
 	}
 	check_failed(__FILE__, __LINE__, "each try took more than half of the range's size");
 }
@@ -428,17 +429,17 @@ TEST_LIMIT(a_thousand_forks_leave_memory_where_it_was, 60)
 			}
 			EXPECT_EXIT(pid, 7);
 		}
-		usleep(100000);		/* what is freed after a grace period of RCU */
+		usleep(100000); /* what is freed after a grace period of RCU */
 		lost = before - mem_free_kb();
 		if (lost < 1000)
-			return;		/* less than a page for every fourth fork */
+			return; /* less than a page for every fourth fork */
 	}
 	check_failed(__FILE__, __LINE__, "1000 forks lost %ld KiB each time", lost);
 }
 
 /* ---- the model ---- */
 
-#define MODEL_PAGES	48
+#define MODEL_PAGES 48
 
 static uint32_t model[MODEL_PAGES];
 static uint32_t *model_map;
@@ -461,8 +462,9 @@ static void model_check(int depth)
 			uint32_t want = model[page] ? model[page] + i : 0;
 
 			if (p[i] != want)
-				check_failed(__FILE__, __LINE__, "depth %d page %d word %zu: %#x, not %#x",
-					     depth, page, i, p[i], want);
+				check_failed(__FILE__, __LINE__,
+					     "depth %d page %d word %zu: %#x, not %#x", depth, page,
+					     i, p[i], want);
 		}
 	}
 }

@@ -11,17 +11,17 @@
 #include <sys/syscall.h>
 #include <time.h>
 
-#define FUTEX_WAIT		0
-#define FUTEX_WAKE		1
-#define FUTEX_REQUEUE		3
-#define FUTEX_CMP_REQUEUE	4
-#define FUTEX_WAKE_OP		5
-#define FUTEX_WAIT_BITSET	9
-#define FUTEX_WAKE_BITSET	10
-#define FUTEX_PRIVATE_FLAG	128
-#define FUTEX_CLOCK_REALTIME	256
-#define FUTEX_OWNER_DIED	0x40000000
-#define FUTEX_WAITERS		0x80000000
+#define FUTEX_WAIT	     0
+#define FUTEX_WAKE	     1
+#define FUTEX_REQUEUE	     3
+#define FUTEX_CMP_REQUEUE    4
+#define FUTEX_WAKE_OP	     5
+#define FUTEX_WAIT_BITSET    9
+#define FUTEX_WAKE_BITSET    10
+#define FUTEX_PRIVATE_FLAG   128
+#define FUTEX_CLOCK_REALTIME 256
+#define FUTEX_OWNER_DIED     0x40000000
+#define FUTEX_WAITERS	     0x80000000
 
 static long futex(volatile uint32_t *word, int op, uint32_t val, const void *timeout,
 		  volatile uint32_t *word2, uint32_t val3)
@@ -94,7 +94,7 @@ static void wake_counts(void)
 	int total = 0;
 
 	start_waiters(t, 6);
-	for (int want = 1; want <= 3; want++) {		/* 1 + 2 + 3 */
+	for (int want = 1; want <= 3; want++) { /* 1 + 2 + 3 */
 		long n = futex(&word, FUTEX_WAKE | flags, want, NULL, NULL, 0);
 
 		EXPECT_EQ(n, want);
@@ -240,8 +240,8 @@ TEST(sa_restart_resumes_a_wait_without_timeout)
 	pid_t pid = getpid(), child;
 	int status;
 
-	volatile uint32_t *shared = mmap(NULL, PAGE, PROT_READ | PROT_WRITE,
-					 MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	volatile uint32_t *shared =
+		mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 
 	ASSERT_NE(shared, MAP_FAILED);
 	sigaction(SIGUSR1, &sa, NULL);
@@ -262,8 +262,8 @@ TEST(sa_restart_resumes_a_wait_without_timeout)
 
 TEST(a_futex_in_shared_memory_joins_two_processes)
 {
-	volatile uint32_t *p = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
-				    -1, 0);
+	volatile uint32_t *p =
+		mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 
 	ASSERT_NE(p, MAP_FAILED);
 	pid_t pid = test_fork();
@@ -307,8 +307,8 @@ TEST(private_waiters_are_not_woken_by_another_process)
 
 TEST(clear_child_tid_is_zeroed_and_woken_at_exit)
 {
-	volatile uint32_t *p = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
-				    -1, 0);
+	volatile uint32_t *p =
+		mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 
 	ASSERT_NE(p, MAP_FAILED);
 	p[0] = 1;
@@ -380,8 +380,8 @@ TEST(a_robust_list_marks_the_locks_of_the_dead)
 
 TEST(a_broken_robust_list_hurts_nobody)
 {
-	struct robust_head *head = mmap(NULL, PAGE, PROT_READ | PROT_WRITE,
-					MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	struct robust_head *head =
+		mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	EXPECT_ERR(syscall(SYS_set_robust_list, head, 7), EINVAL);
 	for (int kind = 0; kind < 4; kind++) {
@@ -389,8 +389,10 @@ TEST(a_broken_robust_list_hurts_nobody)
 
 		if (!pid) {
 			head->offset = kind == 2 ? -8 : 8;
-			head->next = kind == 0 ? (void *)8 : kind == 1 ? (void *)-4096L :
-				     kind == 2 ? (void *)head + 64 : (void *)head + 128;
+			head->next = kind == 0	 ? (void *)8
+				     : kind == 1 ? (void *)-4096L
+				     : kind == 2 ? (void *)head + 64
+						 : (void *)head + 128;
 			/* kind 3: an entry that points to itself, a list without end */
 			((struct robust_entry *)((char *)head + 128))->next = (void *)head + 128;
 			syscall(SYS_set_robust_list, head, sizeof(*head));

@@ -10,11 +10,12 @@
 #include <sys/resource.h>
 #include <sys/syscall.h>
 
-#define RW	(PROT_READ | PROT_WRITE)
-#define ANON	(MAP_PRIVATE | MAP_ANONYMOUS)
-#define TOP	0x00007ffffffff000UL
+#define RW   (PROT_READ | PROT_WRITE)
+#define ANON (MAP_PRIVATE | MAP_ANONYMOUS)
+#define TOP  0x00007ffffffff000UL
 
-static long sys_mmap(unsigned long at, unsigned long len, long prot, long flags, long fd, unsigned long off)
+static long sys_mmap(unsigned long at, unsigned long len, long prot, long flags, long fd,
+		     unsigned long off)
 {
 	return syscall(SYS_mmap, at, len, prot, flags, fd, off);
 }
@@ -37,7 +38,7 @@ TEST(mmap_lengths)
 	long p = sys_mmap(0, 1, RW, ANON, -1, 0);
 
 	ASSERT_NE(p, -1);
-	*(volatile char *)(p + PAGE - 1) = 1;	/* rounded up to the page */
+	*(volatile char *)(p + PAGE - 1) = 1; /* rounded up to the page */
 }
 
 TEST(mmap_addresses)
@@ -47,7 +48,7 @@ TEST(mmap_addresses)
 	EXPECT_ERR(sys_mmap((long)p + 1, PAGE, RW, ANON | MAP_FIXED, -1, 0), EINVAL);
 	long q = sys_mmap((long)p + PAGE * 100 + 123, PAGE, RW, ANON, -1, 0);
 
-	EXPECT_EQ(q % PAGE, 0);			/* a hint is rounded */
+	EXPECT_EQ(q % PAGE, 0); /* a hint is rounded */
 	EXPECT_ERR(sys_mmap(TOP, PAGE, RW, ANON | MAP_FIXED, -1, 0), ENOMEM);
 	EXPECT_ERR(sys_mmap(TOP - PAGE, 2 * PAGE, RW, ANON | MAP_FIXED, -1, 0), ENOMEM);
 	EXPECT_ERR(sys_mmap(0xffff800000000000, PAGE, RW, ANON | MAP_FIXED, -1, 0), ENOMEM);
@@ -56,11 +57,13 @@ TEST(mmap_addresses)
 	/* A hint beyond the end is only a hint. */
 	EXPECT_NE(sys_mmap(-PAGE, PAGE, RW, ANON, -1, 0), -1);
 	EXPECT_NE(sys_mmap(TOP, PAGE, RW, ANON, -1, 0), -1);
-	EXPECT_EQ(sys_mmap(TOP - 16 * PAGE, PAGE, RW, ANON | MAP_FIXED_NOREPLACE, -1, 0) == -1 ?
-		  errno == EEXIST : 1, 1);
+	EXPECT_EQ(sys_mmap(TOP - 16 * PAGE, PAGE, RW, ANON | MAP_FIXED_NOREPLACE, -1, 0) == -1
+			  ? errno == EEXIST
+			  : 1,
+		  1);
 	pid_t pid = test_fork();
 
-	if (!pid) {		/* page zero belongs to root at most (vm.mmap_min_addr) */
+	if (!pid) { /* page zero belongs to root at most (vm.mmap_min_addr) */
 		if (!getuid() && setuid(65534))
 			_exit(1);
 		EXPECT_EQ(sys_mmap(0, PAGE, RW, ANON | MAP_FIXED, -1, 0), -1);
@@ -80,7 +83,7 @@ TEST(mmap_flags_and_offsets)
 	EXPECT_ERR(sys_mmap(0, PAGE, PROT_READ, MAP_PRIVATE, fd, PAGE - 1), EINVAL);
 	EXPECT_ERR(sys_mmap(0, PAGE, PROT_READ, MAP_PRIVATE, -1, 0), EBADF);
 	EXPECT_ERR(sys_mmap(0, 2 * PAGE, PROT_READ, MAP_PRIVATE, fd, -PAGE), EOVERFLOW);
-	EXPECT_NE(sys_mmap(0, PAGE, RW, ANON, 12345, 0), -1);	/* the descriptor is not looked at */
+	EXPECT_NE(sys_mmap(0, PAGE, RW, ANON, 12345, 0), -1); /* the descriptor is not looked at */
 	EXPECT_NE(sys_mmap(0, PAGE, RW, MAP_SHARED | MAP_ANONYMOUS, -1, 0), -1);
 }
 
@@ -95,7 +98,7 @@ TEST(munmap_arguments)
 	EXPECT_ERR(syscall(SYS_munmap, TOP - PAGE, 2 * PAGE), EINVAL);
 	EXPECT_ERR(syscall(SYS_munmap, 0xffff888000000000, PAGE), EINVAL);
 	EXPECT_OK(munmap(p, 4 * PAGE));
-	EXPECT_OK(munmap(p, 4 * PAGE));		/* nothing there is no error */
+	EXPECT_OK(munmap(p, 4 * PAGE)); /* nothing there is no error */
 	EXPECT_EQ(errno, EINVAL);
 }
 
@@ -124,12 +127,12 @@ TEST(mremap_arguments)
 	EXPECT_ERR(mremap(p + 1, PAGE, PAGE, 0), EINVAL);
 	EXPECT_ERR(mremap(p, PAGE, 0, 0), EINVAL);
 	EXPECT_ERR(mremap(p, PAGE, PAGE, 0x80), EINVAL);
-	EXPECT_ERR(mremap(p, PAGE, PAGE, MREMAP_FIXED, p + PAGE), EINVAL);	/* without MAYMOVE */
+	EXPECT_ERR(mremap(p, PAGE, PAGE, MREMAP_FIXED, p + PAGE), EINVAL); /* without MAYMOVE */
 	EXPECT_ERR(mremap(p, 2 * PAGE, 2 * PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, p + PAGE), EINVAL);
 	EXPECT_ERR(mremap(p, PAGE, PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, p + PAGE + 1), EINVAL);
 	EXPECT_ERR(syscall(SYS_mremap, p, PAGE, PAGE, 3, TOP), EINVAL);
 	EXPECT_EQ(syscall(SYS_mremap, p, PAGE, -PAGE, MREMAP_MAYMOVE), -1);
-	EXPECT(errno == EINVAL || errno == ENOMEM);	/* Linux changed its mind */
+	EXPECT(errno == EINVAL || errno == ENOMEM); /* Linux changed its mind */
 	EXPECT_ERR(syscall(SYS_mremap, p, PAGE, TOP - PAGE, MREMAP_MAYMOVE), ENOMEM);
 	ASSERT_OK(munmap(p + 4 * PAGE, PAGE));
 	EXPECT_ERR(mremap(p + 4 * PAGE, PAGE, 2 * PAGE, MREMAP_MAYMOVE), EFAULT);
@@ -234,10 +237,27 @@ TEST(the_number_of_mappings_is_limited)
 static unsigned long odd_value(char *area)
 {
 	static const unsigned long values[] = {
-		0, 1, PAGE - 1, PAGE, PAGE + 1, 2 * PAGE, 16 * PAGE, 1UL << 30, 1UL << 46,
-		TOP - PAGE, TOP, TOP + PAGE, 0x0000800000000000, 0x7fffffffffffffff,
-		0x8000000000000000, 0xffff800000000000, 0xffff888000000000, 0xffffffff81000000,
-		-2 * PAGE, -PAGE, -1UL,
+		0,
+		1,
+		PAGE - 1,
+		PAGE,
+		PAGE + 1,
+		2 * PAGE,
+		16 * PAGE,
+		1UL << 30,
+		1UL << 46,
+		TOP - PAGE,
+		TOP,
+		TOP + PAGE,
+		0x0000800000000000,
+		0x7fffffffffffffff,
+		0x8000000000000000,
+		0xffff800000000000,
+		0xffff888000000000,
+		0xffffffff81000000,
+		-2 * PAGE,
+		-PAGE,
+		-1UL,
 	};
 
 	switch (rnd_below(4)) {
@@ -246,7 +266,8 @@ static unsigned long odd_value(char *area)
 	case 1:
 		return rnd_below(0x1000);
 	default:
-		return (unsigned long)area + rnd_below(64) * PAGE + (rnd_below(8) ? 0 : rnd_below(PAGE));
+		return (unsigned long)area + rnd_below(64) * PAGE +
+		       (rnd_below(8) ? 0 : rnd_below(PAGE));
 	}
 }
 
@@ -257,8 +278,8 @@ static unsigned long odd_length(void)
 
 TEST_LIMIT(random_arguments_leave_other_pages_alone, 60)
 {
-	static const int calls[] = { SYS_mmap, SYS_munmap, SYS_mprotect, SYS_mremap, SYS_madvise,
-				     SYS_msync, SYS_mincore };
+	static const int calls[] = { SYS_mmap,	  SYS_munmap, SYS_mprotect, SYS_mremap,
+				     SYS_madvise, SYS_msync,  SYS_mincore };
 
 	for (int round = 0; round < 20; round++) {
 		uint64_t sub = rnd();
@@ -277,16 +298,25 @@ TEST_LIMIT(random_arguments_leave_other_pages_alone, 60)
 				unsigned long at = odd_value(area), len = odd_length();
 
 				/* A range that could reach program, witness or stack is cut down. */
-				if (at < (unsigned long)area || at >= (unsigned long)area + 64 * PAGE)
+				if (at < (unsigned long)area ||
+				    at >= (unsigned long)area + 64 * PAGE)
 					len = rnd_below(2) ? len : 0;
-				else if (at + len > (unsigned long)area + 64 * PAGE || at + len < at)
+				else if (at + len > (unsigned long)area + 64 * PAGE ||
+					 at + len < at)
 					len = (unsigned long)area + 64 * PAGE - at;
-				if (at < TOP && (at + len > TOP || at < (unsigned long)area) && len > PAGE)
+				if (at < TOP && (at + len > TOP || at < (unsigned long)area) &&
+				    len > PAGE)
 					continue;
 				if (nr == SYS_mmap)
-					syscall(nr, at, len, rnd_below(8), (rnd() & 3) | MAP_ANONYMOUS |
-						(at >= (unsigned long)area && at + len <=
-						 (unsigned long)area + 64 * PAGE ? rnd() & MAP_FIXED : 0), -1, 0);
+					syscall(nr, at, len, rnd_below(8),
+						(rnd() & 3) | MAP_ANONYMOUS |
+							(at >= (unsigned long)area &&
+									 at + len <=
+										 (unsigned long)area +
+											 64 * PAGE
+								 ? rnd() & MAP_FIXED
+								 : 0),
+						-1, 0);
 				else if (nr == SYS_mremap)
 					syscall(nr, at, len, odd_length() & 0xfffff, rnd() & 1, 0);
 				else if (nr == SYS_mincore)

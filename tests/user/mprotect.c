@@ -9,8 +9,8 @@
 #include "fault.h"
 #include <sys/mman.h>
 
-#define RW	(PROT_READ | PROT_WRITE)
-#define RX	(PROT_READ | PROT_EXEC)
+#define RW (PROT_READ | PROT_WRITE)
+#define RX (PROT_READ | PROT_EXEC)
 
 static char *map_pages(size_t n, int prot)
 {
@@ -20,11 +20,12 @@ static char *map_pages(size_t n, int prot)
 	return p;
 }
 
-#define EXPECT_FAULT(call, want_sig, want_code, want_addr) do {		\
-	EXPECT_EQ(call, want_sig);					\
-	EXPECT_EQ(fault.code, want_code);				\
-	EXPECT_EQ(fault.addr, want_addr);				\
-} while (0)
+#define EXPECT_FAULT(call, want_sig, want_code, want_addr) \
+	do {                                               \
+		EXPECT_EQ(call, want_sig);                 \
+		EXPECT_EQ(fault.code, want_code);          \
+		EXPECT_EQ(fault.addr, want_addr);          \
+	} while (0)
 
 TEST(a_write_to_a_read_only_page_is_accerr_at_the_byte)
 {
@@ -35,7 +36,7 @@ TEST(a_write_to_a_read_only_page_is_accerr_at_the_byte)
 	EXPECT_FAULT(write_faults(p + 1234), SIGSEGV, SEGV_ACCERR, p + 1234);
 	EXPECT_EQ(fault.trapno, 14);
 	EXPECT_EQ(fault.cr2, (uintptr_t)p + 1234);
-	EXPECT_EQ(fault.err & 6, 6);		/* a write, from user mode */
+	EXPECT_EQ(fault.err & 6, 6); /* a write, from user mode */
 	EXPECT_FAULT(write_faults(p + PAGE + 4095), SIGSEGV, SEGV_ACCERR, p + PAGE + 4095);
 }
 
@@ -45,7 +46,7 @@ TEST(any_access_to_prot_none_is_accerr)
 
 	catch_faults();
 	EXPECT_FAULT(read_faults(p + 7), SIGSEGV, SEGV_ACCERR, p + 7);
-	EXPECT_EQ(fault.err & 6, 4);		/* a read, from user mode */
+	EXPECT_EQ(fault.err & 6, 4); /* a read, from user mode */
 	EXPECT_FAULT(write_faults(p), SIGSEGV, SEGV_ACCERR, p);
 	EXPECT_FAULT(call_faults(p), SIGSEGV, SEGV_ACCERR, p);
 }
@@ -73,14 +74,14 @@ TEST(an_access_over_a_page_border_reports_the_second_page)
 		asm volatile("movq $-1, (%0)" : : "r"(p + PAGE - 4) : "memory");
 	EXPECT_EQ(fault.sig, SIGSEGV);
 	EXPECT_EQ(fault.addr, p + PAGE);
-	EXPECT_EQ(p[PAGE - 1], 0);		/* nothing of it was written */
+	EXPECT_EQ(p[PAGE - 1], 0); /* nothing of it was written */
 }
 
 TEST(kernel_addresses_are_maperr_to_user_mode)
 {
 	static const uintptr_t addrs[] = {
-		0xffffffff81000000, 0xffff888000000000, 0xffffea0000000000, 0xffffffffff5ff000,
-		0xffff800000000000,
+		0xffffffff81000000, 0xffff888000000000, 0xffffea0000000000,
+		0xffffffffff5ff000, 0xffff800000000000,
 	};
 
 	catch_faults();
@@ -104,7 +105,8 @@ TEST(the_page_above_user_space_is_not_ours)
 	catch_faults();
 	EXPECT_EQ(read_faults((void *)0x00007ffffffff000), SIGSEGV);
 	EXPECT_ERR(mmap((void *)0x00007ffffffff000, PAGE, RW,
-			MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0), ENOMEM);
+			MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0),
+		   ENOMEM);
 }
 
 TEST(code_runs_only_from_executable_pages)
@@ -112,10 +114,10 @@ TEST(code_runs_only_from_executable_pages)
 	char *p = map_pages(1, RW);
 
 	catch_faults();
-	p[64] = (char)0xc3;			/* ret */
+	p[64] = (char)0xc3; /* ret */
 	EXPECT_FAULT(call_faults(p + 64), SIGSEGV, SEGV_ACCERR, p + 64);
 	EXPECT_EQ(fault.rip, (uintptr_t)p + 64);
-	EXPECT_EQ(fault.err & 0x14, 0x14);	/* an instruction fetch, from user mode */
+	EXPECT_EQ(fault.err & 0x14, 0x14); /* an instruction fetch, from user mode */
 	ASSERT_OK(mprotect(p, PAGE, RX));
 	EXPECT_EQ(call_faults(p + 64), 0);
 	EXPECT_FAULT(write_faults(p + 64), SIGSEGV, SEGV_ACCERR, p + 64);
@@ -185,7 +187,9 @@ TEST(a_handler_opens_the_page_and_the_write_goes_on)
 	EXPECT_EQ(repairs, 40);
 }
 
-static struct { greg_t gregs[NGREG]; } seen;
+static struct {
+	greg_t gregs[NGREG];
+} seen;
 static char *good_page;
 
 static void look_and_redirect(int sig unused, siginfo_t *info unused, void *context)
@@ -205,17 +209,17 @@ TEST(the_context_holds_the_registers_and_a_changed_one_takes_effect)
 
 	good_page = map_pages(1, RW);
 	on_signal(SIGSEGV, look_and_redirect, 0);
-	asm volatile(
-		"mov $0x1111, %%rbx\n\t mov $0x2222, %%rdi\n\t mov $0x3333, %%r8\n\t"
-		"mov $0x4444, %%r12\n\t mov $0x5555, %%r13\n\t mov $0x6666, %%rsi\n\t"
-		"mov %%rsp, %[rsp]\n\t stc\n"
-		"fault_here: movq $0x7777, (%%rax)\n\t"
-		"pushfq\n\t popq %[flags]\n\t"
-		"mov %%r8, %[r8]\n\t mov %%r12, %[r12]\n\t mov %%rdi, %[rdi]\n\t"
-		"mov %%rsi, %[value]\n\t"
-		: "+a"(rax), [r8] "=m"(r8), [r12] "=m"(r12), [rsp] "=m"(rsp), [rdi] "=m"(rdi),
-		  [value] "=m"(value), [flags] "=m"(flags)
-		: : "rbx", "rdi", "r8", "r12", "r13", "rsi", "memory", "cc");
+	asm volatile("mov $0x1111, %%rbx\n\t mov $0x2222, %%rdi\n\t mov $0x3333, %%r8\n\t"
+		     "mov $0x4444, %%r12\n\t mov $0x5555, %%r13\n\t mov $0x6666, %%rsi\n\t"
+		     "mov %%rsp, %[rsp]\n\t stc\n"
+		     "fault_here: movq $0x7777, (%%rax)\n\t"
+		     "pushfq\n\t popq %[flags]\n\t"
+		     "mov %%r8, %[r8]\n\t mov %%r12, %[r12]\n\t mov %%rdi, %[rdi]\n\t"
+		     "mov %%rsi, %[value]\n\t"
+		     : "+a"(rax), [r8] "=m"(r8), [r12] "=m"(r12), [rsp] "=m"(rsp), [rdi] "=m"(rdi),
+		       [value] "=m"(value), [flags] "=m"(flags)
+		     :
+		     : "rbx", "rdi", "r8", "r12", "r13", "rsi", "memory", "cc");
 	extern char fault_here[];
 
 	EXPECT_EQ(seen.gregs[REG_RIP], (uintptr_t)fault_here);
@@ -268,7 +272,7 @@ TEST(ud2_and_division_by_zero_say_where)
 TEST(privileged_instructions_are_sigsegv)
 {
 	on_signal(SIGSEGV, step_over, 0);
-	asm volatile("cli; nop");		/* one byte; the handler skips two */
+	asm volatile("cli; nop"); /* one byte; the handler skips two */
 	EXPECT_EQ(fault.sig, SIGSEGV);
 	EXPECT_EQ(fault.code, SI_KERNEL);
 	fault.sig = 0;
@@ -302,7 +306,10 @@ TEST(int3_and_single_step_are_sigtrap)
 	EXPECT_EQ(fault.rip, (uintptr_t)after_int3);
 	fault.sig = 0;
 	asm volatile("sub $128, %%rsp; pushfq; orq $0x100, (%%rsp); popfq; nop; after_step: "
-		     "add $128, %%rsp" : : : "memory", "cc");
+		     "add $128, %%rsp"
+		     :
+		     :
+		     : "memory", "cc");
 	EXPECT_EQ(fault.sig, SIGTRAP);
 	EXPECT_EQ(fault.code, TRAP_TRACE);
 	EXPECT_EQ(fault.rip, (uintptr_t)after_step);
@@ -311,7 +318,9 @@ TEST(int3_and_single_step_are_sigtrap)
 static void spoil_vectors(int sig unused, siginfo_t *info, void *context unused)
 {
 	asm volatile("pcmpeqd %%xmm0, %%xmm0; movdqa %%xmm0, %%xmm7; movdqa %%xmm0, %%xmm15"
-		     : : : "xmm0", "xmm7", "xmm15");
+		     :
+		     :
+		     : "xmm0", "xmm7", "xmm15");
 	mprotect((void *)((uintptr_t)info->si_addr & ~(PAGE - 1)), PAGE, RW);
 }
 
@@ -323,7 +332,8 @@ TEST(vector_registers_survive_a_handler)
 	on_signal(SIGSEGV, spoil_vectors, 0);
 	asm volatile("movdqu %[in], %%xmm7; movdqu %[in], %%xmm15; movb $1, (%[p]);"
 		     "movdqu %%xmm7, %[a]; movdqu %%xmm15, %[b]"
-		     : [a] "=m"(out7), [b] "=m"(out15) : [in] "m"(in), [p] "r"(p)
+		     : [a] "=m"(out7), [b] "=m"(out15)
+		     : [in] "m"(in), [p] "r"(p)
 		     : "xmm7", "xmm15", "memory");
 	EXPECT_EQ(out7[0], in[0]);
 	EXPECT_EQ(out7[1], in[1]);
@@ -348,7 +358,7 @@ TEST(a_fault_that_cannot_be_delivered_kills)
 	sigemptyset(&segv);
 	sigaddset(&segv, SIGSEGV);
 	pid = test_fork();
-	if (!pid) {				/* blocked */
+	if (!pid) { /* blocked */
 		on_signal(SIGSEGV, step_over, 0);
 		sigprocmask(SIG_BLOCK, &segv, NULL);
 		*nowhere = 1;
@@ -356,28 +366,28 @@ TEST(a_fault_that_cannot_be_delivered_kills)
 	}
 	EXPECT_KILLED(pid, SIGSEGV);
 	pid = test_fork();
-	if (!pid) {				/* ignored */
+	if (!pid) { /* ignored */
 		signal(SIGSEGV, SIG_IGN);
 		*nowhere = 1;
 		_exit(0);
 	}
 	EXPECT_KILLED(pid, SIGSEGV);
 	pid = test_fork();
-	if (!pid) {				/* in its own handler */
+	if (!pid) { /* in its own handler */
 		on_signal(SIGSEGV, fault_again, 0);
 		*nowhere = 1;
 		_exit(0);
 	}
 	EXPECT_KILLED(pid, SIGSEGV);
 	pid = test_fork();
-	if (!pid) {				/* the handler itself is nowhere */
+	if (!pid) { /* the handler itself is nowhere */
 		on_signal(SIGSEGV, (void (*)(int, siginfo_t *, void *))(uintptr_t)16, 0);
 		*nowhere = 1;
 		_exit(0);
 	}
 	EXPECT_KILLED(pid, SIGSEGV);
 	pid = test_fork();
-	if (!pid) {				/* no stack to put the frame on */
+	if (!pid) { /* no stack to put the frame on */
 		on_signal(SIGSEGV, step_over, 0);
 		asm volatile("mov $64, %rsp; push %rax");
 		_exit(0);

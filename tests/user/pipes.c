@@ -213,7 +213,7 @@ TEST(a_nonblocking_small_write_is_whole_or_nothing)
 	EXPECT_ERR(write(fd[1], buf, PIPE_BUF), EAGAIN);
 	ssize_t n = write(fd[1], buf, 100);
 
-	EXPECT(n == 100 || n == -1);		/* fits if the last page is filled up */
+	EXPECT(n == 100 || n == -1); /* fits if the last page is filled up */
 }
 
 TEST(poll_tells_what_can_be_done)
@@ -328,7 +328,8 @@ TEST_LIMIT(writes_up_to_pipe_buf_are_atomic, 60)
 		size_t have = 0;
 		ssize_t n = 1;
 
-		while (have < sizeof(buf) && (n = read(fd[0], buf + have, 1 + rnd_below(sizeof(buf) - have))) > 0)
+		while (have < sizeof(buf) &&
+		       (n = read(fd[0], buf + have, 1 + rnd_below(sizeof(buf) - have))) > 0)
 			have += n;
 		if (!have)
 			break;
@@ -465,7 +466,7 @@ TEST(a_fifo_joins_two_openers)
 		ASSERT_EQ(write(w, "fifo", 4), 4);
 		_exit(0);
 	}
-	int r = open("fifo", O_RDONLY);		/* meets the writer */
+	int r = open("fifo", O_RDONLY); /* meets the writer */
 
 	ASSERT_OK(r);
 	EXPECT_EQ(read(r, buf, 8), 4);

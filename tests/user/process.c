@@ -99,7 +99,7 @@ TEST(waitid_fills_in_siginfo)
 	EXPECT_EQ(info.si_pid, pid);
 	EXPECT_EQ(info.si_status, 200);
 	EXPECT_EQ(info.si_uid, getuid());
-	ASSERT_OK(waitid(P_ALL, 0, &info, WEXITED));	/* it was left as a zombie */
+	ASSERT_OK(waitid(P_ALL, 0, &info, WEXITED)); /* it was left as a zombie */
 	EXPECT_EQ(info.si_pid, pid);
 	EXPECT_ERR(waitid(P_PID, pid, &info, WEXITED), ECHILD);
 	EXPECT_ERR(waitid(P_ALL, 0, &info, 0), EINVAL);
@@ -237,7 +237,7 @@ TEST(wait4_gives_the_childs_usage)
 	}
 	EXPECT_EQ(wait4(pid, &status, 0, &u), pid);
 	EXPECT_GE(u.ru_minflt, 500);
-	EXPECT_GE(u.ru_maxrss, 1000);		/* in KiB; Linux may lag by some pages */
+	EXPECT_GE(u.ru_maxrss, 1000); /* in KiB; Linux may lag by some pages */
 	ASSERT_OK(getrusage(RUSAGE_CHILDREN, &u));
 	EXPECT_GE(u.ru_minflt, 500);
 	EXPECT_ERR(getrusage(99, &u), EINVAL);
@@ -248,7 +248,7 @@ TEST(wait4_gives_the_childs_usage)
 
 TEST(process_groups)
 {
-	ASSERT_OK(setpgid(0, 0));		/* whatever started this suite may be in group 0 */
+	ASSERT_OK(setpgid(0, 0)); /* whatever started this suite may be in group 0 */
 	pid_t pid = sleeper();
 
 	EXPECT_EQ(getpgid(pid), getpgrp());
@@ -260,7 +260,7 @@ TEST(process_groups)
 	EXPECT_ERR(setpgid(pid, 0x3ffffff), EPERM);
 	EXPECT_ERR(setpgid(pid, -1), EINVAL);
 	EXPECT_ERR(setpgid(0x3ffffff, 0), ESRCH);
-	EXPECT_ERR(setpgid(getppid(), 0), ESRCH);	/* not a child */
+	EXPECT_ERR(setpgid(getppid(), 0), ESRCH); /* not a child */
 	EXPECT_ERR(getpgid(0x3ffffff), ESRCH);
 	EXPECT_ERR(getsid(0x3ffffff), ESRCH);
 	kill(pid, SIGKILL);
@@ -336,24 +336,25 @@ TEST(clone_with_memory_shared_and_files_shared)
 	int before = dup(0);
 
 	close(before);
-	asm volatile(
-		"syscall\n\t"
-		"test %%rax, %%rax\n\t"
-		"jnz 1f\n\t"
-		"movl $99, (%[value])\n\t"
-		"mov $32, %%eax\n\t xor %%edi, %%edi\n\t syscall\n\t"	/* dup(0) */
-		"mov %%eax, %%edi\n\t mov $60, %%eax\n\t syscall\n"	/* exit(that) */
-		"1:"
-		: "=a"(pid)
-		: "a"(SYS_clone), "D"(0x100 | 0x400 | SIGCHLD), "S"(top), "d"(0), "r"(r10), "r"(r8),
-		  [value] "b"(&value)
-		: "rcx", "r11", "memory");
+	asm volatile("syscall\n\t"
+		     "test %%rax, %%rax\n\t"
+		     "jnz 1f\n\t"
+		     "movl $99, (%[value])\n\t"
+		     "mov $32, %%eax\n\t xor %%edi, %%edi\n\t syscall\n\t" /* dup(0) */
+		     "mov %%eax, %%edi\n\t mov $60, %%eax\n\t syscall\n"   /* exit(that) */
+		     "1:"
+		     : "=a"(pid)
+		     : "a"(SYS_clone), "D"(0x100 | 0x400 | SIGCHLD), "S"(top), "d"(0), "r"(r10),
+		       "r"(r8), [value] "b"(&value)
+		     : "rcx", "r11", "memory");
 	ASSERT_GT(pid, 0);
 	EXPECT_EXIT(pid, before);
 	EXPECT_EQ(value, 99);
-	EXPECT_OK(fcntl(before, F_GETFD));	/* its descriptor is ours too */
-	EXPECT_ERR(syscall(SYS_clone, 0x10000 | SIGCHLD, 0, 0, 0, 0), EINVAL);	/* THREAD without VM */
-	EXPECT_ERR(syscall(SYS_clone, 0x800 | SIGCHLD, 0, 0, 0, 0), EINVAL);	/* SIGHAND without VM */
+	EXPECT_OK(fcntl(before, F_GETFD)); /* its descriptor is ours too */
+	EXPECT_ERR(syscall(SYS_clone, 0x10000 | SIGCHLD, 0, 0, 0, 0),
+		   EINVAL); /* THREAD without VM */
+	EXPECT_ERR(syscall(SYS_clone, 0x800 | SIGCHLD, 0, 0, 0, 0),
+		   EINVAL); /* SIGHAND without VM */
 }
 
 TEST(clone3_makes_a_child)
@@ -361,7 +362,7 @@ TEST(clone3_makes_a_child)
 	uint64_t args[8] = { 0 };
 	int tid = 0;
 
-	args[0] = 0x00100000;			/* CLONE_PARENT_SETTID */
+	args[0] = 0x00100000; /* CLONE_PARENT_SETTID */
 	args[3] = (uintptr_t)&tid;
 	args[4] = SIGCHLD;
 	long pid = syscall(SYS_clone3, args, sizeof(args));
@@ -435,7 +436,7 @@ TEST(user_ids_change_as_they_should)
 		ASSERT_OK(syscall(SYS_setuid, 9));
 		EXPECT_EQ(getuid(), 9);
 		EXPECT_EQ(geteuid(), 9);
-		EXPECT_ERR(syscall(SYS_setuid, 0), EPERM);	/* root gave everything up */
+		EXPECT_ERR(syscall(SYS_setuid, 0), EPERM); /* root gave everything up */
 		EXPECT_ERR(syscall(SYS_setgroups, 1, groups), EPERM);
 		EXPECT_ERR(syscall(SYS_setgid, 5), EPERM);
 		EXPECT_OK(syscall(SYS_setgid, 22));
@@ -607,8 +608,8 @@ TEST(affinity_pins_a_process)
 
 TEST(busy_processes_share_the_cpu)
 {
-	volatile long *counts = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
-				     -1, 0);
+	volatile long *counts =
+		mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	pid_t pids[4];
 
 	for (int i = 0; i < 4; i++) {
@@ -631,12 +632,17 @@ TEST(busy_processes_share_the_cpu)
 
 TEST(capabilities_of_root_and_of_nobody)
 {
-	struct { uint32_t version; int pid; } head = { 0x20080522, 0 };
-	struct { uint32_t effective, permitted, inheritable; } data[2];
+	struct {
+		uint32_t version;
+		int pid;
+	} head = { 0x20080522, 0 };
+	struct {
+		uint32_t effective, permitted, inheritable;
+	} data[2];
 
 	need_root();
 	ASSERT_OK(syscall(SYS_capget, &head, data));
-	EXPECT(data[0].effective & 1 << 7);		/* CAP_SETUID */
+	EXPECT(data[0].effective & 1 << 7); /* CAP_SETUID */
 	pid_t pid = test_fork();
 
 	if (!pid) {

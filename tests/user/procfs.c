@@ -96,7 +96,7 @@ TEST(stat_has_52_fields_that_are_right)
 	char want[64];
 
 	need_proc();
-	touch_pages(1000);			/* Linux shows small counts late */
+	touch_pages(1000); /* Linux shows small counts late */
 	ASSERT_OK(prctl(PR_SET_NAME, "odd) (name"));
 	char *p = text_of("/proc/self/stat");
 
@@ -105,10 +105,10 @@ TEST(stat_has_52_fields_that_are_right)
 	EXPECT_EQ(stat_field(p, 4), getppid());
 	EXPECT_EQ(stat_field(p, 5), getpgrp());
 	EXPECT_EQ(stat_field(p, 6), getsid(0));
-	EXPECT_GT(stat_field(p, 10), 0);		/* minor faults */
-	EXPECT_EQ(stat_field(p, 20), 1);		/* threads */
-	EXPECT_GT(stat_field(p, 23), 0);		/* vsize in bytes */
-	EXPECT_GT(stat_field(p, 24), 0);		/* rss in pages */
+	EXPECT_GT(stat_field(p, 10), 0); /* minor faults */
+	EXPECT_EQ(stat_field(p, 20), 1); /* threads */
+	EXPECT_GT(stat_field(p, 23), 0); /* vsize in bytes */
+	EXPECT_GT(stat_field(p, 24), 0); /* rss in pages */
 	int spaces = 0;
 
 	for (char *s = strrchr(p, ')'); *s; s++)
@@ -174,7 +174,8 @@ TEST(statm_counts_pages)
 
 	need_proc();
 	EXPECT_EQ(sscanf(text_of("/proc/self/statm"), "%ld %ld %ld %ld %ld %ld %ld", &size, &rss,
-			 &shared, &text, &lib, &data, &dt), 7);
+			 &shared, &text, &lib, &data, &dt),
+		  7);
 	EXPECT_EQ(lib, 0);
 	EXPECT_GT(text, 0);
 	EXPECT_GE(size, rss);
@@ -182,7 +183,7 @@ TEST(statm_counts_pages)
 
 	EXPECT_EQ(sscanf(text_of("/proc/self/statm"), "%ld %ld", &size2, &rss2), 2);
 	EXPECT_EQ(size2 - size, 1000);
-	EXPECT_GE(rss2 - rss, 1000 - 70);		/* Linux batches its counters */
+	EXPECT_GE(rss2 - rss, 1000 - 70); /* Linux batches its counters */
 	EXPECT_LE(rss2 - rss, 1000 + 70);
 	munmap(p, 1000 * PAGE);
 	EXPECT_EQ(sscanf(text_of("/proc/self/statm"), "%ld", &size2), 1);
@@ -237,7 +238,8 @@ TEST(maps_lists_ranges_in_order_with_their_rights)
 	for (char *at = text; *at; at = strchr(at, '\n') + 1) {
 		snprintf(line, sizeof(line), "%.*s", (int)(strchr(at, '\n') - at), at);
 		EXPECT_EQ(sscanf(line, "%lx-%lx %4s %lx %x:%x %lu", &start, &end, perm, &offset,
-				 &major, &minor, &ino), 7);
+				 &major, &minor, &ino),
+			  7);
 		EXPECT(last <= start);
 		EXPECT(start < end);
 		EXPECT_EQ(start % PAGE, 0);
@@ -246,7 +248,7 @@ TEST(maps_lists_ranges_in_order_with_their_rights)
 		code += strstr(line, test_self) && !strcmp(perm, "r-xp");
 		stack += strstr(line, "[stack]") && !strcmp(perm, "rw-p");
 		if (strchr(line, '/'))
-			EXPECT_EQ(strchr(line, '/') - line, 73);	/* names stand in one column */
+			EXPECT_EQ(strchr(line, '/') - line, 73); /* names stand in one column */
 	}
 	EXPECT_GE(exe, 2);
 	EXPECT_EQ(code, 1);
@@ -265,7 +267,8 @@ TEST(maps_can_be_read_in_small_pieces)
 	need_proc();
 	for (int i = 0; i < 200; i++)
 		ASSERT_NE(mmap(NULL, PAGE, i & 1 ? PROT_READ : PROT_NONE,
-			       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0), MAP_FAILED);
+			       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0),
+			  MAP_FAILED);
 	strcpy(whole, text_of("/proc/self/maps"));
 	int fd = open("/proc/self/maps", O_RDONLY);
 
@@ -426,8 +429,9 @@ TEST(oom_score_adj_can_be_set)
 TEST(meminfo_adds_up)
 {
 	static const char *const names[] = {
-		"MemTotal", "MemFree", "MemAvailable", "Buffers", "Cached", "SwapTotal", "SwapFree",
-		"AnonPages", "Mapped", "Shmem", "Slab", "PageTables", "VmallocTotal",
+		"MemTotal",  "MemFree",	   "MemAvailable", "Buffers", "Cached",
+		"SwapTotal", "SwapFree",   "AnonPages",	   "Mapped",  "Shmem",
+		"Slab",	     "PageTables", "VmallocTotal",
 	};
 
 	need_proc();
@@ -483,12 +487,14 @@ TEST(system_wide_files_parse)
 	EXPECT_EQ(sscanf(text_of("/proc/uptime"), "%lf %lf", &up, &idle), 2);
 	EXPECT_GT(up * 100, 0);
 	EXPECT_EQ(sscanf(text_of("/proc/loadavg"), "%lf %lf %lf %d/%d %d", &l1, &l5, &l15, &running,
-			 &all, &last), 6);
+			 &all, &last),
+		  6);
 	EXPECT_GE(running, 1);
 	EXPECT_GE(all, running);
 	p = text_of("/proc/stat");
 	EXPECT_EQ(sscanf(p, "cpu  %lu %lu %lu %lu %lu %lu %lu", &u[0], &u[1], &u[2], &u[3], &u[4],
-			 &u[5], &u[6]), 7);
+			 &u[5], &u[6]),
+		  7);
 	EXPECT(strstr(p, "\ncpu0 "));
 	EXPECT(strstr(p, "\nbtime "));
 	EXPECT(strstr(p, "\nctxt "));

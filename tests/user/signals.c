@@ -77,11 +77,11 @@ static int is_pending(int sig)
 
 TEST(the_default_action_of_each_signal)
 {
-	static const int deadly[] = {
-		SIGHUP, SIGINT, SIGQUIT, SIGILL, SIGTRAP, SIGABRT, SIGBUS, SIGFPE, SIGKILL, SIGUSR1,
-		SIGSEGV, SIGUSR2, SIGPIPE, SIGALRM, SIGTERM, SIGSTKFLT, SIGXCPU, SIGXFSZ, SIGVTALRM,
-		SIGPROF, SIGIO, SIGPWR, SIGSYS, 34, 40, 64
-	};
+	static const int deadly[] = { SIGHUP,	 SIGINT,  SIGQUIT, SIGILL,    SIGTRAP, SIGABRT,
+				      SIGBUS,	 SIGFPE,  SIGKILL, SIGUSR1,   SIGSEGV, SIGUSR2,
+				      SIGPIPE,	 SIGALRM, SIGTERM, SIGSTKFLT, SIGXCPU, SIGXFSZ,
+				      SIGVTALRM, SIGPROF, SIGIO,   SIGPWR,    SIGSYS,  34,
+				      40,	 64 };
 	static const int harmless[] = { SIGCHLD, SIGURG, SIGWINCH, SIGCONT };
 
 	for (size_t i = 0; i < ARRAY_SIZE(deadly); i++) {
@@ -226,7 +226,7 @@ TEST(an_ignored_signal_is_dropped_even_when_blocked)
 	handle(SIGUSR1, note, 0);
 	kill(getpid(), SIGUSR1);
 	EXPECT(is_pending(SIGUSR1));
-	signal(SIGUSR1, SIG_IGN);		/* drops what is pending */
+	signal(SIGUSR1, SIG_IGN); /* drops what is pending */
 	EXPECT(!is_pending(SIGUSR1));
 	handle(SIGUSR1, note, 0);
 	sigprocmask(SIG_UNBLOCK, &s, NULL);
@@ -623,7 +623,7 @@ TEST(ignoring_sigchld_leaves_no_zombies)
 	for (int i = 0; i < 5; i++)
 		if (!test_fork())
 			_exit(0);
-	EXPECT_ERR(wait(NULL), ECHILD);		/* waits for all of them, then finds none */
+	EXPECT_ERR(wait(NULL), ECHILD); /* waits for all of them, then finds none */
 	handle(SIGCHLD, note, SA_NOCLDWAIT);
 	if (!test_fork())
 		_exit(0);
@@ -664,7 +664,7 @@ TEST(stop_and_continue_are_seen_by_wait)
 	}
 	kill(pid, SIGSTOP);
 	EXPECT_EQ(waitpid(pid, &status, WUNTRACED), pid);
-	kill(pid, SIGTERM);			/* waits until the process runs again */
+	kill(pid, SIGTERM); /* waits until the process runs again */
 	usleep(50000);
 	EXPECT_EQ(waitpid(pid, &status, WNOHANG), 0);
 	kill(pid, SIGCONT);
@@ -673,8 +673,8 @@ TEST(stop_and_continue_are_seen_by_wait)
 
 TEST(a_stopped_process_makes_no_progress_and_dies_by_kill)
 {
-	volatile int *ticks = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
-				   -1, 0);
+	volatile int *ticks =
+		mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	int status;
 	pid_t pid = test_fork();
 
@@ -698,7 +698,7 @@ TEST(stop_signals_of_an_orphaned_group_are_dropped)
 	pid_t pid = test_fork();
 
 	if (!pid) {
-		setsid();			/* alone in its session: nobody could continue it */
+		setsid(); /* alone in its session: nobody could continue it */
 		kill(getpid(), SIGTSTP);
 		kill(getpid(), SIGTTIN);
 		_exit(4);
@@ -763,7 +763,7 @@ TEST(kill_errors)
 	if (!pid)
 		_exit(0);
 	usleep(50000);
-	EXPECT_OK(kill(pid, SIGTERM));		/* a zombie can be signalled; nothing happens */
+	EXPECT_OK(kill(pid, SIGTERM)); /* a zombie can be signalled; nothing happens */
 	EXPECT_EXIT(pid, 0);
 	EXPECT_ERR(kill(pid, 0), ESRCH);
 }

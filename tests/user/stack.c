@@ -183,8 +183,9 @@ TEST(growth_keeps_the_guard_gap)
 	stack_range(&lo, &hi);
 	char *low = (char *)lo - 300 * PAGE;
 
-	ASSERT_EQ(mmap(low, PAGE, PROT_READ | PROT_WRITE,
-		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0), low);
+	ASSERT_EQ(mmap(low, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED,
+		       -1, 0),
+		  low);
 	EXPECT_EQ(write_faults((char *)lo - 10 * PAGE), 0);
 	EXPECT_EQ(write_faults((char *)lo - 60 * PAGE), SIGSEGV);
 	EXPECT_EQ(write_faults(low), 0);

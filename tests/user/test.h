@@ -42,10 +42,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define PAGE		4096UL
-#define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
-#define TEST_SECONDS	20
-#define unused		__attribute__((unused))
+#define PAGE	      4096UL
+#define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
+#define TEST_SECONDS  20
+#define unused	      __attribute__((unused))
 
 struct test {
 	const char *name;
@@ -59,20 +59,20 @@ struct helper {
 };
 
 /* A test with the usual time limit, or with its own (in seconds). */
-#define TEST(fn)	TEST_LIMIT(fn, TEST_SECONDS)
-#define TEST_LIMIT(fn, secs)									\
-	static void test_##fn(void);								\
-	static const struct test test_entry_##fn = { #fn, test_##fn, secs, __LINE__ };		\
-	static const struct test *const test_pointer_##fn					\
-		__attribute__((used, section("test_list"))) = &test_entry_##fn;			\
+#define TEST(fn) TEST_LIMIT(fn, TEST_SECONDS)
+#define TEST_LIMIT(fn, secs)                                                           \
+	static void test_##fn(void);                                                   \
+	static const struct test test_entry_##fn = { #fn, test_##fn, secs, __LINE__ }; \
+	static const struct test *const test_pointer_##fn                              \
+		__attribute__((used, section("test_list"))) = &test_entry_##fn;        \
 	static void test_##fn(void)
 
 /* What the suite does when it is executed as `self --helper NAME ...`; see exec_helper(). */
-#define HELPER(fn)										\
-	static int helper_##fn(int argc, char **argv);						\
-	static const struct helper helper_entry_##fn = { #fn, helper_##fn };			\
-	static const struct helper *const helper_pointer_##fn					\
-		__attribute__((used, section("helper_list"))) = &helper_entry_##fn;		\
+#define HELPER(fn)                                                                  \
+	static int helper_##fn(int argc, char **argv);                              \
+	static const struct helper helper_entry_##fn = { #fn, helper_##fn };        \
+	static const struct helper *const helper_pointer_##fn                       \
+		__attribute__((used, section("helper_list"))) = &helper_entry_##fn; \
 	static int helper_##fn(int argc unused, char **argv unused)
 
 extern const struct test *const __start_test_list[], *const __stop_test_list[];
@@ -123,71 +123,79 @@ static unused void check_failed(const char *file, int line, const char *fmt, ...
 	test_fail();
 }
 
-#define CHECK_OP(a, op, b, then) do {								\
-	long long a_ = (long long)(a), b_ = (long long)(b);					\
-	if (!(a_ op b_)) {									\
-		check_failed(__FILE__, __LINE__, "%s " #op " %s: %lld (%#llx) against %lld (%#llx)",	\
-			     #a, #b, a_, a_, b_, b_);						\
-		then;										\
-	}											\
-} while (0)
+#define CHECK_OP(a, op, b, then)                                                                 \
+	do {                                                                                     \
+		long long a_ = (long long)(a), b_ = (long long)(b);                              \
+		if (!(a_ op b_)) {                                                               \
+			check_failed(__FILE__, __LINE__,                                         \
+				     "%s " #op " %s: %lld (%#llx) against %lld (%#llx)", #a, #b, \
+				     a_, a_, b_, b_);                                            \
+			then;                                                                    \
+		}                                                                                \
+	} while (0)
 
-#define CHECK_TRUE(cond, then) do {								\
-	if (!(cond)) {										\
-		check_failed(__FILE__, __LINE__, "%s is false", #cond);				\
-		then;										\
-	}											\
-} while (0)
+#define CHECK_TRUE(cond, then)                                                  \
+	do {                                                                    \
+		if (!(cond)) {                                                  \
+			check_failed(__FILE__, __LINE__, "%s is false", #cond); \
+			then;                                                   \
+		}                                                               \
+	} while (0)
 
 /* The call must not return -1; says which errno it gave. */
-#define CHECK_OK(call, then) do {								\
-	if ((long)(call) == -1) {								\
-		check_failed(__FILE__, __LINE__, "%s: errno %d (%s)", #call, errno, strerror(errno));	\
-		then;										\
-	}											\
-} while (0)
+#define CHECK_OK(call, then)                                                                \
+	do {                                                                                \
+		if ((long)(call) == -1) {                                                   \
+			check_failed(__FILE__, __LINE__, "%s: errno %d (%s)", #call, errno, \
+				     strerror(errno));                                      \
+			then;                                                               \
+		}                                                                           \
+	} while (0)
 
 /* The call must return -1 with this errno. */
-#define CHECK_ERR(call, want, then) do {							\
-	errno = 0;										\
-	long r_ = (long)(call);									\
-	int e_ = errno;										\
-	if (r_ != -1 || e_ != (want)) {								\
-		check_failed(__FILE__, __LINE__, "%s: returned %ld, errno %d (%s), not -1 and %s",	\
-			     #call, r_, e_, strerror(e_), #want);				\
-		then;										\
-	}											\
-} while (0)
+#define CHECK_ERR(call, want, then)                                                               \
+	do {                                                                                      \
+		errno = 0;                                                                        \
+		long r_ = (long)(call);                                                           \
+		int e_ = errno;                                                                   \
+		if (r_ != -1 || e_ != (want)) {                                                   \
+			check_failed(__FILE__, __LINE__,                                          \
+				     "%s: returned %ld, errno %d (%s), not -1 and %s", #call, r_, \
+				     e_, strerror(e_), #want);                                    \
+			then;                                                                     \
+		}                                                                                 \
+	} while (0)
 
-#define CHECK_STR(a, b, then) do {								\
-	const char *a_ = (a), *b_ = (b);							\
-	if (strcmp(a_, b_)) {									\
-		check_failed(__FILE__, __LINE__, "%s is \"%s\", not \"%s\"", #a, a_, b_);	\
-		then;										\
-	}											\
-} while (0)
+#define CHECK_STR(a, b, then)                                                                     \
+	do {                                                                                      \
+		const char *a_ = (a), *b_ = (b);                                                  \
+		if (strcmp(a_, b_)) {                                                             \
+			check_failed(__FILE__, __LINE__, "%s is \"%s\", not \"%s\"", #a, a_, b_); \
+			then;                                                                     \
+		}                                                                                 \
+	} while (0)
 
-#define EXPECT(cond)		CHECK_TRUE(cond, )
-#define EXPECT_EQ(a, b)		CHECK_OP(a, ==, b, )
-#define EXPECT_NE(a, b)		CHECK_OP(a, !=, b, )
-#define EXPECT_LT(a, b)		CHECK_OP(a, <, b, )
-#define EXPECT_LE(a, b)		CHECK_OP(a, <=, b, )
-#define EXPECT_GT(a, b)		CHECK_OP(a, >, b, )
-#define EXPECT_GE(a, b)		CHECK_OP(a, >=, b, )
-#define EXPECT_OK(call)		CHECK_OK(call, )
-#define EXPECT_ERR(call, e)	CHECK_ERR(call, e, )
-#define EXPECT_STR(a, b)	CHECK_STR(a, b, )
+#define EXPECT(cond)	    CHECK_TRUE(cond, )
+#define EXPECT_EQ(a, b)	    CHECK_OP(a, ==, b, )
+#define EXPECT_NE(a, b)	    CHECK_OP(a, !=, b, )
+#define EXPECT_LT(a, b)	    CHECK_OP(a, <, b, )
+#define EXPECT_LE(a, b)	    CHECK_OP(a, <=, b, )
+#define EXPECT_GT(a, b)	    CHECK_OP(a, >, b, )
+#define EXPECT_GE(a, b)	    CHECK_OP(a, >=, b, )
+#define EXPECT_OK(call)	    CHECK_OK(call, )
+#define EXPECT_ERR(call, e) CHECK_ERR(call, e, )
+#define EXPECT_STR(a, b)    CHECK_STR(a, b, )
 
-#define ASSERT(cond)		CHECK_TRUE(cond, _exit(1))
-#define ASSERT_EQ(a, b)		CHECK_OP(a, ==, b, _exit(1))
-#define ASSERT_NE(a, b)		CHECK_OP(a, !=, b, _exit(1))
-#define ASSERT_LT(a, b)		CHECK_OP(a, <, b, _exit(1))
-#define ASSERT_LE(a, b)		CHECK_OP(a, <=, b, _exit(1))
-#define ASSERT_GT(a, b)		CHECK_OP(a, >, b, _exit(1))
-#define ASSERT_GE(a, b)		CHECK_OP(a, >=, b, _exit(1))
-#define ASSERT_OK(call)		CHECK_OK(call, _exit(1))
-#define ASSERT_ERR(call, e)	CHECK_ERR(call, e, _exit(1))
-#define ASSERT_STR(a, b)	CHECK_STR(a, b, _exit(1))
+#define ASSERT(cond)	    CHECK_TRUE(cond, _exit(1))
+#define ASSERT_EQ(a, b)	    CHECK_OP(a, ==, b, _exit(1))
+#define ASSERT_NE(a, b)	    CHECK_OP(a, !=, b, _exit(1))
+#define ASSERT_LT(a, b)	    CHECK_OP(a, <, b, _exit(1))
+#define ASSERT_LE(a, b)	    CHECK_OP(a, <=, b, _exit(1))
+#define ASSERT_GT(a, b)	    CHECK_OP(a, >, b, _exit(1))
+#define ASSERT_GE(a, b)	    CHECK_OP(a, >=, b, _exit(1))
+#define ASSERT_OK(call)	    CHECK_OK(call, _exit(1))
+#define ASSERT_ERR(call, e) CHECK_ERR(call, e, _exit(1))
+#define ASSERT_STR(a, b)    CHECK_STR(a, b, _exit(1))
 
 /* The machine cannot run this test; the reason goes on the result line. */
 static unused void __attribute__((noreturn)) skip(const char *reason)
@@ -249,16 +257,20 @@ static unused int test_wait(pid_t pid)
 }
 
 /* The child must exit with this code / be killed by this signal. */
-#define EXPECT_EXIT(pid, code) do {								\
-	int s_ = test_wait(pid);								\
-	if (!WIFEXITED(s_) || WEXITSTATUS(s_) != (code))					\
-		check_failed(__FILE__, __LINE__, "child: status %#x, not exit %d", s_, (int)(code));	\
-} while (0)
-#define EXPECT_KILLED(pid, sig) do {								\
-	int s_ = test_wait(pid);								\
-	if (!WIFSIGNALED(s_) || WTERMSIG(s_) != (sig))						\
-		check_failed(__FILE__, __LINE__, "child: status %#x, not signal %d", s_, (int)(sig));	\
-} while (0)
+#define EXPECT_EXIT(pid, code)                                                                 \
+	do {                                                                                   \
+		int s_ = test_wait(pid);                                                       \
+		if (!WIFEXITED(s_) || WEXITSTATUS(s_) != (code))                               \
+			check_failed(__FILE__, __LINE__, "child: status %#x, not exit %d", s_, \
+				     (int)(code));                                             \
+	} while (0)
+#define EXPECT_KILLED(pid, sig)                                                                  \
+	do {                                                                                     \
+		int s_ = test_wait(pid);                                                         \
+		if (!WIFSIGNALED(s_) || WTERMSIG(s_) != (sig))                                   \
+			check_failed(__FILE__, __LINE__, "child: status %#x, not signal %d", s_, \
+				     (int)(sig));                                                \
+	} while (0)
 
 /* Replace this process by the suite's own program running HELPER(name); returns on failure only. */
 static unused void exec_helper(const char *name, const char *arg)
@@ -285,7 +297,8 @@ static unused void remove_tree(const char *path)
 		while (d && (e = readdir(d))) {
 			if (!strcmp(e->d_name, ".") || !strcmp(e->d_name, ".."))
 				continue;
-			if (snprintf(name, sizeof(name), "%s/%s", path, e->d_name) < (int)sizeof(name))
+			if (snprintf(name, sizeof(name), "%s/%s", path, e->d_name) <
+			    (int)sizeof(name))
 				remove_tree(name);
 		}
 		if (d)
@@ -480,7 +493,8 @@ static void pick_seed(void)
 	uint32_t lo, hi;
 
 	asm volatile("rdtsc" : "=a"(lo), "=d"(hi));
-	test_seed = given ? strtoull(given, NULL, 0) : ((uint64_t)lo << 20 ^ hi ^ lo) & 0xffffffffff;
+	test_seed = given ? strtoull(given, NULL, 0)
+			  : ((uint64_t)lo << 20 ^ hi ^ lo) & 0xffffffffff;
 }
 
 int main(int argc, char **argv)

@@ -121,7 +121,8 @@ TEST(a_timed_wait_times_out)
 	pthread_mutex_lock(&mutex);
 	EXPECT_EQ(pthread_cond_timedwait(&cond, &mutex, &until), ETIMEDOUT);
 	clock_gettime(CLOCK_REALTIME, &now);
-	EXPECT(now.tv_sec > until.tv_sec || (now.tv_sec == until.tv_sec && now.tv_nsec >= until.tv_nsec));
+	EXPECT(now.tv_sec > until.tv_sec ||
+	       (now.tv_sec == until.tv_sec && now.tv_nsec >= until.tv_nsec));
 	pthread_mutex_unlock(&mutex);
 }
 
@@ -624,7 +625,9 @@ TEST(pthread_exit_of_the_first_thread_leaves_the_others)
 HELPER(single_again)
 {
 	return count_tasks() == 1 && getpid() == (pid_t)syscall(SYS_gettid) &&
-	       getpid() == atoi(argv[3]) ? 33 : 1;
+			       getpid() == atoi(argv[3])
+		       ? 33
+		       : 1;
 }
 
 static void *exec_from_thread(void *arg unused)

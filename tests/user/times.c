@@ -68,8 +68,9 @@ TEST(monotonic_agrees_between_processes)
 TEST(the_clocks_exist_and_have_a_resolution)
 {
 	static const clockid_t clocks[] = {
-		CLOCK_REALTIME, CLOCK_MONOTONIC, CLOCK_PROCESS_CPUTIME_ID, CLOCK_THREAD_CPUTIME_ID,
-		CLOCK_MONOTONIC_RAW, CLOCK_REALTIME_COARSE, CLOCK_MONOTONIC_COARSE, CLOCK_BOOTTIME,
+		CLOCK_REALTIME,		 CLOCK_MONOTONIC,     CLOCK_PROCESS_CPUTIME_ID,
+		CLOCK_THREAD_CPUTIME_ID, CLOCK_MONOTONIC_RAW, CLOCK_REALTIME_COARSE,
+		CLOCK_MONOTONIC_COARSE,	 CLOCK_BOOTTIME,
 	};
 	struct timespec t;
 
@@ -101,7 +102,7 @@ TEST(the_calls_for_real_time_agree)
 	EXPECT_EQ(r, t);
 	EXPECT_GE(t, before / 1000000000 - 1);
 	EXPECT_LE(t, after / 1000000000);
-	EXPECT_GT(t, 1577836800);		/* after 2020: the machine's clock was read */
+	EXPECT_GT(t, 1577836800); /* after 2020: the machine's clock was read */
 	EXPECT_ERR(syscall(SYS_gettimeofday, 8L, NULL), EFAULT);
 }
 
@@ -229,7 +230,7 @@ TEST(times_counts_children_after_wait)
 	EXPECT_EXIT(pid, 0);
 	clock_t a = times(&t);
 
-	EXPECT_GE(t.tms_cutime + t.tms_cstime, 8);	/* in hundredths of a second */
+	EXPECT_GE(t.tms_cutime + t.tms_cstime, 8); /* in hundredths of a second */
 	usleep(50000);
 	EXPECT_GE(times(&t) - a, 4);
 }
@@ -246,7 +247,7 @@ TEST(a_timer_shows_what_is_left)
 	ASSERT_OK(getitimer(ITIMER_REAL, &now));
 	EXPECT_EQ(now.it_value.tv_sec, 99);
 	EXPECT_LE(now.it_value.tv_usec, 980000);
-	EXPECT_EQ(alarm(0), 100);		/* rounded to the nearest second */
+	EXPECT_EQ(alarm(0), 100); /* rounded to the nearest second */
 	EXPECT_ERR(getitimer(3, &now), EINVAL);
 	EXPECT_ERR(syscall(SYS_getitimer, ITIMER_REAL, 8L), EFAULT);
 }

@@ -124,7 +124,7 @@ TEST(a_line_comes_whole_and_only_after_its_end)
 	type("cr\r");
 	EXPECT_STR(line(), "cr\n");
 	type("one\ntwo\n");
-	EXPECT_STR(line(), "one\n");		/* one line a read */
+	EXPECT_STR(line(), "one\n"); /* one line a read */
 	EXPECT_STR(line(), "two\n");
 	type("long line\n");
 	char buf[4];
@@ -143,9 +143,9 @@ TEST(erase_and_kill_edit_the_line)
 	EXPECT_STR(line(), "d\n");
 	type("wrong\025right\n");
 	EXPECT_STR(line(), "right\n");
-	type("two words\027one\n");		/* ^W takes a word */
+	type("two words\027one\n"); /* ^W takes a word */
 	EXPECT_STR(line(), "two one\n");
-	type("\026\003\n");			/* ^V takes the next literally */
+	type("\026\003\n"); /* ^V takes the next literally */
 	EXPECT_STR(line(), "\003\n");
 }
 
@@ -189,7 +189,7 @@ TEST(end_of_file)
 	type("\004");
 	EXPECT_EQ(read(slave, buf, 8), 0);
 	type("ab\004");
-	EXPECT_EQ(read(slave, buf, 8), 2);	/* in mid-line it only pushes what is there */
+	EXPECT_EQ(read(slave, buf, 8), 2); /* in mid-line it only pushes what is there */
 	type("next\n");
 	EXPECT_STR(line(), "next\n");
 }
@@ -213,7 +213,7 @@ TEST(raw_mode_gives_bytes_at_once)
 	t.c_cc[VMIN] = 0;
 	ASSERT_OK(tcsetattr(slave, TCSANOW, &t));
 	EXPECT_EQ(read(slave, buf, 8), 0);
-	t.c_cc[VTIME] = 1;			/* a tenth of a second */
+	t.c_cc[VTIME] = 1; /* a tenth of a second */
 	ASSERT_OK(tcsetattr(slave, TCSANOW, &t));
 	EXPECT_EQ(read(slave, buf, 8), 0);
 	t.c_cc[VMIN] = 3;
@@ -398,7 +398,7 @@ static void background_job(void)
 	pid = test_fork();
 	if (!pid) {
 		setpgid(0, 0);
-		set_lflag(0, 0);		/* tcsetattr in the background: SIGTTOU */
+		set_lflag(0, 0); /* tcsetattr in the background: SIGTTOU */
 		_exit(0);
 	}
 	setpgid(pid, pid);
