@@ -41,9 +41,9 @@
 #include <ucontext.h>
 #include <unistd.h>
 
-#define PAGE		4096UL
-#define WARMUP		4
-#define MAX_ROUNDS	128
+#define PAGE	   4096UL
+#define WARMUP	   4
+#define MAX_ROUNDS 128
 
 static uint64_t empty_pair;
 static const char *self = "/init";
@@ -78,8 +78,8 @@ static void die(const char *what)
 
 static void *map_anon(size_t pages)
 {
-	void *p = mmap(NULL, pages * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
-		       -1, 0);
+	void *p = mmap(NULL, pages * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
+		       0);
 
 	if (p == MAP_FAILED)
 		die("mmap");
@@ -337,7 +337,7 @@ static uint64_t op_segv(int n)
 	uint64_t t = rdtsc();
 
 	while (n--)
-		asm volatile(".byte 0x88, 0x01" : : "c"(p), "a"(1) : "memory");	/* mov %al,(%rcx) */
+		asm volatile(".byte 0x88, 0x01" : : "c"(p), "a"(1) : "memory"); /* mov %al,(%rcx) */
 	t = rdtsc() - t;
 	signal(SIGSEGV, SIG_DFL);
 	munmap(p, PAGE);
@@ -498,29 +498,29 @@ static const struct op {
 	uint64_t (*round)(int per_round);
 	int per_round, rounds;
 } ops[] = {
-	{ "getpid",		op_getpid,		256, 101 },
-	{ "anon_fault",		op_anon_fault,		256, 41 },
-	{ "zero_fault",		op_zero_fault,		256, 41 },
-	{ "cow_fault",		op_cow_fault,		128, 41 },
-	{ "fork_exit_wait",	op_fork_exit_wait,	1, 61 },
-	{ "pipe_round_trip",	op_pipe_round_trip,	32, 61 },
-	{ "segv",		op_segv,		32, 61 },
-	{ "cow_reuse",		op_cow_reuse,		128, 41 },
-	{ "file_fault",		op_file_fault,		64, 41 },
-	{ "fork_4m",		op_fork_4m,		1, 31 },
-	{ "fork_exec_wait",	op_fork_exec_wait,	1, 41 },
-	{ "signal_self",	op_signal_self,		32, 61 },
-	{ "pipe_self",		op_pipe_self,		64, 41 },
-	{ "sched_yield",	op_yield,		64, 41 },
-	{ "mmap_munmap",	op_mmap_munmap,		32, 41 },
-	{ "mmap_touch16_munmap", op_mmap_touch_munmap,	8, 41 },
-	{ "mprotect_pair",	op_mprotect,		32, 41 },
-	{ "brk_grow_shrink",	op_brk,			32, 41 },
-	{ "open_close",		op_open_close,		32, 41 },
-	{ "create_unlink",	op_create_unlink,	16, 41 },
-	{ "stat",		op_stat,		32, 41 },
-	{ "read_4k",		op_read_4k,		32, 41 },
-	{ "write_4k",		op_write_4k,		32, 41 },
+	{ "getpid", op_getpid, 256, 101 },
+	{ "anon_fault", op_anon_fault, 256, 41 },
+	{ "zero_fault", op_zero_fault, 256, 41 },
+	{ "cow_fault", op_cow_fault, 128, 41 },
+	{ "fork_exit_wait", op_fork_exit_wait, 1, 61 },
+	{ "pipe_round_trip", op_pipe_round_trip, 32, 61 },
+	{ "segv", op_segv, 32, 61 },
+	{ "cow_reuse", op_cow_reuse, 128, 41 },
+	{ "file_fault", op_file_fault, 64, 41 },
+	{ "fork_4m", op_fork_4m, 1, 31 },
+	{ "fork_exec_wait", op_fork_exec_wait, 1, 41 },
+	{ "signal_self", op_signal_self, 32, 61 },
+	{ "pipe_self", op_pipe_self, 64, 41 },
+	{ "sched_yield", op_yield, 64, 41 },
+	{ "mmap_munmap", op_mmap_munmap, 32, 41 },
+	{ "mmap_touch16_munmap", op_mmap_touch_munmap, 8, 41 },
+	{ "mprotect_pair", op_mprotect, 32, 41 },
+	{ "brk_grow_shrink", op_brk, 32, 41 },
+	{ "open_close", op_open_close, 32, 41 },
+	{ "create_unlink", op_create_unlink, 16, 41 },
+	{ "stat", op_stat, 32, 41 },
+	{ "read_4k", op_read_4k, 32, 41 },
+	{ "write_4k", op_write_4k, 32, 41 },
 };
 
 static int by_value(const void *a, const void *b)
