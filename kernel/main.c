@@ -41,6 +41,7 @@
 #include "lib/string.h"
 #include "mm/boot/e820.h"
 #include "mm/boot/early_ioremap.h"
+#include "mm/boot/fixmap.h"
 #include "mm/boot/paging.h"
 #include "mm/kva/ptdump.h"
 #include "mm/kva/set_memory.h"
@@ -55,6 +56,7 @@ static void __init setup_arch(void)
 	e820__memory_setup();     /* the BIOS map, made consistent */
 	parse_early_params(boot_command_line);
 	setup_memory_map();       /* memblock knows what is RAM and what is taken */
+	early_fixmap_init();      /* addresses known at compile time: early_ioremap, APICs */
 	early_ioremap_init();
 	reserve_real_mode();      /* a page below 1 MiB for the other CPUs' first steps */
 	init_mem_mapping();       /* final tables: linear map, kernel image W^X */
