@@ -148,9 +148,6 @@ void cpu_init_percpu(int cpu);
 /* CPUs are taken to be alike; what differs (APIC id, package) is in arch/x86/topology.h. */
 #define cpu_data(cpu) boot_cpu_data
 
-/* Warns if this CPU lacks what the boot CPU has: the kernel has decided already. => on that CPU */
-void identify_cpu(int cpu);
-
 /* 64 random bits from the processor; false if it has none to give. */
 bool arch_get_random_long(unsigned long *v);
 

@@ -174,20 +174,8 @@ static void init_control_registers(void)
 		wrmsrl(MSR_IA32_CR_PAT, PAT_VALUE);
 }
 
-void cpu_init(int cpu)
-{
-	load_idt();
-	init_control_registers();
-	cpu_init_percpu(cpu);
-	if (cpu == 0)
-		idt_setup_final();
-	fpu_init_cpu();
-	syscall_init_cpu();
-	if (boot_cpu_has(X86_FEATURE_RDTSCP) || boot_cpu_has(X86_FEATURE_RDPID))
-		wrmsrl(MSR_TSC_AUX, cpu);
-}
-
-void identify_cpu(int cpu)
+/* The kernel has decided on the boot CPU's features: another one should not have fewer. */
+static void check_features(int cpu)
 {
 	struct cpuinfo_x86 c;
 
@@ -201,6 +189,21 @@ void identify_cpu(int cpu)
 		if (missing)
 			pr_warn("CPU%d lacks features of the boot CPU: word %d, bits %08x\n", cpu, w, missing);
 	}
+}
+
+void cpu_init(int cpu)
+{
+	load_idt();
+	init_control_registers();
+	cpu_init_percpu(cpu);
+	if (cpu == 0)
+		idt_setup_final();
+	else
+		check_features(cpu);
+	fpu_init_cpu();
+	syscall_init_cpu();
+	if (boot_cpu_has(X86_FEATURE_RDTSCP) || boot_cpu_has(X86_FEATURE_RDPID))
+		wrmsrl(MSR_TSC_AUX, cpu);
 }
 
 bool arch_get_random_long(unsigned long *v)
