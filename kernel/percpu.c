@@ -8,7 +8,6 @@
  *
  * Mirrors Linux arch/x86/kernel/setup_percpu.c. Exercised by the locks suite (percpu cases).
  */
-#include "arch/x86/cpu.h"
 #include "arch/x86/msr.h"
 #include "arch/x86/numa.h"
 #include "arch/x86/page.h"
@@ -49,7 +48,6 @@ void __init setup_per_cpu_areas(void)
 		per_cpu(cpu_number, cpu) = cpu;
 	}
 	load_percpu_segment(0);
-	cpu_init_percpu(0); /* GDT and TSS lie in the area */
 	pr_info("percpu: %u CPUs, %lu KiB each (%zu static, %lu dynamic)\n", num_possible_cpus(),
 		pcpu_unit_size >> 10, static_size, PERCPU_DYNAMIC_RESERVE);
 }
