@@ -170,6 +170,7 @@ void __init init_IRQ(void)
 {
 	for (unsigned int gsi = 0; gsi < NR_GSI; gsi++)
 		spin_lock_init(&irq_descs[gsi].lock);
+	setup_IO_APIC();
 }
 
 /* ---- /proc/interrupts ---- */

@@ -27,7 +27,7 @@ typedef irqreturn_t (*irq_handler_t)(int irq, void *dev);
 int request_irq(unsigned int irq, irq_handler_t handler, unsigned long flags, const char *name, void *dev);
 /* Removes what request_irq() installed with the same @dev; no handler of it runs any more when it returns. => may sleep */
 void free_irq(unsigned int irq, void *dev);
-/* Boot CPU, after setup_IO_APIC(): request_irq works from here. */
+/* Boot CPU, after apic_init_early(): sets the I/O APICs up; request_irq works from here (and from slab). */
 void init_IRQ(void);
 
 /* /proc/interrupts: lines of counts per CPU. */

@@ -17,7 +17,6 @@
 #include "arch/x86/numa.h"
 #include "arch/x86/numa_tables.h"
 #include "arch/x86/page.h"
-#include "arch/x86/topology.h"
 #include "kernel/init.h"
 #include "kernel/printk.h"
 #include "lib/errno.h"
@@ -565,5 +564,4 @@ void __init acpi_boot_init(const void *rsdp, size_t len)
 	for (unsigned int i = 0; i < ACPI_NR_ISA; i++)
 		acpi_info.isa[i].gsi = i;
 	read_tables(rsdp, len);
-	prefill_possible_map();
 }

@@ -33,7 +33,7 @@ extern u32 cpu_apicid[];          /* by CPU number; BAD_APICID if not possible *
 void apic_init_early(void);
 /* Enables this CPU's local APIC: spurious vector, error vector, LINT pins as MADT says. Every CPU, interrupts off. */
 void setup_local_APIC(void);
-/* Masks the PICs, programs every I/O APIC pin as masked. Boot CPU, after memory. */
+/* Programs every I/O APIC pin as masked. Called by init_IRQ(). */
 void setup_IO_APIC(void);
 void mask_8259A(void);            /* remaps the PICs away from the exceptions and masks all their lines */
 

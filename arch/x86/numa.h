@@ -34,13 +34,13 @@ extern unsigned int numa_nr_nodes;   /* at least 1 */
 int numa_add_memory(int nid, phys_addr_t base, phys_addr_t len, bool hotpluggable);
 void numa_set_apicid_node(u32 apicid, int nid);
 
-/* Node of a CPU: 0 unless SRAT says else. => after acpi_boot_init() */
+/* Node of a CPU: 0 unless SRAT says else. => after numa_init_cpu_nodes() */
 extern u8 cpu_node_map[NR_CPUS];
 #define cpu_to_node(cpu) ((int)cpu_node_map[cpu])
 /* Node of this CPU, one instruction. => after smp_prepare_boot_cpu(); 0 before */
 DECLARE_PER_CPU(int, numa_node);
 #define numa_node_id() this_cpu_read(numa_node)
-/* Fills cpu_node_map from cpu_apicid[]; called by prefill_possible_map(). */
+/* Fills cpu_node_map from cpu_apicid[]. => boot CPU, after prefill_possible_map() */
 void numa_init_cpu_nodes(void);
 /* SLIT's distance, 10 for the same node, 20 by default. */
 int node_distance(int from, int to);

@@ -10,7 +10,6 @@
 #include "arch/x86/apic.h"
 #include "arch/x86/cpu.h"
 #include "arch/x86/cpufeature.h"
-#include "arch/x86/numa.h"
 #include "kernel/init.h"
 #include "kernel/printk.h"
 #include "kernel/smp.h"
@@ -110,7 +109,6 @@ void __init prefill_possible_map(void)
 	nr_cpu_ids = cpu;
 	cpu_possible_mask = cpu == NR_CPUS ? ~0UL : BIT(cpu) - 1;
 	cpu_present_mask = cpu_possible_mask;
-	numa_init_cpu_nodes();
 	if (dropped)
 		pr_info("smpboot: %u more CPUs are not used\n", dropped);
 	pr_info("smpboot: Allowing %u CPUs, 0 hotplug CPUs\n", cpu);

@@ -10,7 +10,7 @@
 
 /*
  * Numbers the CPUs that ACPI named, within nr_cpus=/maxcpus= and NR_CPUS, and sets cpu_possible_mask and cpu_present_mask.
- * Called by acpi_boot_init(). => boot CPU, once, before the per-CPU areas are made
+ * => boot CPU, once, after acpi_boot_init(), before the per-CPU areas are made
  */
 void prefill_possible_map(void);
 
