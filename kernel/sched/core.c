@@ -498,7 +498,7 @@ int sched_fork(unsigned long clone_flags, struct task_struct *p)
 	}
 	if (is_idle_task(current))
 		p->cpus_mask = cpu_possible_mask;
-	p->nr_cpus_allowed = __builtin_popcountl(p->cpus_mask);
+	p->nr_cpus_allowed = hweight_long(p->cpus_mask);
 	return 0;
 }
 

@@ -101,7 +101,7 @@ int set_cpus_allowed_ptr(struct task_struct *p, unsigned long mask)
 		return -EINVAL;
 	}
 	p->cpus_mask = mask;
-	p->nr_cpus_allowed = __builtin_popcountl(mask);
+	p->nr_cpus_allowed = hweight_long(mask);
 	if ((mask & BIT(rq->cpu)) || !p->on_rq) {
 		task_rq_unlock(rq, flags);
 		return 0;
