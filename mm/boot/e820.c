@@ -350,6 +350,18 @@ static void __init drop_modules_outside_ram(void)
 	}
 }
 
+/* We run from it, so it is RAM, whatever firmware (or mem=) says. */
+static void __init add_kernel_range(void)
+{
+	phys_addr_t start = __pa_symbol(_text), size = PAGE_ALIGN(__pa_symbol(_end)) - start;
+
+	if (memblock_is_region_memory(start, size))
+		return;
+	pr_warn("e820: the kernel image [mem %#018lx-%#018lx] is not marked as RAM, adding it\n", start,
+		start + size - 1);
+	memblock_add(start, size);
+}
+
 void __init setup_memory_map(void)
 {
 	reserve_what_is_used();
@@ -365,6 +377,7 @@ void __init setup_memory_map(void)
 	memblock_trim_memory(PAGE_SIZE);
 	if (!memblock_phys_mem_size())
 		panic("No usable memory: the boot loader's memory map has no RAM (mem= too small?)");
+	add_kernel_range();
 	drop_modules_outside_ram();
 	memblock_dump();
 }
