@@ -54,6 +54,7 @@ static void show_code(const struct pt_regs *regs)
 void show_regs(const struct pt_regs *regs)
 {
 	const struct pt_regs *r = regs;
+	unsigned long cr2 = read_cr2(); /* before show_code(), which may fault */
 
 	printk(KERN_DEFAULT "CPU: %u PID: %d Comm: %.15s Tainted: %lx 6.12.0-quire\n",
 	       (unsigned int)smp_processor_id(), current->pid, current->comm, get_taint());
@@ -71,7 +72,7 @@ void show_regs(const struct pt_regs *regs)
 	printk(KERN_DEFAULT "R13: %016lx R14: %016lx R15: %016lx\n", r->r13, r->r14, r->r15);
 	printk(KERN_DEFAULT "FS:  %016llx GS:  %016llx knlGS: %016llx\n", msr(MSR_FS_BASE),
 	       msr(MSR_GS_BASE), msr(MSR_KERNEL_GS_BASE));
-	printk(KERN_DEFAULT "CR0: %016lx CR2: %016lx CR3: %016lx CR4: %016lx\n", read_cr0(), read_cr2(),
+	printk(KERN_DEFAULT "CR0: %016lx CR2: %016lx CR3: %016lx CR4: %016lx\n", read_cr0(), cr2,
 	       read_cr3(), read_cr4());
 	if (!user_mode(r))
 		show_trace_regs(r);

@@ -74,7 +74,7 @@ static bool unwind_next(struct unwind *u, struct task_struct *task)
 		u->ip = regs->ip;
 		u->bp = regs->bp;
 		/* An exception on its own stack came from another one. */
-		return stack_bounds(u, task, regs->sp) && in_kernel_text(u->ip);
+		return stack_bounds(u, task, regs->sp);
 	}
 	if (next <= u->bp)
 		u->bp = 0; /* last step */
@@ -126,13 +126,17 @@ unsigned int stack_trace_save_tsk(struct task_struct *task, unsigned long *entri
 unsigned int stack_trace_save_regs(const struct pt_regs *regs, unsigned long *entries, unsigned int max)
 {
 	struct unwind u = { .bp = regs->bp };
+	unsigned int n = 1;
 
-	if (!max || user_mode(regs))
+	if (max < 2 || user_mode(regs))
 		return 0;
 	entries[0] = regs->ip;
 	if (!stack_bounds(&u, current, regs->sp))
 		return 1;
-	return 1 + collect(&u, current, entries + 1, max - 1, 0);
+	/* A call through a bad pointer has pushed its return address and nothing else. */
+	if (!in_kernel_text(regs->ip) && on_stack(&u, regs->sp, 8))
+		entries[n++] = *(const unsigned long *)regs->sp;
+	return n + collect(&u, current, entries + n, max - n, 0);
 }
 
 static void print_trace(const unsigned long *entries, unsigned int n, const char *loglvl, bool first_is_ip)

@@ -9,7 +9,7 @@
  *    by the _nofault and _inatomic forms, they do not: a missing page is a failure then.
  *
  * Mirrors Linux arch/x86/include/asm/uaccess.h and arch/x86/lib/. Exercised by tests/kernel/uaccess.c and
- * tests/user/efault.c.
+ * tests/user/badptr.c.
  */
 #pragma once
 
