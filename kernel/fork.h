@@ -64,6 +64,9 @@ void fork_init(void);                    /* caches, thread limit. => slab and pi
 int nr_threads_total(void);              /* all threads of the system */
 unsigned long total_forks(void);         /* since boot: "processes" in /proc/stat */
 
+extern struct task_struct *child_reaper; /* process 1, who inherits orphans */
+void forget_thread(void);                /* one less. => tasklist_lock held */
+
 struct sighand_struct;
 struct signal_struct;
 void put_signal_struct(struct signal_struct *sig);

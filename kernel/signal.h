@@ -350,7 +350,7 @@ static __always_inline int get_nr_threads(struct task_struct *p)
 
 struct signal_tty_ops {
 	struct tty_struct *(*get)(struct tty_struct *tty); /* a reference; => siglock held */
-	void (*put)(struct tty_struct *tty);
+	void (*put)(struct tty_struct *tty); /* => any context, perhaps tasklist_lock held */
 	/* A session leader exits (1) or gives its terminal up (0): hang up, SIGHUP, SIGCONT. => may sleep */
 	void (*disassociate_ctty)(int on_exit);
 };
