@@ -56,6 +56,7 @@ static void __init setup_arch(void)
 	e820__memory_setup();     /* the BIOS map, made consistent */
 	parse_early_params(boot_command_line);
 	setup_memory_map();       /* memblock knows what is RAM and what is taken */
+	e820__reserve_resources();/* /proc/iomem */
 	early_fixmap_init();      /* addresses known at compile time: early_ioremap, APICs */
 	early_ioremap_init();
 	reserve_real_mode();      /* a page below 1 MiB for the other CPUs' first steps */
@@ -74,7 +75,6 @@ static void __init mm_core_init(void)
 	kmem_cache_init();        /* kmalloc works */
 	kmem_cache_init_late();
 	vmalloc_init();           /* kernel addresses beyond the linear map */
-	init_per_zone_wmark_min();
 }
 
 static int kernel_init(void *unused);
@@ -108,7 +108,6 @@ void __init __noreturn start_kernel(void)
 	initialize_tlbstate();
 	time_init();              /* clocks run, this CPU ticks */
 	local_irq_enable();
-	e820__reserve_resources();
 	pid_init();
 	signals_init();
 	mm_user_init();
@@ -194,8 +193,6 @@ static void __init kernel_init_freeable(void)
 	smp_init();
 	sched_init_smp();
 	do_initcalls();
-	if (cmdline_has("selftest"))
-		ktest_run_from_cmdline();
 	prepare_rootfs();
 	console_on_rootfs();
 }
@@ -219,7 +216,8 @@ static int kernel_init(void *unused)
 	kernel_init_freeable();
 	free_initmem();
 	mark_rodata_ro();
-	ptdump_check_wx();
+	if (cmdline_has("selftest"))
+		ktest_run_from_cmdline(); /* the kernel is now as it stays */
 	if (!try_init())
 		init_failed("No working init found: none of /init, /sbin/init, /bin/sh.",
 			    "Put one into the initramfs (make iso EXTRA=DIR) or pass init=.");

@@ -299,7 +299,11 @@ void __init e820__memory_setup(void)
 			E820_MAX_ENTRIES);
 	pr_info("BIOS-provided physical RAM map:\n");
 	print_table(&e820_table, "BIOS-e820");
+}
 
+/* What the command line says about the map, and what no machine may use. */
+static void __init finish_table(void)
+{
 	if (user_defined) {
 		if (mem_limit != ULLONG_MAX)
 			drop_ram(mem_limit, ULLONG_MAX);
@@ -364,6 +368,7 @@ static void __init add_kernel_range(void)
 
 void __init setup_memory_map(void)
 {
+	finish_table();
 	reserve_what_is_used();
 	memblock_set_current_limit(EARLY_MAP_END);
 	memblock_allow_resize();

@@ -43,9 +43,10 @@ const char *e820__type_name(enum e820_type type);
 
 /* ---- on the machine's ---- */
 
-/* Boot information -> table, sanitised, printed, mem= and memmap= applied. */
+/* Boot information -> table, sanitised, printed. */
 void e820__memory_setup(void);
-/* Table -> memblock, with everything reserved that is in use; panics with one line if no RAM is there. */
+/* mem= and memmap= applied; table -> memblock, with everything reserved that is in use; panics with one line if no RAM
+ * is there. => parse_early_params() done */
 void setup_memory_map(void);
-/* Table and kernel image -> iomem_resource. => memblock can allocate, init_mem_mapping() done */
+/* Table and kernel image -> iomem_resource. => setup_memory_map() done, before mem_init() */
 void e820__reserve_resources(void);

@@ -553,6 +553,7 @@ void __init mem_init(void)
 	struct zone *zone;
 
 	memblock_free_all();
+	memblock_set_current_limit(0); /* who still asks memblock gets nothing */
 	init_per_zone_wmark_min();
 	setup_zone_pagesets();
 

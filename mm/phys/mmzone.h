@@ -425,7 +425,8 @@ void __init mem_init(void);
  * end of memblock's arrays, if they were ever allocated. */
 void __init memblock_free_all(void);
 void __init memblock_discard(void);
-/* Watermarks and reserves from min_free_kbytes; again whenever that sysctl changes. */
+/* Watermarks and reserves from min_free_kbytes; again whenever that sysctl changes. mem_init() calls the second, which
+ * chooses min_free_kbytes first. */
 void setup_per_zone_wmarks(void);
 void __init init_per_zone_wmark_min(void);
 /* Returns .init to the allocator. Nothing marked __init may run or be read after it. */
