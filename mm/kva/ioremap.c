@@ -27,8 +27,8 @@ static int touches_ram(struct resource *res, int depth, void *arg)
 {
 	struct ram_query *q = arg;
 
-	if ((res->flags & IORESOURCE_SYSTEM_RAM) == IORESOURCE_SYSTEM_RAM && res->start <= q->last &&
-	    q->start <= res->end)
+	if ((res->flags & IORESOURCE_SYSTEM_RAM) == IORESOURCE_SYSTEM_RAM &&
+	    res->start <= q->last && q->start <= res->end)
 		q->ram = true;
 	return q->ram;
 }
@@ -41,7 +41,8 @@ static bool range_is_ram(phys_addr_t start, phys_addr_t last)
 	return q.ram;
 }
 
-static void __iomem *ioremap_caller(phys_addr_t phys, unsigned long size, u64 cache, const void *caller)
+static void __iomem *ioremap_caller(phys_addr_t phys, unsigned long size, u64 cache,
+				    const void *caller)
 {
 	phys_addr_t first = phys & PAGE_MASK, last = phys + size - 1;
 	unsigned long len = PAGE_ALIGN(last + 1 - first), align;
@@ -99,7 +100,8 @@ void iounmap(volatile void __iomem *addr)
 	if (!addr)
 		return;
 	vm = find_vm_area((const void *)addr);
-	if (WARN(!vm || !(vm->flags & VM_IOREMAP), "iounmap: %px is no ioremap()\n", (const void *)addr))
+	if (WARN(!vm || !(vm->flags & VM_IOREMAP), "iounmap: %px is no ioremap()\n",
+		 (const void *)addr))
 		return;
 	free_vm_area(vm);
 }

@@ -14,11 +14,11 @@
  * Maps size bytes at phys (neither needs alignment); NULL when out of address space, when the range wraps or
  * is empty, or when it holds RAM (one warning that names the caller: RAM has a cached alias). => may sleep
  */
-void __iomem *ioremap(phys_addr_t phys, unsigned long size);    /* uncached, UC */
-void __iomem *ioremap_wc(phys_addr_t phys, unsigned long size); /* write combining */
-void __iomem *ioremap_wt(phys_addr_t phys, unsigned long size); /* write through */
+void __iomem *ioremap(phys_addr_t phys, unsigned long size);	   /* uncached, UC */
+void __iomem *ioremap_wc(phys_addr_t phys, unsigned long size);	   /* write combining */
+void __iomem *ioremap_wt(phys_addr_t phys, unsigned long size);	   /* write through */
 void __iomem *ioremap_cache(phys_addr_t phys, unsigned long size); /* write back: firmware tables */
-void iounmap(volatile void __iomem *addr);                      /* => may sleep */
+void iounmap(volatile void __iomem *addr);			   /* => may sleep */
 /* Cached view of physical memory, RAM (through the linear map) or not. */
 void *memremap(phys_addr_t phys, unsigned long size);
 void memunmap(void *addr);

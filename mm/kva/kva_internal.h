@@ -22,12 +22,12 @@
  * Legend: V vmap_area_lock; U the owner of the area.
  */
 struct vmap_area {
-	unsigned long va_start;         /* V */
-	unsigned long va_end;           /* V */
-	struct rb_node rb;              /* V in the tree of free or of busy areas */
-	unsigned long subtree_max;      /* V free: largest free area in the subtree below */
-	struct vmap_area *purge_next;   /* V waiting: next on the purge list */
-	struct vm_struct vm;            /* U busy */
+	unsigned long va_start;	      /* V */
+	unsigned long va_end;	      /* V */
+	struct rb_node rb;	      /* V in the tree of free or of busy areas */
+	unsigned long subtree_max;    /* V free: largest free area in the subtree below */
+	struct vmap_area *purge_next; /* V waiting: next on the purge list */
+	struct vm_struct vm;	      /* U busy */
 };
 
 /*
@@ -54,7 +54,8 @@ void vmap_area_init(void);
 void vmap_preallocate_tables(void);
 
 /* vmalloc.c */
-struct vm_struct *__get_vm_area_node(unsigned long size, unsigned long align, unsigned long vm_flags,
-				     unsigned long start, unsigned long end, const void *caller);
+struct vm_struct *__get_vm_area_node(unsigned long size, unsigned long align,
+				     unsigned long vm_flags, unsigned long start, unsigned long end,
+				     const void *caller);
 /* stack.c, percpu_vm.c: called by vmalloc_init() */
 void pcpu_vm_init(void);

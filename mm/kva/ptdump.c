@@ -15,8 +15,9 @@
 #include "lib/printf.h"
 #include "mm/phys/pagewalk.h"
 
-#define PTDUMP_BITS                                                                                \
-	(_PAGE_PRESENT | _PAGE_RW | _PAGE_USER | _PAGE_PWT | _PAGE_PCD | _PAGE_GLOBAL | _PAGE_PAT | _PAGE_NX)
+#define PTDUMP_BITS                                                                     \
+	(_PAGE_PRESENT | _PAGE_RW | _PAGE_USER | _PAGE_PWT | _PAGE_PCD | _PAGE_GLOBAL | \
+	 _PAGE_PAT | _PAGE_NX)
 
 static const struct {
 	unsigned long start;
@@ -62,13 +63,15 @@ static int note(struct ptdump *d, unsigned long addr, unsigned long next, u64 pr
 	int ret = 0;
 
 	prot &= PTDUMP_BITS;
-	if (d->run.prot == prot && d->run.level == level && d->run.end == addr && d->run.region == region) {
+	if (d->run.prot == prot && d->run.level == level && d->run.end == addr &&
+	    d->run.region == region) {
 		d->run.end = next;
 		return 0;
 	}
 	ret = flush_run(d);
-	d->run = (struct ptdump_run){ .start = addr, .end = next, .prot = prot, .level = level,
-				      .region = region };
+	d->run = (struct ptdump_run){
+		.start = addr, .end = next, .prot = prot, .level = level, .region = region
+	};
 	return ret;
 }
 
@@ -95,7 +98,8 @@ static int dump_pte(pte_t *pte, unsigned long addr, unsigned long next, struct p
 
 int ptdump_walk_kernel(int (*fn)(const struct ptdump_run *run, void *arg), void *arg)
 {
-	static const struct pgwalk_ops ops = { .pud_entry = dump_pud, .pmd_entry = dump_pmd,
+	static const struct pgwalk_ops ops = { .pud_entry = dump_pud,
+					       .pmd_entry = dump_pmd,
 					       .pte_entry = dump_pte };
 	struct ptdump d = { .fn = fn, .arg = arg };
 	int ret = walk_pgd_range(swapper_pg_dir, regions[0].start, 0, &ops, &d);
@@ -118,11 +122,12 @@ int ptdump_format_run(char *buf, size_t size, const struct ptdump_run *run)
 			unit = 'G';
 		}
 	}
-	return scnprintf(buf, size, "0x%016lx-0x%016lx %8lu%c %s %s %s %s %s %s %s", run->start, run->end, len,
-			 unit, run->prot & _PAGE_USER ? "USR" : "   ", run->prot & _PAGE_RW ? "RW" : "ro",
-			 run->prot & _PAGE_PWT ? "PWT" : "   ", run->prot & _PAGE_PCD ? "PCD" : "   ",
-			 run->prot & _PAGE_GLOBAL ? "GLB" : "   ", run->prot & _PAGE_NX ? "NX" : "x ",
-			 level_names[run->level]);
+	return scnprintf(buf, size, "0x%016lx-0x%016lx %8lu%c %s %s %s %s %s %s %s", run->start,
+			 run->end, len, unit, run->prot & _PAGE_USER ? "USR" : "   ",
+			 run->prot & _PAGE_RW ? "RW" : "ro", run->prot & _PAGE_PWT ? "PWT" : "   ",
+			 run->prot & _PAGE_PCD ? "PCD" : "   ",
+			 run->prot & _PAGE_GLOBAL ? "GLB" : "   ",
+			 run->prot & _PAGE_NX ? "NX" : "x ", level_names[run->level]);
 }
 
 static int count_wx(const struct ptdump_run *run, void *arg)
@@ -132,8 +137,8 @@ static int count_wx(const struct ptdump_run *run, void *arg)
 	if (!(run->prot & _PAGE_RW) || (run->prot & _PAGE_NX))
 		return 0;
 	if (!*pages)
-		pr_warn("x86/mm: Found insecure W+X mapping at 0x%016lx-0x%016lx (%s)\n", run->start, run->end,
-			run->region);
+		pr_warn("x86/mm: Found insecure W+X mapping at 0x%016lx-0x%016lx (%s)\n",
+			run->start, run->end, run->region);
 	*pages += n;
 	return 0;
 }

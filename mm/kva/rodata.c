@@ -46,7 +46,8 @@ void mark_rodata_ro(void)
 	unsigned long end = PAGE_ALIGN(__end_rodata);
 
 	pr_info("Write protecting the kernel read-only data: %luk\n", (end - text) >> 10);
-	if (set_memory_ro(text, (end - text) >> PAGE_SHIFT) || set_memory_nx(rodata, (end - rodata) >> PAGE_SHIFT))
+	if (set_memory_ro(text, (end - text) >> PAGE_SHIFT) ||
+	    set_memory_nx(rodata, (end - rodata) >> PAGE_SHIFT))
 		pr_err("Write protecting the kernel read-only data: failed\n");
 	rodata_test();
 	ptdump_check_wx();

@@ -32,8 +32,8 @@ static DEFINE_MUTEX(cpa_lock);
 struct cpa_stats cpa_stats; /* cpa_lock */
 
 struct cpa {
-	u64 set, clear;    /* in PTE form */
-	bool split_only;   /* set_memory_4k */
+	u64 set, clear;	 /* in PTE form */
+	bool split_only; /* set_memory_4k */
 };
 
 #define CACHE_BITS (_PAGE_PWT | _PAGE_PCD | _PAGE_PAT)
@@ -147,9 +147,11 @@ static int change_page_attr(unsigned long addr, int numpages, struct cpa cpa, bo
 
 	mutex_lock(&cpa_lock);
 	err = walk_pgd_range(swapper_pg_dir, addr, end, &cpa_walk, &cpa);
-	if (!err && addr >= (unsigned long)_text && end <= PAGE_ALIGN(_end) && (alias.set | alias.clear))
+	if (!err && addr >= (unsigned long)_text && end <= PAGE_ALIGN(_end) &&
+	    (alias.set | alias.clear))
 		err = walk_pgd_range(swapper_pg_dir, (unsigned long)__va(__pa(addr)),
-				     (unsigned long)__va(__pa(addr)) + (end - addr), &cpa_walk, &alias);
+				     (unsigned long)__va(__pa(addr)) + (end - addr), &cpa_walk,
+				     &alias);
 	if (flush)
 		cpa_stats.flushes++;
 	mutex_unlock(&cpa_lock);
@@ -221,13 +223,15 @@ int set_direct_map_invalid_noflush(struct page *page)
 	unsigned long addr = (unsigned long)page_address(page);
 	int err = change_page_attr(addr, 1, (struct cpa){ .split_only = true }, false);
 
-	return err ? err : change_page_attr(addr, 1, (struct cpa){ .clear = _PAGE_PRESENT | _PAGE_GLOBAL },
-					    false);
+	return err ? err
+		   : change_page_attr(addr, 1,
+				      (struct cpa){ .clear = _PAGE_PRESENT | _PAGE_GLOBAL }, false);
 }
 
 int set_direct_map_default_noflush(struct page *page)
 {
-	struct cpa cpa = { .set = _PAGE_PRESENT | _PAGE_RW | _PAGE_NX | (__supported_pte_mask & _PAGE_GLOBAL) };
+	struct cpa cpa = { .set = _PAGE_PRESENT | _PAGE_RW | _PAGE_NX |
+				  (__supported_pte_mask & _PAGE_GLOBAL) };
 
 	return change_page_attr((unsigned long)page_address(page), 1, cpa, false);
 }
@@ -256,7 +260,8 @@ static int count_pte(pte_t *pte, unsigned long addr, unsigned long next, struct 
 
 void direct_map_bytes(unsigned long bytes[PG_LEVEL_NUM])
 {
-	static const struct pgwalk_ops ops = { .pud_entry = count_pud, .pmd_entry = count_pmd,
+	static const struct pgwalk_ops ops = { .pud_entry = count_pud,
+					       .pmd_entry = count_pmd,
 					       .pte_entry = count_pte };
 
 	for (int i = 0; i < PG_LEVEL_NUM; i++)

@@ -34,13 +34,15 @@ static void account_stack(void *stack, int sign)
 	struct page *page = vmalloc_to_page(stack);
 
 	atomic_long_add(sign, &nr_stacks);
-	mod_node_page_state(page_pgdat(page), NR_KERNEL_STACK_KB, sign * (long)(THREAD_SIZE / 1024));
+	mod_node_page_state(page_pgdat(page), NR_KERNEL_STACK_KB,
+			    sign * (long)(THREAD_SIZE / 1024));
 }
 
 static noinline void *new_thread_stack(int node)
 {
-	void *stack = __vmalloc_node_range(THREAD_SIZE, PAGE_SIZE, VMALLOC_START, VMALLOC_END, GFP_KERNEL,
-					   PAGE_KERNEL, VM_KSTACK, node, __builtin_return_address(0));
+	void *stack = __vmalloc_node_range(THREAD_SIZE, PAGE_SIZE, VMALLOC_START, VMALLOC_END,
+					   GFP_KERNEL, PAGE_KERNEL, VM_KSTACK, node,
+					   __builtin_return_address(0));
 
 	if (stack)
 		account_stack(stack, 1);

@@ -14,4 +14,5 @@
 void *alloc_thread_stack(int node);
 /* Gives a stack back that no CPU runs on. => any context */
 void free_thread_stack(void *stack);
-unsigned long nr_kernel_stacks(void); /* in use: KernelStack in /proc/meminfo is this times THREAD_SIZE / 1024 */
+unsigned long
+nr_kernel_stacks(void); /* in use: KernelStack in /proc/meminfo is this times THREAD_SIZE / 1024 */

@@ -1,15 +1,15 @@
 /*
  * vmalloc, vmap, vfree: pages from anywhere, in a row of kernel addresses.
  *
- * 1. vmalloc is three steps: a range of addresses (vmap_area.c), single pages from the buddy allocator, and
- *    entries in the kernel's tables (vmap_pte.c). vfree is the same backwards, except that the addresses wait
- *    for a TLB flush.
+ * 1. vmalloc is three steps: a range of addresses (vmap_area.c), pages from the buddy allocator in blocks as
+ *    large as there are, and entries in the kernel's tables (vmap_pte.c). vfree is the same backwards, except
+ *    that the addresses wait for a TLB flush.
  * 2. Behind each area lies one page that is never mapped, the guard: an access past the end faults. It also
  *    guards the area that follows against an underrun.
  * 3. The list of pages (vm->pages) is the only record of what is mapped; it comes from kmalloc, for more than
  *    two pages of pointers from vmalloc itself.
  * 4. Taking an area down may wait for other CPUs, so it needs a context that may sleep. vfree() from an
- *    interrupt puts the area on a list that the next caller in a good context, or a worker, empties; the
+ *    interrupt puts the area on a list that the next caller in a good context empties; the
  *    first bytes of the area itself are the link.
  *
  * Locks: none here; vmap_area_lock below. Complexity: linear in pages, O(log areas) for the addresses.
@@ -32,7 +32,7 @@ static bool vmalloc_up;
 /* Areas that were freed where taking them down was impossible: a stack, pushed without a lock. */
 static struct deferred {
 	struct deferred *next;
-} *deferred_areas;
+} * deferred_areas;
 
 bool vmalloc_is_available(void)
 {
@@ -47,8 +47,9 @@ unsigned long vmalloc_nr_pages(void)
 /* ---- areas ---- */
 
 /* size without the guard page. NULL on failure. */
-struct vm_struct *__get_vm_area_node(unsigned long size, unsigned long align, unsigned long vm_flags,
-				     unsigned long start, unsigned long end, const void *caller)
+struct vm_struct *__get_vm_area_node(unsigned long size, unsigned long align,
+				     unsigned long vm_flags, unsigned long start, unsigned long end,
+				     const void *caller)
 {
 	unsigned long total = size + (vm_flags & VM_NO_GUARD ? 0 : PAGE_SIZE);
 	struct vmap_area *va = alloc_vmap_area(total, align, start, end);
@@ -112,34 +113,45 @@ void free_vm_area(struct vm_struct *area)
 
 /* ---- pages ---- */
 
-/* nr pages into pages[]; how many were had. */
-static unsigned int get_pages(gfp_t gfp, int node, unsigned int nr, struct page **pages)
-{
-	unsigned int i;
-
-	if (node == NUMA_NO_NODE && nr > 1) {
-		memset(pages, 0, nr * sizeof(*pages));
-		i = alloc_pages_bulk(gfp | __GFP_NOWARN, nr, pages);
-	} else {
-		i = 0;
-	}
-	for (; i < nr; i++) {
-		pages[i] = alloc_pages_node(node, gfp, 0);
-		if (!pages[i])
-			break;
-	}
-	return i;
-}
-
-/* Drops the references of an area's pages; those that nobody else has go to the allocator in one batch. */
+/* Gives back the pages in blocks as they came. */
 static void put_pages(struct page **pages, unsigned int nr)
 {
-	unsigned int n = 0;
+	for (unsigned int i = 0; i < nr;) {
+		unsigned int order = page_private(pages[i]);
 
-	for (unsigned int i = 0; i < nr; i++)
-		if (put_page_testzero(pages[i]))
-			pages[n++] = pages[i];
-	free_unref_pages(pages, n);
+		set_page_private(pages[i], 0);
+		__free_pages(pages[i], order);
+		i += 1U << order;
+	}
+}
+
+/*
+ * nr pages into pages[], in blocks as large as there are: the order of each is kept in its first page, which alone
+ * has a reference. single: every page has its own, for areas whose pages user space may map. True if all were had.
+ */
+static bool get_pages(gfp_t gfp, int node, unsigned int nr, struct page **pages, bool single)
+{
+	unsigned int i = 0, order = MAX_PAGE_ORDER;
+
+	while (i < nr) {
+		struct page *page;
+		gfp_t how = gfp;
+
+		order = single ? 0 : min_t(unsigned int, order, ilog2(nr - i));
+		if (order)
+			how = (gfp | __GFP_NOWARN | __GFP_NORETRY) & ~__GFP_NOFAIL;
+		page = alloc_pages_node(node, how, order);
+		if (unlikely(!page)) {
+			if (order--)
+				continue;
+			put_pages(pages, i);
+			return false;
+		}
+		set_page_private(page, order);
+		for (unsigned int k = 0; k < 1U << order; k++)
+			pages[i++] = page + k;
+	}
+	return true;
 }
 
 static struct page **alloc_page_array(unsigned int nr, int node)
@@ -148,59 +160,62 @@ static struct page **alloc_page_array(unsigned int nr, int node)
 
 	if (bytes <= 2 * PAGE_SIZE)
 		return kmalloc_node(bytes, GFP_KERNEL, node);
-	return __vmalloc_node_range(bytes, PAGE_SIZE, VMALLOC_START, VMALLOC_USED_END, GFP_KERNEL, PAGE_KERNEL,
-				    0, node, __builtin_return_address(0));
+	return __vmalloc_node_range(bytes, PAGE_SIZE, VMALLOC_START, VMALLOC_USED_END, GFP_KERNEL,
+				    PAGE_KERNEL, 0, node, __builtin_return_address(0));
 }
 
 static void drain_deferred(void);
 
-void *__vmalloc_node_range(unsigned long size, unsigned long align, unsigned long start, unsigned long end,
-			   gfp_t gfp, pgprot_t prot, unsigned long vm_flags, int node, const void *caller)
+void *__vmalloc_node_range(unsigned long size, unsigned long align, unsigned long start,
+			   unsigned long end, gfp_t gfp, pgprot_t prot, unsigned long vm_flags,
+			   int node, const void *caller)
 {
 	unsigned long real = PAGE_ALIGN(size);
-	unsigned int nr = real >> PAGE_SHIFT, got = 0;
+	unsigned int nr = real >> PAGE_SHIFT;
 	struct page **pages;
 	struct vm_struct *vm;
 
 	if (unlikely(deferred_areas))
 		drain_deferred();
 	if (unlikely(!size || real < size || (real >> PAGE_SHIFT) > totalram_pages())) {
-		WARN_ONCE(!(gfp & __GFP_NOWARN), "vmalloc(%lu) from %pS: there is no such amount of memory\n",
-			  size, caller);
+		WARN_ONCE(!(gfp & __GFP_NOWARN),
+			  "vmalloc(%lu) from %pS: there is no such amount of memory\n", size,
+			  caller);
 		return NULL;
 	}
 	pages = alloc_page_array(nr, node);
 	if (!pages)
 		goto nomem;
-	got = get_pages((gfp & ~__GFP_COMP) | __GFP_HIGHMEM, node, nr, pages);
-	if (got < nr)
-		goto nomem;
-	vm = __get_vm_area_node(real, align, VM_ALLOC | VM_UNINITIALIZED | vm_flags, start, end, caller);
+	if (!get_pages((gfp & ~__GFP_COMP) | __GFP_HIGHMEM, node, nr, pages, vm_flags & VM_USERMAP))
+		goto free_array;
+	vm = __get_vm_area_node(real, align, VM_ALLOC | VM_UNINITIALIZED | vm_flags, start, end,
+				caller);
 	if (!vm)
-		goto nomem;
+		goto free_pages;
 	vm->pages = pages;
 	vm->nr_pages = nr;
 	if (unlikely(vmap_pages_range((unsigned long)vm->addr, pages, nr, prot))) {
 		free_vm_area(vm);
-		goto nomem;
+		goto free_pages;
 	}
 	atomic_long_add(nr, &nr_vmalloc_pages);
 	smp_store_release(&vm->flags, VM_ALLOC | vm_flags);
 	return vm->addr;
-nomem:
-	if (pages)
-		put_pages(pages, got);
+free_pages:
+	put_pages(pages, nr);
+free_array:
 	kvfree(pages);
+nomem:
 	if (!(gfp & __GFP_NOWARN))
 		pr_warn("vmalloc: %lu bytes for %pS: out of memory\n", size, caller);
 	return NULL;
 }
 
-static __always_inline void *vmalloc_caller(unsigned long size, gfp_t gfp, unsigned long vm_flags, int node,
-					    const void *caller)
+static __always_inline void *vmalloc_caller(unsigned long size, gfp_t gfp, unsigned long vm_flags,
+					    int node, const void *caller)
 {
-	return __vmalloc_node_range(size, PAGE_SIZE, VMALLOC_START, VMALLOC_USED_END, gfp, PAGE_KERNEL,
-				    vm_flags, node, caller);
+	return __vmalloc_node_range(size, PAGE_SIZE, VMALLOC_START, VMALLOC_USED_END, gfp,
+				    PAGE_KERNEL, vm_flags, node, caller);
 }
 
 void *vmalloc(unsigned long size)
@@ -210,7 +225,8 @@ void *vmalloc(unsigned long size)
 
 void *vzalloc(unsigned long size)
 {
-	return vmalloc_caller(size, GFP_KERNEL | __GFP_ZERO, 0, NUMA_NO_NODE, __builtin_return_address(0));
+	return vmalloc_caller(size, GFP_KERNEL | __GFP_ZERO, 0, NUMA_NO_NODE,
+			      __builtin_return_address(0));
 }
 
 void *vmalloc_node(unsigned long size, int node)
@@ -249,7 +265,11 @@ static void vfree_now(const void *addr)
 	if (pages && (va->vm.flags & (VM_ALLOC | VM_MAP_PUT_PAGES))) {
 		if (va->vm.flags & VM_ALLOC)
 			atomic_long_sub(va->vm.nr_pages, &nr_vmalloc_pages);
-		put_pages(pages, va->vm.nr_pages);
+		if (va->vm.flags & VM_ALLOC)
+			put_pages(pages, va->vm.nr_pages);
+		else
+			for (unsigned int i = 0; i < va->vm.nr_pages; i++)
+				put_page(pages[i]);
 		kvfree(pages);
 	}
 	free_vmap_area_lazy(va);
@@ -304,7 +324,8 @@ void *vmap(struct page **pages, unsigned int count, unsigned long flags, pgprot_
 
 	if (!count || count > totalram_pages())
 		return NULL;
-	vm = get_vm_area_caller((unsigned long)count << PAGE_SHIFT, VM_MAP | flags, __builtin_return_address(0));
+	vm = get_vm_area_caller((unsigned long)count << PAGE_SHIFT, VM_MAP | flags,
+				__builtin_return_address(0));
 	if (!vm)
 		return NULL;
 	if (vmap_pages_range((unsigned long)vm->addr, pages, count, prot)) {
@@ -369,7 +390,7 @@ void *kvrealloc(const void *p, size_t old_size, size_t new_size, gfp_t gfp)
 	if (old_size >= new_size)
 		return (void *)p;
 	new = kvmalloc(new_size, gfp);
-	if (new && p) {
+	if (new &&p) {
 		memcpy(new, p, old_size);
 		kvfree(p);
 	}

@@ -17,26 +17,27 @@
 struct page;
 
 /* vm_struct.flags */
-#define VM_IOREMAP 0x00000001       /* ioremap() */
-#define VM_ALLOC 0x00000002         /* vmalloc() */
-#define VM_MAP 0x00000004           /* vmap() */
-#define VM_USERMAP 0x00000008       /* may be mapped to user space by remap_vmalloc_range */
+#define VM_IOREMAP	 0x00000001 /* ioremap() */
+#define VM_ALLOC	 0x00000002 /* vmalloc() */
+#define VM_MAP		 0x00000004 /* vmap() */
+#define VM_USERMAP	 0x00000008 /* may be mapped to user space by remap_vmalloc_range */
 #define VM_UNINITIALIZED 0x00000020 /* not yet to be shown */
-#define VM_NO_GUARD 0x00000040      /* no guard page behind it */
-#define VM_FLUSH_RESET_PERMS 0x00000100 /* permissions were changed: restore the linear map on free */
+#define VM_NO_GUARD	 0x00000040 /* no guard page behind it */
+#define VM_FLUSH_RESET_PERMS \
+	0x00000100		    /* permissions were changed: restore the linear map on free */
 #define VM_MAP_PUT_PAGES 0x00000200 /* vfree() puts the pages of a vmap() */
-#define VM_PERCPU 0x00000400        /* a unit of a per-CPU chunk */
-#define VM_KSTACK 0x00000800        /* kernel stack */
+#define VM_PERCPU	 0x00000400 /* a unit of a per-CPU chunk */
+#define VM_KSTACK	 0x00000800 /* kernel stack */
 
 /* What an area is used for: what vmallocinfo prints. */
 struct vm_struct {
 	void *addr;
-	unsigned long size;        /* bytes, with the guard page */
+	unsigned long size; /* bytes, with the guard page */
 	unsigned long flags;
-	struct page **pages;       /* nr_pages of them; NULL for ioremap */
+	struct page **pages; /* nr_pages of them; NULL for ioremap */
 	unsigned int nr_pages;
-	phys_addr_t phys_addr;     /* ioremap: first physical address */
-	const void *caller;        /* who asked */
+	phys_addr_t phys_addr; /* ioremap: first physical address */
+	const void *caller;    /* who asked */
 };
 
 /* ---- vmalloc; all of these may sleep ---- */
@@ -49,8 +50,9 @@ void *vzalloc_node(unsigned long size, int node) __malloc;
 void *vmalloc_user(unsigned long size) __malloc; /* zeroed, VM_USERMAP */
 void *__vmalloc(unsigned long size, gfp_t gfp) __malloc;
 /* The whole interface: any range, alignment (a power of two, at least a page), protection, node. */
-void *__vmalloc_node_range(unsigned long size, unsigned long align, unsigned long start, unsigned long end,
-			   gfp_t gfp, pgprot_t prot, unsigned long vm_flags, int node, const void *caller);
+void *__vmalloc_node_range(unsigned long size, unsigned long align, unsigned long start,
+			   unsigned long end, gfp_t gfp, pgprot_t prot, unsigned long vm_flags,
+			   int node, const void *caller);
 /* Frees what vmalloc (or vmap with VM_MAP_PUT_PAGES) returned; NULL is fine. In an interrupt it is queued. */
 void vfree(const void *addr);
 void vfree_atomic(const void *addr);
@@ -59,7 +61,8 @@ void vfree_atomic(const void *addr);
 void *vmap(struct page **pages, unsigned int count, unsigned long flags, pgprot_t prot);
 void vunmap(const void *addr); /* takes down a vmap(), leaves the pages. => may sleep */
 
-struct page *vmalloc_to_page(const void *addr);         /* the page behind an address; NULL if none is mapped */
+struct page *
+vmalloc_to_page(const void *addr); /* the page behind an address; NULL if none is mapped */
 unsigned long vmalloc_to_pfn(const void *addr);
 static __always_inline bool is_vmalloc_addr(const void *x)
 {
@@ -69,8 +72,9 @@ static __always_inline bool is_vmalloc_addr(const void *x)
 /* ---- areas without memory: for ioremap, execmem and the like ---- */
 struct vm_struct *get_vm_area(unsigned long size, unsigned long flags);
 struct vm_struct *get_vm_area_caller(unsigned long size, unsigned long flags, const void *caller);
-void free_vm_area(struct vm_struct *area);              /* unmaps too */
-struct vm_struct *find_vm_area(const void *addr);       /* the area that begins at addr or holds it, or NULL */
+void free_vm_area(struct vm_struct *area); /* unmaps too */
+struct vm_struct *
+find_vm_area(const void *addr); /* the area that begins at addr or holds it, or NULL */
 
 /* ---- mapping in the kernel's own page tables ---- */
 
@@ -78,13 +82,15 @@ struct vm_struct *find_vm_area(const void *addr);       /* the area that begins 
 int vmap_page_range(unsigned long start, unsigned long end, phys_addr_t phys, pgprot_t prot);
 /* Maps count single pages from start on. 0 or -ENOMEM. => may sleep */
 int vmap_pages_range(unsigned long start, struct page **pages, unsigned int count, pgprot_t prot);
-void vunmap_range(unsigned long start, unsigned long end);           /* clears and flushes */
-void vunmap_range_noflush(unsigned long start, unsigned long end);   /* => the caller flushes the TLB */
+void vunmap_range(unsigned long start, unsigned long end); /* clears and flushes */
+void vunmap_range_noflush(unsigned long start,
+			  unsigned long end); /* => the caller flushes the TLB */
 
 /* ---- boot and observation ---- */
-void vmalloc_init(void); /* boot: => slab up. Makes the top-level tables, so that no process page table ever misses one */
+void vmalloc_init(
+	void); /* boot: => slab up. Makes the top-level tables, so that no process page table ever misses one */
 bool vmalloc_is_available(void);
-void vm_unmap_aliases(void); /* flushes every lazily freed range now. => may sleep */
+void vm_unmap_aliases(void);	      /* flushes every lazily freed range now. => may sleep */
 unsigned long vmalloc_nr_pages(void); /* pages behind vmalloc areas: VmallocUsed in /proc/meminfo */
 #define VMALLOC_TOTAL (VMALLOC_END - VMALLOC_START)
 

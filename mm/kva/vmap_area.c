@@ -29,12 +29,12 @@
 
 static DEFINE_SPINLOCK(vmap_area_lock);
 static DEFINE_MUTEX(purge_lock);
-static struct rb_root free_root = RB_ROOT;  /* V */
-static struct rb_root busy_root = RB_ROOT;  /* V */
-static struct vmap_area *purge_list;        /* V */
-static unsigned long purge_pages;           /* V pages of address space on it */
-static unsigned long lazy_max;              /* - */
-static struct kmem_cache *vmap_area_cache;  /* - */
+static struct rb_root free_root = RB_ROOT; /* V */
+static struct rb_root busy_root = RB_ROOT; /* V */
+static struct vmap_area *purge_list;	   /* V */
+static unsigned long purge_pages;	   /* V pages of address space on it */
+static unsigned long lazy_max;		   /* - */
+static struct kmem_cache *vmap_area_cache; /* - */
 
 #define to_va(node) rb_entry(node, struct vmap_area, rb)
 
@@ -48,7 +48,8 @@ static __always_inline unsigned long subtree_max(const struct rb_node *node)
 	return node ? to_va(node)->subtree_max : 0;
 }
 
-RB_DECLARE_CALLBACKS_MAX(static, free_augment, struct vmap_area, rb, unsigned long, subtree_max, va_size);
+RB_DECLARE_CALLBACKS_MAX(static, free_augment, struct vmap_area, rb, unsigned long, subtree_max,
+			 va_size);
 
 /* ---- the free tree; V held ---- */
 
@@ -59,7 +60,8 @@ static void update_maxima(struct vmap_area *va)
 
 	while (node) {
 		struct vmap_area *v = to_va(node);
-		unsigned long m = max(va_size(v), max(subtree_max(node->rb_left), subtree_max(node->rb_right)));
+		unsigned long m = max(va_size(v),
+				      max(subtree_max(node->rb_left), subtree_max(node->rb_right)));
 
 		if (v->subtree_max == m && v != va)
 			break;
@@ -143,8 +145,10 @@ static unsigned long fit_in(const struct vmap_area *va, unsigned long size, unsi
 {
 	unsigned long addr = ALIGN(max(va->va_start, vstart), align);
 
-	return addr >= va->va_start && addr < va->va_end && va->va_end - addr >= size && addr < vend &&
-			       vend - addr >= size ? addr : 0;
+	return addr >= va->va_start && addr < va->va_end && va->va_end - addr >= size &&
+			       addr < vend && vend - addr >= size
+		       ? addr
+		       : 0;
 }
 
 /* Lowest free area below node that can hold it; *addr is where. Recursion is as deep as the tree is high. */
@@ -155,7 +159,8 @@ static struct vmap_area *first_fit(struct rb_node *node, unsigned long size, uns
 		struct vmap_area *va = to_va(node);
 
 		if (va->va_start > vstart && subtree_max(node->rb_left) >= size) {
-			struct vmap_area *left = first_fit(node->rb_left, size, align, vstart, vend, addr);
+			struct vmap_area *left =
+				first_fit(node->rb_left, size, align, vstart, vend, addr);
 
 			if (left)
 				return left;
@@ -208,7 +213,8 @@ static void insert_busy(struct vmap_area *va)
 
 	while (*link) {
 		parent = *link;
-		link = va->va_start < to_va(parent)->va_start ? &parent->rb_left : &parent->rb_right;
+		link = va->va_start < to_va(parent)->va_start ? &parent->rb_left
+							      : &parent->rb_right;
 	}
 	rb_link_node(&va->rb, parent, link);
 	rb_insert_color(&va->rb, &busy_root);

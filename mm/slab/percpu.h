@@ -19,9 +19,9 @@
  */
 void __percpu *__alloc_percpu_gfp(size_t size, size_t align, gfp_t gfp);
 void __percpu *__alloc_percpu(size_t size, size_t align);
-#define alloc_percpu_gfp(type, gfp)                                                                \
+#define alloc_percpu_gfp(type, gfp) \
 	((__typeof__(type) __percpu *)__alloc_percpu_gfp(sizeof(type), __alignof__(type), gfp))
-#define alloc_percpu(type)                                                                         \
+#define alloc_percpu(type) \
 	((__typeof__(type) __percpu *)__alloc_percpu(sizeof(type), __alignof__(type)))
 /* Gives it back; NULL is ignored. => any context */
 void free_percpu(void __percpu *p);
@@ -29,12 +29,12 @@ void free_percpu(void __percpu *p);
 #define PCPU_MAX_UNIT_SIZE (32UL << 10) /* bytes a CPU has in each chunk but the first */
 
 struct pcpu_stats {
-	unsigned int nr_chunks;            /* the first one included */
-	unsigned int nr_alloc;             /* allocations alive */
-	unsigned long bytes, capacity;     /* in use, and there to be used, on each CPU */
+	unsigned int nr_chunks;	       /* the first one included */
+	unsigned int nr_alloc;	       /* allocations alive */
+	unsigned long bytes, capacity; /* in use, and there to be used, on each CPU */
 };
 void pcpu_get_stats(struct pcpu_stats *st);
-unsigned long pcpu_nr_pages(void);         /* Percpu: in /proc/meminfo: pages of all units of all chunks */
+unsigned long pcpu_nr_pages(void); /* Percpu: in /proc/meminfo: pages of all units of all chunks */
 
 /*
  * How a further chunk gets its memory: mm/kva registers this, since chunks need congruent address ranges

@@ -21,24 +21,26 @@
 struct kmem_cache;
 
 /* kmem_cache_create() flags. */
-#define SLAB_CONSISTENCY_CHECKS 0x00000100UL /* verify every object that is freed (always on in DEBUG builds) */
-#define SLAB_HWCACHE_ALIGN 0x00002000UL      /* objects start on a cache line */
-#define SLAB_CACHE_DMA 0x00004000UL          /* pages from ZONE_DMA */
-#define SLAB_PANIC 0x00040000UL              /* failing to create the cache is fatal */
-#define SLAB_RECLAIM_ACCOUNT 0x00020000UL    /* objects can be reclaimed: counted as SReclaimable */
-#define SLAB_TYPESAFE_BY_RCU 0x00080000UL    /* a slab's pages outlive a grace period; objects do not */
-#define SLAB_NO_MERGE 0x01000000UL           /* never share the cache with another of like objects */
-#define SLAB_ACCOUNT 0x04000000UL            /* charge to the memory cgroup of the caller */
-#define SLAB_NOLEAKTRACE 0x00800000UL        /* the leak detector ignores these objects */
+#define SLAB_CONSISTENCY_CHECKS \
+	0x00000100UL /* verify every object that is freed (always on in DEBUG builds) */
+#define SLAB_HWCACHE_ALIGN   0x00002000UL /* objects start on a cache line */
+#define SLAB_CACHE_DMA	     0x00004000UL /* pages from ZONE_DMA */
+#define SLAB_PANIC	     0x00040000UL /* failing to create the cache is fatal */
+#define SLAB_RECLAIM_ACCOUNT 0x00020000UL /* objects can be reclaimed: counted as SReclaimable */
+#define SLAB_TYPESAFE_BY_RCU \
+	0x00080000UL		      /* a slab's pages outlive a grace period; objects do not */
+#define SLAB_NO_MERGE	 0x01000000UL /* never share the cache with another of like objects */
+#define SLAB_ACCOUNT	 0x04000000UL /* charge to the memory cgroup of the caller */
+#define SLAB_NOLEAKTRACE 0x00800000UL /* the leak detector ignores these objects */
 
 /* The address that kmalloc(0) returns: not NULL, faults when used, accepted by kfree(). */
-#define ZERO_SIZE_PTR ((void *)16)
+#define ZERO_SIZE_PTR	    ((void *)16)
 #define ZERO_OR_NULL_PTR(x) ((unsigned long)(x) <= (unsigned long)ZERO_SIZE_PTR)
 
-#define KMALLOC_MIN_SIZE 8
+#define KMALLOC_MIN_SIZE       8
 #define KMALLOC_MAX_CACHE_SIZE 8192UL
-#define KMALLOC_MAX_SIZE (4UL << 20)
-#define ARCH_KMALLOC_MINALIGN 8 /* a power of two size is aligned to itself, up to a page */
+#define KMALLOC_MAX_SIZE       (4UL << 20)
+#define ARCH_KMALLOC_MINALIGN  8 /* a power of two size is aligned to itself, up to a page */
 
 /* ---- caches ---- */
 
@@ -51,11 +53,12 @@ struct kmem_cache;
 struct kmem_cache *kmem_cache_create(const char *name, unsigned int size, unsigned int align,
 				     unsigned long flags, void (*ctor)(void *));
 /* The same, with the part of an object that may be copied to and from user space. */
-struct kmem_cache *kmem_cache_create_usercopy(const char *name, unsigned int size, unsigned int align,
-					      unsigned long flags, unsigned int useroffset,
-					      unsigned int usersize, void (*ctor)(void *));
-#define KMEM_CACHE(__struct, __flags)                                                              \
-	kmem_cache_create(#__struct, sizeof(struct __struct), __alignof__(struct __struct),        \
+struct kmem_cache *kmem_cache_create_usercopy(const char *name, unsigned int size,
+					      unsigned int align, unsigned long flags,
+					      unsigned int useroffset, unsigned int usersize,
+					      void (*ctor)(void *));
+#define KMEM_CACHE(__struct, __flags)                                                       \
+	kmem_cache_create(#__struct, sizeof(struct __struct), __alignof__(struct __struct), \
 			  (__flags), NULL)
 
 /* Frees the cache; NULL is fine. Objects still in use are reported and the cache stays. => may sleep */
@@ -196,18 +199,20 @@ void kfree_const(const void *p);
  * Frees ptr after a grace period; field is the struct rcu_head inside it. ptr must come from kmalloc or
  * a cache. => any context
  */
-#define kfree_rcu(ptr, field)                                                                      \
-	do {                                                                                       \
-		__typeof__(ptr) __kfree_rcu_p = (ptr);                                             \
-		if (__kfree_rcu_p)                                                                 \
-			call_rcu(&__kfree_rcu_p->field, kfree_rcu_callback);                       \
+#define kfree_rcu(ptr, field)                                                \
+	do {                                                                 \
+		__typeof__(ptr) __kfree_rcu_p = (ptr);                       \
+		if (__kfree_rcu_p)                                           \
+			call_rcu(&__kfree_rcu_p->field, kfree_rcu_callback); \
 	} while (0)
 void kfree_rcu_callback(struct rcu_head *head); /* finds the object around head, and frees it */
 
 /* ---- large or small: kmalloc, else vmalloc. Defined in mm/kva/vmalloc.c ---- */
 void *kvmalloc(size_t size, gfp_t flags) __malloc; /* => may sleep */
 void *kvmalloc_node(size_t size, gfp_t flags, int node) __malloc;
-void kvfree(const void *p); /* => any context; what is in the vmalloc area is freed later when in an interrupt */
+void kvfree(
+	const void *
+		p); /* => any context; what is in the vmalloc area is freed later when in an interrupt */
 void *kvrealloc(const void *p, size_t old_size, size_t new_size, gfp_t flags) __must_check;
 
 static __always_inline void *kvzalloc(size_t size, gfp_t flags)
@@ -249,7 +254,8 @@ struct slabinfo {
 
 void get_slabinfo(struct kmem_cache *s, struct slabinfo *info);
 /* Calls fn for each cache, oldest first, until it returns non-zero, and returns that. => may sleep */
-int kmem_cache_for_each(int (*fn)(struct kmem_cache *s, const struct slabinfo *info, void *arg), void *arg);
+int kmem_cache_for_each(int (*fn)(struct kmem_cache *s, const struct slabinfo *info, void *arg),
+			void *arg);
 /* The cache of an object, NULL when p is not inside a slab. */
 struct kmem_cache *virt_to_cache(const void *p);
 /* True when p is the start of an object of a slab or of a large kmalloc. */

@@ -16,16 +16,19 @@
 #include "kernel/bug.h"
 #include "kernel/printk.h"
 
-void slab_report(const struct kmem_cache *s, const struct slab *slab, const void *object, const char *what)
+void slab_report(const struct kmem_cache *s, const struct slab *slab, const void *object,
+		 const char *what)
 {
 	const struct kmem_cache *owner = slab->slab_cache;
 	bool in_slab = PageSlab(slab_page(slab)) && owner && owner != KMALLOC_LARGE_COOKIE;
 
 	pr_err("BUG %s: %s: object %px\n", s ? s->name : "kmalloc", what, object);
 	if (in_slab)
-		pr_err("  in a slab of %s at %px: object %u of %u, offset %lu of %u bytes\n", owner->name,
-		       slab_address(slab), obj_to_index(owner, slab, object), (unsigned int)slab->objects,
-		       ((unsigned long)object - (unsigned long)slab_address(slab)) % owner->size, owner->size);
+		pr_err("  in a slab of %s at %px: object %u of %u, offset %lu of %u bytes\n",
+		       owner->name, slab_address(slab), obj_to_index(owner, slab, object),
+		       (unsigned int)slab->objects,
+		       ((unsigned long)object - (unsigned long)slab_address(slab)) % owner->size,
+		       owner->size);
 	else if (owner == KMALLOC_LARGE_COOKIE)
 		pr_err("  in a large kmalloc at %px\n", slab_address(slab));
 	else
@@ -35,7 +38,8 @@ void slab_report(const struct kmem_cache *s, const struct slab *slab, const void
 }
 
 /* Another CPU may be handing out the objects of the list meanwhile: a link that leaves the slab ends it. */
-static bool on_list(const struct kmem_cache *s, const struct slab *slab, const void *list, const void *object)
+static bool on_list(const struct kmem_cache *s, const struct slab *slab, const void *list,
+		    const void *object)
 {
 	unsigned long start = (unsigned long)slab_address(slab);
 

@@ -73,16 +73,17 @@ static struct kmem_cache *create_cache(const char *name, unsigned int size, unsi
 	return s;
 }
 
-struct kmem_cache *kmem_cache_create_usercopy(const char *name, unsigned int size, unsigned int align,
-					      unsigned long flags, unsigned int useroffset,
-					      unsigned int usersize, void (*ctor)(void *))
+struct kmem_cache *kmem_cache_create_usercopy(const char *name, unsigned int size,
+					      unsigned int align, unsigned long flags,
+					      unsigned int useroffset, unsigned int usersize,
+					      void (*ctor)(void *))
 {
 	struct kmem_cache *s = NULL;
 
-	if (!name || !size || size > 8 * PAGE_SIZE || align > PAGE_SIZE || (align && !is_power_of_2(align)) ||
-	    useroffset > size || usersize > size - useroffset) {
-		WARN_ONCE(1, "kmem_cache_create(%s): size %u, align %u from %pS make no sense\n", name, size,
-			  align, __builtin_return_address(0));
+	if (!name || !size || size > 8 * PAGE_SIZE || align > PAGE_SIZE ||
+	    (align && !is_power_of_2(align)) || useroffset > size || usersize > size - useroffset) {
+		WARN_ONCE(1, "kmem_cache_create(%s): size %u, align %u from %pS make no sense\n",
+			  name, size, align, __builtin_return_address(0));
 	} else {
 		s = create_cache(name, size, align, flags, ctor);
 		if (s) {
@@ -115,8 +116,8 @@ void kmem_cache_destroy(struct kmem_cache *s)
 	list_del(&s->list);
 	if (__kmem_cache_shutdown(s)) {
 		get_slabinfo(s, &info);
-		pr_err("kmem_cache_destroy %s: %lu objects are still in use; called from %pS\n", s->name,
-		       info.active_objs, __builtin_return_address(0));
+		pr_err("kmem_cache_destroy %s: %lu objects are still in use; called from %pS\n",
+		       s->name, info.active_objs, __builtin_return_address(0));
 		s->refcount = 1;
 		list_add_tail(&s->list, &slab_caches);
 		mutex_unlock(&slab_mutex);
@@ -138,14 +139,16 @@ const char *kmem_cache_name(struct kmem_cache *s)
 	return s->name;
 }
 
-int kmem_cache_for_each(int (*fn)(struct kmem_cache *s, const struct slabinfo *info, void *arg), void *arg)
+int kmem_cache_for_each(int (*fn)(struct kmem_cache *s, const struct slabinfo *info, void *arg),
+			void *arg)
 {
 	struct slabinfo info;
 	struct kmem_cache *s;
 	int ret = 0;
 
 	mutex_lock(&slab_mutex);
-	list_for_each_entry(s, &slab_caches, list) {
+	list_for_each_entry(s, &slab_caches, list)
+	{
 		get_slabinfo(s, &info);
 		ret = fn(s, &info, arg);
 		if (ret)
@@ -158,12 +161,14 @@ int kmem_cache_for_each(int (*fn)(struct kmem_cache *s, const struct slabinfo *i
 /* ---- kmalloc ---- */
 
 /* Class of (size - 1) / 8 for sizes up to 192. */
-static const u8 size_index[24] = { 3, 4, 5, 5, 6, 6, 6, 6, 1, 1, 1, 1, 7, 7, 7, 7, 2, 2, 2, 2, 2, 2, 2, 2 };
+static const u8 size_index[24] = { 3, 4, 5, 5, 6, 6, 6, 6, 1, 1, 1, 1,
+				   7, 7, 7, 7, 2, 2, 2, 2, 2, 2, 2, 2 };
 
 /* => 1 <= size <= KMALLOC_MAX_CACHE_SIZE */
 static __always_inline struct kmem_cache *kmalloc_slab(size_t size)
 {
-	unsigned int index = size <= 192 ? size_index[(size - 1) / 8] : 64 - __builtin_clzl(size - 1);
+	unsigned int index = size <= 192 ? size_index[(size - 1) / 8]
+					 : 64 - __builtin_clzl(size - 1);
 
 	return kmalloc_caches[index];
 }
@@ -175,8 +180,8 @@ void *__kmalloc_large(size_t size, gfp_t gfp)
 
 	if (unlikely(size > KMALLOC_MAX_SIZE)) {
 		if (!(gfp & __GFP_NOWARN))
-			WARN_ONCE(1, "kmalloc(%zu) from %pS is more than an allocation may have\n", size,
-				  __builtin_return_address(0));
+			WARN_ONCE(1, "kmalloc(%zu) from %pS is more than an allocation may have\n",
+				  size, __builtin_return_address(0));
 		return NULL;
 	}
 	page = alloc_pages(gfp | __GFP_COMP, order);
@@ -221,7 +226,8 @@ size_t kmalloc_size_roundup(size_t size)
 		return 0;
 	if (size <= KMALLOC_MAX_CACHE_SIZE)
 		return kmalloc_slab(size)->object_size;
-	return size <= KMALLOC_MAX_SIZE ? PAGE_SIZE << order_base_2(DIV_ROUND_UP(size, PAGE_SIZE)) : size;
+	return size <= KMALLOC_MAX_SIZE ? PAGE_SIZE << order_base_2(DIV_ROUND_UP(size, PAGE_SIZE))
+					: size;
 }
 
 void *krealloc(const void *p, size_t new_size, gfp_t gfp)
@@ -236,7 +242,7 @@ void *krealloc(const void *p, size_t new_size, gfp_t gfp)
 	if (have >= new_size)
 		return (void *)p;
 	new = __kmalloc(new_size, gfp);
-	if (new && have) {
+	if (new &&have) {
 		memcpy(new, p, have);
 		kfree(p);
 	}
@@ -352,10 +358,10 @@ static const struct {
 	const char *name;
 	unsigned int size;
 } kmalloc_info[KMALLOC_NR_CLASSES] __initconst = {
-	[1] = { "kmalloc-96", 96 },     [2] = { "kmalloc-192", 192 },   [3] = { "kmalloc-8", 8 },
-	[4] = { "kmalloc-16", 16 },     [5] = { "kmalloc-32", 32 },     [6] = { "kmalloc-64", 64 },
-	[7] = { "kmalloc-128", 128 },   [8] = { "kmalloc-256", 256 },   [9] = { "kmalloc-512", 512 },
-	[10] = { "kmalloc-1k", 1024 },  [11] = { "kmalloc-2k", 2048 },  [12] = { "kmalloc-4k", 4096 },
+	[1] = { "kmalloc-96", 96 },    [2] = { "kmalloc-192", 192 },  [3] = { "kmalloc-8", 8 },
+	[4] = { "kmalloc-16", 16 },    [5] = { "kmalloc-32", 32 },    [6] = { "kmalloc-64", 64 },
+	[7] = { "kmalloc-128", 128 },  [8] = { "kmalloc-256", 256 },  [9] = { "kmalloc-512", 512 },
+	[10] = { "kmalloc-1k", 1024 }, [11] = { "kmalloc-2k", 2048 }, [12] = { "kmalloc-4k", 4096 },
 	[13] = { "kmalloc-8k", 8192 },
 };
 
@@ -373,7 +379,8 @@ void __init kmem_cache_init(void)
 		unsigned int size = kmalloc_info[i].size;
 		unsigned int align = is_power_of_2(size) ? min_t(unsigned int, size, PAGE_SIZE) : 8;
 
-		kmalloc_caches[i] = kmem_cache_create(kmalloc_info[i].name, size, align, SLAB_PANIC, NULL);
+		kmalloc_caches[i] =
+			kmem_cache_create(kmalloc_info[i].name, size, align, SLAB_PANIC, NULL);
 	}
 	slab_up = true;
 	resource_alloc_hook = resource_from_slab;

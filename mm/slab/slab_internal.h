@@ -26,17 +26,17 @@
 /* One struct page (the head page) seen as a slab. flags, mapcount and refcount stay the page's. */
 struct slab {
 	unsigned long __page_flags;
-	struct kmem_cache *slab_cache;          /* - owner; KMALLOC_LARGE_COOKIE for a large kmalloc */
+	struct kmem_cache *slab_cache; /* - owner; KMALLOC_LARGE_COOKIE for a large kmalloc */
 	union {
-		struct list_head slab_list;     /* N node's partial list */
+		struct list_head slab_list; /* N node's partial list */
 		struct {
-			struct slab *next;      /* I per-CPU partial list */
-			unsigned int slabs;     /* I length of that list from here on */
+			struct slab *next;  /* I per-CPU partial list */
+			unsigned int slabs; /* I length of that list from here on */
 		};
-		struct rcu_head rcu_head;       /* while a SLAB_TYPESAFE_BY_RCU slab waits to be freed */
+		struct rcu_head rcu_head; /* while a SLAB_TYPESAFE_BY_RCU slab waits to be freed */
 	};
-	void *freelist;                         /* X first free object, not counting the CPU's list */
-	union {                                 /* X */
+	void *freelist; /* X first free object, not counting the CPU's list */
+	union {		/* X */
 		unsigned long counters;
 		struct {
 			unsigned int inuse : 16;   /* objects that are not on freelist */
@@ -56,39 +56,40 @@ static_assert(offsetof(struct slab, __page_refcount) == offsetof(struct page, _r
 
 /* Per-CPU part of a cache: I throughout. */
 struct kmem_cache_cpu {
-	void *freelist;       /* next object to hand out: linked through the objects */
+	void *freelist;	      /* next object to hand out: linked through the objects */
 	struct slab *slab;    /* the frozen slab that freelist comes from */
 	struct slab *partial; /* further frozen slabs with free objects */
 };
 
 struct kmem_cache_node {
 	spinlock_t list_lock;
-	unsigned long nr_partial;   /* N */
-	struct list_head partial;   /* N slabs with free and used objects, and some empty ones */
-	atomic_long_t nr_slabs;     /* all slabs of the node, wherever they are */
+	unsigned long nr_partial; /* N */
+	struct list_head partial; /* N slabs with free and used objects, and some empty ones */
+	atomic_long_t nr_slabs;	  /* all slabs of the node, wherever they are */
 	atomic_long_t total_objects;
 };
 
 struct kmem_cache {
 	struct kmem_cache_cpu __percpu *cpu_slab; /* - */
-	unsigned int offset;        /* - of the free pointer inside a free object */
-	unsigned int size;          /* - bytes from object to object */
-	unsigned int object_size;   /* - bytes the user asked for */
-	unsigned int order;         /* - of a slab */
-	unsigned int min_order;     /* - the same when memory is short */
-	unsigned int objects;       /* - in a slab of order; of min_order: computed */
-	unsigned int align;         /* - */
-	unsigned int inuse;         /* - bytes of an object that its user may touch */
-	unsigned int min_partial;   /* - empty slabs that a node keeps */
-	unsigned int cpu_partial;   /* - slabs that a CPU keeps */
-	gfp_t allocflags;           /* - added to every page allocation */
-	unsigned long flags;        /* - SLAB_* */
-	void (*ctor)(void *);       /* - */
-	const char *name;           /* - */
-	int refcount;               /* M */
-	unsigned int useroffset, usersize; /* - */
-	struct list_head list;      /* M slab_caches */
-	struct kmem_cache_node *node[MAX_NUMNODES]; /* - NULL: no such node; allocated as far as needed */
+	unsigned int offset;			  /* - of the free pointer inside a free object */
+	unsigned int size;			  /* - bytes from object to object */
+	unsigned int object_size;		  /* - bytes the user asked for */
+	unsigned int order;			  /* - of a slab */
+	unsigned int min_order;			  /* - the same when memory is short */
+	unsigned int objects;			  /* - in a slab of order; of min_order: computed */
+	unsigned int align;			  /* - */
+	unsigned int inuse;			  /* - bytes of an object that its user may touch */
+	unsigned int min_partial;		  /* - empty slabs that a node keeps */
+	unsigned int cpu_partial;		  /* - slabs that a CPU keeps */
+	gfp_t allocflags;			  /* - added to every page allocation */
+	unsigned long flags;			  /* - SLAB_* */
+	void (*ctor)(void *);			  /* - */
+	const char *name;			  /* - */
+	int refcount;				  /* M */
+	unsigned int useroffset, usersize;	  /* - */
+	struct list_head list;			  /* M slab_caches */
+	struct kmem_cache_node
+		*node[MAX_NUMNODES]; /* - NULL: no such node; allocated as far as needed */
 };
 
 /* Marks the head page of a kmalloc that came straight from the buddy allocator. No pointer; bit 0 clear: no tail. */
@@ -97,30 +98,43 @@ struct kmem_cache {
 extern struct list_head slab_caches; /* M every cache, oldest first */
 extern struct mutex slab_mutex;
 extern bool slab_up;
-extern int slab_nr_nodes;          /* - highest node number + 1 */
+extern int slab_nr_nodes; /* - highest node number + 1 */
 extern struct kmem_cache boot_kmem_cache, boot_kmem_cache_node;
 
-static __always_inline struct slab *page_slab(const struct page *page) { return (struct slab *)page; }
-static __always_inline struct page *slab_page(const struct slab *slab) { return (struct page *)slab; }
-static __always_inline void *slab_address(const struct slab *slab) { return page_address(slab_page(slab)); }
+static __always_inline struct slab *page_slab(const struct page *page)
+{
+	return (struct slab *)page;
+}
+static __always_inline struct page *slab_page(const struct slab *slab)
+{
+	return (struct page *)slab;
+}
+static __always_inline void *slab_address(const struct slab *slab)
+{
+	return page_address(slab_page(slab));
+}
 
 /* Slab or large-kmalloc head behind a linear-map address. */
 static __always_inline struct slab *virt_to_slab_head(const void *p)
 {
-	return page_slab(compound_head(pfn_to_page(((unsigned long)p - PAGE_OFFSET) >> PAGE_SHIFT)));
+	return page_slab(
+		compound_head(pfn_to_page(((unsigned long)p - PAGE_OFFSET) >> PAGE_SHIFT)));
 }
 
-static inline unsigned int obj_to_index(const struct kmem_cache *s, const struct slab *slab, const void *p)
+static inline unsigned int obj_to_index(const struct kmem_cache *s, const struct slab *slab,
+					const void *p)
 {
 	return (unsigned long)((const char *)p - (const char *)slab_address(slab)) / s->size;
 }
 
 /* slub_setup.c */
-int __kmem_cache_setup(struct kmem_cache *s, unsigned long flags); /* sizes, per-CPU part, nodes; 0 or -errno */
-void __kmem_cache_release(struct kmem_cache *s);                   /* undoes it */
+int __kmem_cache_setup(struct kmem_cache *s,
+		       unsigned long flags);	 /* sizes, per-CPU part, nodes; 0 or -errno */
+void __kmem_cache_release(struct kmem_cache *s); /* undoes it */
 void __init slub_boot(void);
 /* slub.c */
 int __kmem_cache_shutdown(struct kmem_cache *s); /* empties it: 0, or 1 if objects are left */
 /* slab_check.c */
-__cold void slab_report(const struct kmem_cache *s, const struct slab *slab, const void *object, const char *what);
+__cold void slab_report(const struct kmem_cache *s, const struct slab *slab, const void *object,
+			const char *what);
 bool slab_free_is_sane(struct kmem_cache *s, struct slab *slab, void *object);

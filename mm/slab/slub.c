@@ -69,20 +69,22 @@ static __always_inline void set_freepointer(const struct kmem_cache *s, void *ob
 }
 
 /* Replaces (freelist, counters) if they are still as they were read. */
-static __always_inline bool slab_update(struct slab *slab, void *old_list, unsigned long old_counters,
-					void *new_list, unsigned long new_counters)
+static __always_inline bool slab_update(struct slab *slab, void *old_list,
+					unsigned long old_counters, void *new_list,
+					unsigned long new_counters)
 {
 	bool done;
 
 	__asm__ __volatile__("lock cmpxchg16b %1"
-			     : "=@ccz"(done), "+m"(slab->freelist), "+m"(slab->counters), "+a"(old_list),
-			       "+d"(old_counters)
+			     : "=@ccz"(done), "+m"(slab->freelist), "+m"(slab->counters),
+			       "+a"(old_list), "+d"(old_counters)
 			     : "b"(new_list), "c"(new_counters)
 			     : "memory");
 	return done;
 }
 
-static __always_inline struct kmem_cache_node *slab_node(struct kmem_cache *s, const struct slab *slab)
+static __always_inline struct kmem_cache_node *slab_node(struct kmem_cache *s,
+							 const struct slab *slab)
 {
 	return s->node[page_to_nid(slab_page(slab))];
 }
@@ -118,7 +120,8 @@ static void account_slab(struct kmem_cache *s, struct slab *slab, unsigned int o
 	struct kmem_cache_node *n = slab_node(s, slab);
 
 	mod_node_page_state(page_pgdat(slab_page(slab)),
-			    s->flags & SLAB_RECLAIM_ACCOUNT ? NR_SLAB_RECLAIMABLE : NR_SLAB_UNRECLAIMABLE,
+			    s->flags & SLAB_RECLAIM_ACCOUNT ? NR_SLAB_RECLAIMABLE
+							    : NR_SLAB_UNRECLAIMABLE,
 			    sign * (1L << order));
 	if (sign > 0) {
 		atomic_long_inc(&n->nr_slabs);
@@ -161,7 +164,8 @@ static struct slab *new_slab(struct kmem_cache *s, gfp_t gfp, int node)
 
 	gfp = (gfp & ~(__GFP_ZERO | __GFP_MOVABLE)) | __GFP_COMP | s->allocflags;
 	if (order > s->min_order) {
-		page = slab_pages(s, (gfp | __GFP_NOWARN | __GFP_NORETRY) & ~__GFP_NOFAIL, node, order);
+		page = slab_pages(s, (gfp | __GFP_NOWARN | __GFP_NORETRY) & ~__GFP_NOFAIL, node,
+				  order);
 		if (!page)
 			order = s->min_order;
 	}
@@ -215,7 +219,8 @@ static void discard_slab(struct kmem_cache *s, struct slab *slab)
  * A frozen slab that no CPU refers to any more: gives it back its nr free objects [head .. tail], and
  * puts it where its new state belongs.
  */
-static void unfreeze_slab(struct kmem_cache *s, struct slab *slab, void *head, void *tail, unsigned int nr)
+static void unfreeze_slab(struct kmem_cache *s, struct slab *slab, void *head, void *tail,
+			  unsigned int nr)
 {
 	struct kmem_cache_node *n = slab_node(s, slab);
 	union slab_counters old, new;
@@ -312,7 +317,8 @@ static struct slab *get_partial_node(struct kmem_cache *s, struct kmem_cache_nod
 	if (!n || !READ_ONCE(n->nr_partial))
 		return NULL;
 	spin_lock(&n->list_lock);
-	list_for_each_entry_safe(slab, next, &n->partial, slab_list) {
+	list_for_each_entry_safe(slab, next, &n->partial, slab_list)
+	{
 		union slab_counters old, new;
 		void *head;
 
@@ -429,7 +435,8 @@ take:
 }
 
 /* => interrupts off; restores them */
-static noinline void *slab_alloc_slow(struct kmem_cache *s, gfp_t gfp, int node, unsigned long irqflags)
+static noinline void *slab_alloc_slow(struct kmem_cache *s, gfp_t gfp, int node,
+				      unsigned long irqflags)
 {
 	void *object = alloc_from_slabs(s, gfp, node, irqflags);
 
@@ -446,7 +453,8 @@ static __always_inline void *slab_alloc(struct kmem_cache *s, gfp_t gfp, int nod
 
 	local_irq_save(irqflags);
 	object = this_cpu_read(s->cpu_slab->freelist);
-	if (unlikely(!object || (node != NUMA_NO_NODE && !node_match(this_cpu_read(s->cpu_slab->slab), node))))
+	if (unlikely(!object ||
+		     (node != NUMA_NO_NODE && !node_match(this_cpu_read(s->cpu_slab->slab), node))))
 		return slab_alloc_slow(s, gfp, node, irqflags);
 	this_cpu_write(s->cpu_slab->freelist, get_freepointer(s, object));
 	local_irq_restore(irqflags);
@@ -550,17 +558,38 @@ static noinline void slab_free_slow(struct kmem_cache *s, struct slab *slab, voi
 	discard_slab(s, slab);
 }
 
-/* An object whose slab is not this CPU's current one, or that was just freed. => interrupts off; restores them */
+/* The same when the slab's state has to change, or something is wrong. => interrupts off; restores them */
+static noinline void slab_free_state(struct kmem_cache *s, struct slab *slab, void *object,
+				     unsigned long irqflags)
+{
+	bool current_slab = slab == this_cpu_read(s->cpu_slab->slab);
+
+	if (likely(!current_slab))
+		slab_free_slow(s, slab, object, object, 1);
+	local_irq_restore(irqflags);
+	if (unlikely(current_slab))
+		slab_report(s, slab, object, "object freed twice");
+}
+
+/*
+ * An object whose slab is not this CPU's current one, or that was just freed. Most such slabs stay in the state that
+ * they are in: then one exchange is all. => interrupts off; restores them
+ */
 static noinline void slab_free_cold(struct kmem_cache *s, struct slab *slab, void *object,
 				    unsigned long irqflags)
 {
-	if (likely(slab != this_cpu_read(s->cpu_slab->slab))) {
-		slab_free_slow(s, slab, object, object, 1);
-		local_irq_restore(irqflags);
-		return;
+	void *prior = READ_ONCE(slab->freelist);
+	union slab_counters old = { READ_ONCE(slab->counters) };
+
+	if (likely(prior && prior != object && old.inuse > 1 &&
+		   slab != this_cpu_read(s->cpu_slab->slab))) {
+		set_freepointer(s, object, prior);
+		if (likely(slab_update(slab, prior, old.counters, object, old.counters - 1))) {
+			local_irq_restore(irqflags);
+			return;
+		}
 	}
-	local_irq_restore(irqflags);
-	slab_report(s, slab, object, "object freed twice");
+	slab_free_state(s, slab, object, irqflags);
 }
 
 /* Nothing lives across the calls below, so that the short way saves no register. */
@@ -700,7 +729,8 @@ static unsigned long shrink_node(struct kmem_cache *s, struct kmem_cache_node *n
 	for (int i = 0; i < ARRAY_SIZE(bins); i++)
 		INIT_LIST_HEAD(&bins[i]);
 	spin_lock_irqsave(&n->list_lock, irqflags);
-	list_for_each_entry_safe(slab, next, &n->partial, slab_list) {
+	list_for_each_entry_safe(slab, next, &n->partial, slab_list)
+	{
 		unsigned int free = slab->objects - slab->inuse;
 
 		if (free == slab->objects) {
@@ -713,8 +743,7 @@ static unsigned long shrink_node(struct kmem_cache *s, struct kmem_cache_node *n
 	for (int i = 0; i < ARRAY_SIZE(bins); i++)
 		list_splice_tail(&bins[i], &n->partial);
 	spin_unlock_irqrestore(&n->list_lock, irqflags);
-	list_for_each_entry_safe(slab, next, &discard, slab_list)
-		discard_slab(s, slab);
+	list_for_each_entry_safe(slab, next, &discard, slab_list) discard_slab(s, slab);
 	return atomic_long_read(&n->nr_slabs);
 }
 

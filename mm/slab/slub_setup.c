@@ -32,7 +32,8 @@ static unsigned int slab_order(unsigned int size)
 	unsigned int max_order = small ? 1 : 3, min_objects = small ? 4 : 16;
 
 	for (unsigned int fraction = 16; fraction >= 4; fraction /= 2) {
-		unsigned long want = min_t(unsigned long, (unsigned long)min_objects * size, PAGE_SIZE << max_order);
+		unsigned long want = min_t(unsigned long, (unsigned long)min_objects *size,
+					   PAGE_SIZE << max_order);
 
 		for (unsigned int order = 0; order <= max_order; order++) {
 			unsigned long bytes = PAGE_SIZE << order;
@@ -86,7 +87,8 @@ static void calculate_limits(struct kmem_cache *s)
 	}
 	s->min_partial = 5;
 	objects = s->size >= PAGE_SIZE ? 6 : s->size >= 1024 ? 24 : s->size >= 256 ? 52 : 120;
-	s->cpu_partial = clamp_t(unsigned int, DIV_ROUND_UP(objects * 2, s->objects), 1, mib < 1024 ? 4 : 30);
+	s->cpu_partial = clamp_t(unsigned int, DIV_ROUND_UP(objects * 2, s->objects), 1,
+				 mib < 1024 ? 4 : 30);
 }
 
 static void init_node(struct kmem_cache_node *n)
@@ -114,12 +116,14 @@ int __kmem_cache_setup(struct kmem_cache *s, unsigned long flags)
 	s->cpu_slab = alloc_percpu(struct kmem_cache_cpu);
 	if (!s->cpu_slab)
 		return -ENOMEM;
-	for_each_online_node(nid) {
+	for_each_online_node(nid)
+	{
 		struct kmem_cache_node *n;
 
 		if (s->node[nid])
 			continue;
-		n = kmem_cache_alloc_node(&boot_kmem_cache_node, GFP_KERNEL | (slab_up ? 0 : __GFP_THISNODE),
+		n = kmem_cache_alloc_node(&boot_kmem_cache_node,
+					  GFP_KERNEL | (slab_up ? 0 : __GFP_THISNODE),
 					  slab_up ? NUMA_NO_NODE : boot_node);
 		if (!n)
 			return -ENOMEM;
@@ -150,7 +154,8 @@ void __init slub_boot(void)
 
 	slab_nr_nodes = 64 - __builtin_clzl(node_online_map.bits);
 	boot_node = __builtin_ctzl(node_online_map.bits);
-	boot_kmem_cache.object_size = offsetof(struct kmem_cache, node) + slab_nr_nodes * sizeof(void *);
+	boot_kmem_cache.object_size =
+		offsetof(struct kmem_cache, node) + slab_nr_nodes * sizeof(void *);
 	for (int i = 0; i < 2; i++) {
 		init_node(&first[i]);
 		boot[i]->node[boot_node] = &first[i];

@@ -31,7 +31,8 @@ static u64 prot_of(const void *p)
 static void text_is_read_only_and_executable(struct ktest *t)
 {
 	for (char *p = _text; p < _etext; p += PAGE_SIZE) {
-		KTEST_ASSERT_EQ(t, prot_of(p) & (_PAGE_PRESENT | _PAGE_RW | _PAGE_NX), (u64)_PAGE_PRESENT);
+		KTEST_ASSERT_EQ(t, prot_of(p) & (_PAGE_PRESENT | _PAGE_RW | _PAGE_NX),
+				(u64)_PAGE_PRESENT);
 		KTEST_ASSERT_EQ(t, prot_of(__va(__pa(p))) & _PAGE_RW, 0ULL);
 	}
 	KTEST_EXPECT_FALSE(t, writable(_text));
@@ -43,7 +44,8 @@ static void rodata_is_read_only(struct ktest *t)
 	u64 nx = __supported_pte_mask & _PAGE_NX;
 
 	for (char *p = __start_rodata; p < __end_rodata; p += PAGE_SIZE)
-		KTEST_ASSERT_EQ(t, prot_of(p) & (_PAGE_PRESENT | _PAGE_RW | _PAGE_NX), _PAGE_PRESENT | nx);
+		KTEST_ASSERT_EQ(t, prot_of(p) & (_PAGE_PRESENT | _PAGE_RW | _PAGE_NX),
+				_PAGE_PRESENT | nx);
 	KTEST_EXPECT_FALSE(t, writable(__start_rodata));
 	KTEST_EXPECT_FALSE(t, writable(__va(__pa(__start_rodata))));
 }

@@ -38,8 +38,10 @@ static unsigned long slabs_left(struct kmem_cache *s)
 
 static void kmalloc_is_large_and_aligned_enough(struct ktest *t)
 {
-	static const size_t sizes[] = { 1, 7, 8, 9, 16, 17, 32, 33, 64, 65, 96, 97, 128, 129, 192, 193, 256, 257,
-					512, 1000, 1024, 2048, 4000, 4096, 5000, 8192, 8193, 65536, 100000 };
+	static const size_t sizes[] = { 1,    7,    8,	  9,	 16,	17,   32,   33,
+					64,   65,   96,	  97,	 128,	129,  192,  193,
+					256,  257,  512,  1000,	 1024,	2048, 4000, 4096,
+					5000, 8192, 8193, 65536, 100000 };
 
 	for (int i = 0; i < ARRAY_SIZE(sizes); i++) {
 		size_t size = sizes[i];
@@ -64,14 +66,14 @@ static void kmalloc_constant_and_variable_sizes_agree(struct ktest *t)
 {
 	volatile size_t size;
 
-#define SAME_CLASS(n)                                                                              \
-	do {                                                                                       \
-		void *a = kmalloc(n, GFP_KERNEL), *b;                                              \
-		size = n;                                                                          \
-		b = kmalloc(size, GFP_KERNEL);                                                     \
-		KTEST_EXPECT_EQ(t, virt_to_cache(a) == virt_to_cache(b), true);                    \
-		kfree(a);                                                                          \
-		kfree(b);                                                                          \
+#define SAME_CLASS(n)                                                           \
+	do {                                                                    \
+		void *a = kmalloc(n, GFP_KERNEL), *b;                           \
+		size = n;                                                       \
+		b = kmalloc(size, GFP_KERNEL);                                  \
+		KTEST_EXPECT_EQ(t, virt_to_cache(a) == virt_to_cache(b), true); \
+		kfree(a);                                                       \
+		kfree(b);                                                       \
 	} while (0)
 	SAME_CLASS(1);
 	SAME_CLASS(8);
@@ -280,7 +282,8 @@ static void objects_cross_cpus(struct ktest *t)
 
 	KTEST_ASSERT_NOT_NULL(t, s);
 	for (int round = 0; round < 8; round++) {
-		for_each_online_cpu(cpu) {
+		for_each_online_cpu(cpu)
+		{
 			struct remote r = { s, p, 0, ARRAY_SIZE(p) };
 
 			smp_call_function_single(cpu, alloc_remote, &r, true);
@@ -295,7 +298,8 @@ static void objects_cross_cpus(struct ktest *t)
 			free_remote(&r);
 			r.from = r.to;
 			r.to = ARRAY_SIZE(p);
-			smp_call_function_single((cpu + 1) % num_online_cpus(), free_remote, &r, true);
+			smp_call_function_single((cpu + 1) % num_online_cpus(), free_remote, &r,
+						 true);
 			n++;
 		}
 	}
@@ -328,7 +332,8 @@ static void kfree_rcu_frees_the_object_around_the_head(struct ktest *t)
 
 static void typesafe_objects_keep_their_bytes(struct ktest *t)
 {
-	struct kmem_cache *s = kmem_cache_create("test_typesafe", 56, 0, SLAB_TYPESAFE_BY_RCU, NULL);
+	struct kmem_cache *s =
+		kmem_cache_create("test_typesafe", 56, 0, SLAB_TYPESAFE_BY_RCU, NULL);
 	void *p;
 
 	KTEST_ASSERT_NOT_NULL(t, s);
@@ -424,8 +429,10 @@ static void exhaustion_gives_null_and_everything_back(struct ktest *t)
 			kmem_cache_shrink(kmalloc_caches[i]);
 	drain_all_pages(NULL);
 	after = nr_free_pages();
-	ktest_info(t, "%lu of 4M, %lu of 64K, %lu of 8K, %lu of 1K, %lu of 64; free %lu then %lu pages", nr[0],
-		   nr[1], nr[2], nr[3], nr[4], before, after);
+	ktest_info(
+		t,
+		"%lu of 4M, %lu of 64K, %lu of 8K, %lu of 1K, %lu of 64; free %lu then %lu pages",
+		nr[0], nr[1], nr[2], nr[3], nr[4], before, after);
 	KTEST_EXPECT_GE(t, after + 64, before);
 }
 
@@ -517,8 +524,7 @@ static void storm_on_all_cpus(struct ktest *t)
 	}
 	for (int i = 0; i < STORM_SLOTS; i++)
 		kmem_cache_free(st.s, slots[i].p);
-	for_each_online_cpu(cpu)
-		KTEST_EXPECT_EQ(t, st.bad[cpu], 0UL);
+	for_each_online_cpu(cpu) KTEST_EXPECT_EQ(t, st.bad[cpu], 0UL);
 	KTEST_EXPECT_EQ(t, slabs_left(st.s), 0UL);
 	kmem_cache_destroy(st.s);
 }
