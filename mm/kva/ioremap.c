@@ -1,11 +1,12 @@
 /*
  * ioremap: device registers and device memory at kernel addresses, with the right cache attribute.
  *
- * 1. The attribute stands in the entry (PAT): UC for registers, WC for frame buffers, WB for tables that
- *    firmware left in memory. RAM is refused: the linear map has a cached alias of it, and two views with different
- *    attributes of one line are undefined.
+ * 1. The attribute stands in the entry (PAT): UC for registers, WC for frame buffers, WB for tables
+ *    that firmware left in memory. RAM is refused: the linear map has a cached alias of it, and two
+ *    views with different attributes of one line are undefined.
  * 2. What counts as RAM is the resource tree (/proc/iomem): "System RAM" and what lies under it.
- * 3. Addresses come from vmalloc space with a guard page behind, large entries where the device is large enough.
+ * 3. Addresses come from vmalloc space with a guard page behind, large entries where the device is
+ *    large enough.
  *
  * Mirrors Linux arch/x86/mm/ioremap.c. Exercised by the vmalloc suite.
  */

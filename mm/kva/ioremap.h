@@ -1,8 +1,9 @@
 /*
  * Device memory in the kernel's address space.
  *
- * ioremap() maps physical addresses that are not RAM, with a cache attribute. Before vmalloc_init() use
- * early_ioremap() (mm/boot/early_ioremap.h): ioremap() then returns NULL with a line that says so.
+ * ioremap() maps physical addresses that are not RAM, with a cache attribute. Before vmalloc_init()
+ * use early_ioremap() (mm/boot/early_ioremap.h): ioremap() then returns NULL with a line that says
+ * so.
  *
  * Mirrors Linux arch/x86/mm/ioremap.c. Exercised by the vmalloc suite.
  */
@@ -11,8 +12,9 @@
 #include "lib/types.h"
 
 /*
- * Maps size bytes at phys (neither needs alignment); NULL when out of address space, when the range wraps or
- * is empty, or when it holds RAM (one warning that names the caller: RAM has a cached alias). => may sleep
+ * Maps size bytes at phys (neither needs alignment); NULL when out of address space, when the range
+ * wraps or is empty, or when it holds RAM (one warning that names the caller: RAM has a cached
+ * alias). => may sleep
  */
 void __iomem *ioremap(phys_addr_t phys, unsigned long size);	   /* uncached, UC */
 void __iomem *ioremap_wc(phys_addr_t phys, unsigned long size);	   /* write combining */

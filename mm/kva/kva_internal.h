@@ -11,9 +11,9 @@
 #include "mm/kva/vmalloc.h"
 
 /*
- * Where vmalloc addresses come from: one top-level entry, 512 GiB. Its second-level table is made at boot, so
- * every process has it from birth and the top level never changes. The rest of VMALLOC_START .. VMALLOC_END
- * stays unused on machines of this size.
+ * Where vmalloc addresses come from: one top-level entry, 512 GiB. Its second-level table is made
+ * at boot, so every process has it from birth and the top level never changes. The rest of
+ * VMALLOC_START .. VMALLOC_END stays unused on machines of this size.
  */
 #define VMALLOC_USED_END (VMALLOC_START + PGDIR_SIZE)
 
@@ -31,21 +31,28 @@ struct vmap_area {
 };
 
 /*
- * Takes size bytes (page aligned) between vstart and vend, aligned; lowest address first. ERR_PTR(-ENOMEM)
- * without a struct, ERR_PTR(-EBUSY) without room. The caller fills in vm, VM_UNINITIALIZED last.
+ * Takes size bytes (page aligned) between vstart and vend, aligned; lowest address first.
+ * ERR_PTR(-ENOMEM) without a struct, ERR_PTR(-EBUSY) without room. The caller fills in vm,
+ * VM_UNINITIALIZED last.
  * => may sleep
  */
 struct vmap_area *alloc_vmap_area(unsigned long size, unsigned long align, unsigned long vstart,
 				  unsigned long vend);
 /* Exactly [start, start + size), or ERR_PTR(-EBUSY). => may sleep */
 struct vmap_area *alloc_vmap_area_at(unsigned long start, unsigned long size);
-/* Is any part of [start, end) taken, or not ours at all? Then *retry_end is an address at or below which to look next. */
+/*
+ * Is any part of [start, end) taken, or not ours at all? Then *retry_end is an address at or below
+ * which to look next.
+ */
 bool vmap_range_busy(unsigned long start, unsigned long end, unsigned long *retry_end);
 /* The busy area that holds addr; NULL if none. It stays while its owner keeps it. */
 struct vmap_area *find_vmap_area(unsigned long addr);
 /* The same, taken out of the busy tree: the caller owns it. Only if it begins at addr. */
 struct vmap_area *find_unlink_vmap_area(unsigned long addr);
-/* Address range of an area that is unmapped but may still be in TLBs: reused after the next purge. => may sleep */
+/*
+ * Address range of an area that is unmapped but may still be in TLBs: reused after the next purge.
+ * => may sleep
+ */
 void free_vmap_area_lazy(struct vmap_area *va);
 /* An area that was never mapped. */
 void free_vmap_area_now(struct vmap_area *va);

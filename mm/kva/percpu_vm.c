@@ -1,12 +1,15 @@
 /*
- * Further chunks for the per-CPU allocator: ranges of vmalloc space with given distances from one another.
+ * Further chunks for the per-CPU allocator: ranges of vmalloc space with given distances from one
+ * another.
  *
- * The copies of one per-CPU variable lie __per_cpu_offset[cpu] apart, in every chunk (mm/slab/percpu.c). So a
- * chunk is a set of ranges, one for each CPU, whose distances are those of the first chunk's units. The search
- * goes from the top of vmalloc space down, out of the way of everything else, and moves the whole set down to
- * the next free area whenever one of its ranges is taken.
+ * The copies of one per-CPU variable lie __per_cpu_offset[cpu] apart, in every chunk
+ * (mm/slab/percpu.c). So a chunk is a set of ranges, one for each CPU, whose distances are those of
+ * the first chunk's units. The search goes from the top of vmalloc space down, out of the way of
+ * everything else, and moves the whole set down to the next free area whenever one of its ranges is
+ * taken.
  *
- * Mirrors pcpu_get_vm_areas() of Linux mm/vmalloc.c and mm/percpu-vm.c. Exercised by the percpu suite.
+ * Mirrors pcpu_get_vm_areas() of Linux mm/vmalloc.c and mm/percpu-vm.c. Exercised by the percpu
+ * suite.
  */
 #include "mm/kva/kva_internal.h"
 

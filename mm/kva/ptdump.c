@@ -1,12 +1,13 @@
 /*
  * The kernel's page tables as text, and the search for pages that can be written and executed.
  *
- * The walker hands over entries one by one, in address order. Neighbours with the same bits, level and
- * region become one run; a run is passed on when the next entry differs. Only what counts for a reader is compared:
- * accessed and dirty bits are not.
+ * The walker hands over entries one by one, in address order. Neighbours with the same bits, level
+ * and region become one run; a run is passed on when the next entry differs. Only what counts for a
+ * reader is compared: accessed and dirty bits are not.
  *
  * No lock: kernel tables are never freed, and an entry that changes meanwhile shows either value.
- * Mirrors Linux arch/x86/mm/dump_pagetables.c, mm/ptdump.c. Exercised by the pgperm suite and by every boot.
+ * Mirrors Linux arch/x86/mm/dump_pagetables.c, mm/ptdump.c. Exercised by the pgperm suite and by
+ * every boot.
  */
 #include "mm/kva/ptdump.h"
 

@@ -1,6 +1,6 @@
 /*
- * The kernel's page tables in words: every run of equal mappings, and a search for pages that are both
- * writable and executable.
+ * The kernel's page tables in words: every run of equal mappings, and a search for pages that are
+ * both writable and executable.
  *
  * Mirrors Linux arch/x86/mm/dump_pagetables.c. Exercised by the pgperm suite and by every boot.
  */
@@ -8,7 +8,10 @@
 
 #include "lib/types.h"
 
-/* One run of equal entries. level: 1 PTE (4 KiB), 2 PMD (2 MiB), 3 PUD (1 GiB). prot: the bits of the entry in PTE form; 0 is a hole. */
+/*
+ * One run of equal entries. level: 1 PTE (4 KiB), 2 PMD (2 MiB), 3 PUD (1 GiB). prot: the bits of
+ * the entry in PTE form; 0 is a hole.
+ */
 struct ptdump_run {
 	unsigned long start, end;
 	u64 prot;
@@ -16,7 +19,10 @@ struct ptdump_run {
 	const char *region; /* heading of the region: "Linear mapping", ... */
 };
 
-/* Calls fn for each mapped run of the kernel half, in address order, until it returns non-zero. => may sleep */
+/*
+ * Calls fn for each mapped run of the kernel half, in address order, until it returns non-zero. =>
+ * may sleep
+ */
 int ptdump_walk_kernel(int (*fn)(const struct ptdump_run *run, void *arg), void *arg);
 /* Writes a run in the words of /sys/kernel/debug/kernel_page_tables; returns the length. */
 int ptdump_format_run(char *buf, size_t size, const struct ptdump_run *run);

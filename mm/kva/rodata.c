@@ -1,11 +1,14 @@
 /*
- * The last step of boot: nothing of the kernel that need not be written can be written, and the proof.
+ * The last step of boot: nothing of the kernel that need not be written can be written, and the
+ * proof.
  *
- * The page tables are built with the right permissions from the start (mm/boot/paging.c). mark_rodata_ro() applies
- * them once more, now that what was __ro_after_init has its final value, takes writing away from the alias in
- * the linear map too, and then tests by force: a store to a constant must fault.
+ * The page tables are built with the right permissions from the start (mm/boot/paging.c).
+ * mark_rodata_ro() applies them once more, now that what was __ro_after_init has its final value,
+ * takes writing away from the alias in the linear map too, and then tests by force: a store to a
+ * constant must fault.
  *
- * Mirrors Linux arch/x86/mm/init_64.c (mark_rodata_ro) and mm/rodata_test.c. Exercised by every boot.
+ * Mirrors Linux arch/x86/mm/init_64.c (mark_rodata_ro) and mm/rodata_test.c. Exercised by every
+ * boot.
  */
 #include "arch/x86/page.h"
 #include "arch/x86/uaccess.h"

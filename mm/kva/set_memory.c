@@ -1,17 +1,20 @@
 /*
  * Changing the permissions and cache attributes of kernel pages.
  *
- * 1. A change is two masks, bits to set and bits to clear, for a range of kernel addresses. The walk of the range
- *    meets leaves of three sizes. A leaf that lies in the range as a whole, and one that has the attributes already,
- *    stays as large as it is; another one is split into 512 of the next size with the same attributes.
- * 2. Splitting is safe while the page is in use: the new table maps the same frames with the same bits before
- *    it is hooked in, so whether a CPU uses the old entry, a cached copy of it or the new table, it sees the same.
- * 3. A byte of RAM that belongs to the kernel image has two addresses. What is read-only or uncached at one must
- *    be so at the other, so a change of the image is repeated for the linear map, except for NX: the linear map
- *    is never executable.
+ * 1. A change is two masks, bits to set and bits to clear, for a range of kernel addresses. The
+ *    walk of the range meets leaves of three sizes. A leaf that lies in the range as a whole, and
+ *    one that has the attributes already, stays as large as it is; another one is split into 512 of
+ *    the next size with the same attributes.
+ * 2. Splitting is safe while the page is in use: the new table maps the same frames with the same
+ *    bits before it is hooked in, so whether a CPU uses the old entry, a cached copy of it or the
+ *    new table, it sees the same.
+ * 3. A byte of RAM that belongs to the kernel image has two addresses. What is read-only or
+ *    uncached at one must be so at the other, so a change of the image is repeated for the linear
+ *    map, except for NX: the linear map is never executable.
  * 4. Order: entries first, TLBs of all CPUs after, once for the whole call.
  *
- * Lock: cpa_lock (a mutex) serialises changes, so two CPUs never split one entry. Tables are never freed.
+ * Lock: cpa_lock (a mutex) serialises changes, so two CPUs never split one entry. Tables are never
+ * freed.
  *
  * Mirrors Linux arch/x86/mm/pat/set_memory.c. Exercised by the pgperm suite.
  */
@@ -38,7 +41,10 @@ struct cpa {
 
 #define CACHE_BITS (_PAGE_PWT | _PAGE_PCD | _PAGE_PAT)
 
-/* Leaf bits between PTE form and the form of a large entry: PAT has another place there, PSE is extra. */
+/*
+ * Leaf bits between PTE form and the form of a large entry: PAT has another place there, PSE is
+ * extra.
+ */
 static u64 to_large(u64 v)
 {
 	return (v & ~_PAGE_PAT) | (v & _PAGE_PAT ? _PAGE_PAT_LARGE : 0) | _PAGE_PSE;
@@ -54,7 +60,10 @@ static u64 changed(u64 prot, const struct cpa *cpa)
 	return (prot & ~cpa->clear) | cpa->set;
 }
 
-/* A leaf becomes a table of 512 leaves that are step bytes each; size 2 MiB: of pages. 0 or -ENOMEM. */
+/*
+ * A leaf becomes a table of 512 leaves that are step bytes each; size 2 MiB: of pages. 0 or
+ * -ENOMEM.
+ */
 static int split(u64 *entry, unsigned long step)
 {
 	struct page *page = alloc_pages(GFP_KERNEL, 0);
@@ -118,7 +127,10 @@ static int cpa_pte(pte_t *pte, unsigned long addr, unsigned long next, struct pg
 	return 0;
 }
 
-/* Nothing was ever mapped here. (An entry that set_memory_np() made absent still names its frame: no hole.) */
+/*
+ * Nothing was ever mapped here. (An entry that set_memory_np() made absent still names its frame:
+ * no hole.)
+ */
 static int cpa_hole(unsigned long addr, unsigned long next, int depth, struct pgwalk *walk)
 {
 	return -EINVAL;

@@ -1,10 +1,11 @@
 /*
  * Permissions of kernel pages: change page attribute.
  *
- * The functions take page-aligned kernel addresses (linear map, image or vmalloc) and a number of 4 KiB
- * pages. A large page that is covered in part is split. Permissions of an image page are changed in its
- * linear-map alias too (write and cache attribute; the alias is never executable). => may sleep
- * 0, -ENOMEM (no page for a split; nothing is changed behind that point) or -EINVAL (not mapped).
+ * The functions take page-aligned kernel addresses (linear map, image or vmalloc) and a number of 4
+ * KiB pages. A large page that is covered in part is split. Permissions of an image page are
+ * changed in its linear-map alias too (write and cache attribute; the alias is never executable).
+ * => may sleep 0, -ENOMEM (no page for a split; nothing is changed behind that point) or -EINVAL
+ * (not mapped).
  *
  * Mirrors Linux arch/x86/mm/pat/set_memory.c. Exercised by the pgperm suite.
  */
@@ -30,8 +31,8 @@ int set_direct_map_invalid_noflush(struct page *page);
 int set_direct_map_default_noflush(struct page *page);
 
 /*
- * Boot, last step before process 1: text RO X, rodata RO NX, data NX, then the rodata test and the W+X
- * check, whose results go to the log. => after free_initmem(), may sleep
+ * Boot, last step before process 1: text RO X, rodata RO NX, data NX, then the rodata test and the
+ * W+X check, whose results go to the log. => after free_initmem(), may sleep
  */
 void mark_rodata_ro(void);
 

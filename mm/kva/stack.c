@@ -1,13 +1,15 @@
 /*
  * Kernel stacks, and a little store of them on each CPU.
  *
- * 1. A stack is an area of vmalloc space: the guard page of the area below it catches an overflow, its own
- *    the opposite. THREAD_SIZE is 16 KiB.
- * 2. A task that exits and one that is forked next usually meet on one CPU. Two slots on each CPU turn that into
- *    two instructions' worth of moving a pointer, where a new stack costs four pages and a TLB flush's share.
+ * 1. A stack is an area of vmalloc space: the guard page of the area below it catches an overflow,
+ *    its own the opposite. THREAD_SIZE is 16 KiB.
+ * 2. A task that exits and one that is forked next usually meet on one CPU. Two slots on each CPU
+ *    turn that into two instructions' worth of moving a pointer, where a new stack costs four pages
+ *    and a TLB flush's share.
  * 3. Stacks are not cleared and keep what the last task left on them.
  *
- * Lock: interrupts off on the CPU whose slots are used. Mirrors Linux kernel/fork.c (alloc_thread_stack_node).
+ * Lock: interrupts off on the CPU whose slots are used. Mirrors Linux kernel/fork.c
+ * (alloc_thread_stack_node).
  * Exercised by the vmalloc suite.
  */
 #include "mm/kva/stack.h"

@@ -1,20 +1,22 @@
 /*
  * vmalloc, vmap, vfree: pages from anywhere, in a row of kernel addresses.
  *
- * 1. vmalloc is three steps: a range of addresses (vmap_area.c), pages from the buddy allocator in blocks as
- *    large as there are, and entries in the kernel's tables (vmap_pte.c). vfree is the same backwards, except
- *    that the addresses wait for a TLB flush.
- * 2. Behind each area lies one page that is never mapped, the guard: an access past the end faults. It also
- *    guards the area that follows against an underrun.
- * 3. The list of pages (vm->pages) is the only record of what is mapped; it comes from kmalloc, for more than
- *    two pages of pointers from vmalloc itself.
- * 4. Taking an area down may wait for other CPUs, so it needs a context that may sleep. vfree() from an
- *    interrupt puts the area on a list that the next caller in a good context empties; the
+ * 1. vmalloc is three steps: a range of addresses (vmap_area.c), pages from the buddy allocator in
+ *    blocks as large as there are, and entries in the kernel's tables (vmap_pte.c). vfree is the
+ *    same backwards, except that the addresses wait for a TLB flush.
+ * 2. Behind each area lies one page that is never mapped, the guard: an access past the end faults.
+ *    It also guards the area that follows against an underrun.
+ * 3. The list of pages (vm->pages) is the only record of what is mapped; it comes from kmalloc, for
+ *    more than two pages of pointers from vmalloc itself.
+ * 4. Taking an area down may wait for other CPUs, so it needs a context that may sleep. vfree()
+ *    from an interrupt puts the area on a list that the next caller in a good context empties; the
  *    first bytes of the area itself are the link.
  *
- * Locks: none here; vmap_area_lock below. Complexity: linear in pages, O(log areas) for the addresses.
+ * Locks: none here; vmap_area_lock below. Complexity: linear in pages, O(log areas) for the
+ * addresses.
  *
- * Mirrors the upper half of Linux mm/vmalloc.c and kvmalloc from mm/util.c. Exercised by the vmalloc suite.
+ * Mirrors the upper half of Linux mm/vmalloc.c and kvmalloc from mm/util.c. Exercised by the
+ * vmalloc suite.
  */
 #include "mm/kva/kva_internal.h"
 
@@ -93,7 +95,10 @@ static unsigned long vm_mapped_size(const struct vm_struct *vm)
 	return vm->size - (vm->flags & VM_NO_GUARD ? 0 : PAGE_SIZE);
 }
 
-/* Unmaps a busy area that begins at addr; NULL if there is none. The caller then frees its addresses. */
+/*
+ * Unmaps a busy area that begins at addr; NULL if there is none. The caller then frees its
+ * addresses.
+ */
 static struct vmap_area *unmap_area(const void *addr)
 {
 	struct vmap_area *va = find_unlink_vmap_area((unsigned long)addr);
@@ -126,8 +131,9 @@ static void put_pages(struct page **pages, unsigned int nr)
 }
 
 /*
- * nr pages into pages[], in blocks as large as there are: the order of each is kept in its first page, which alone
- * has a reference. single: every page has its own, for areas whose pages user space may map. True if all were had.
+ * nr pages into pages[], in blocks as large as there are: the order of each is kept in its first
+ * page, which alone has a reference. single: every page has its own, for areas whose pages user
+ * space may map. True if all were had.
  */
 static bool get_pages(gfp_t gfp, int node, unsigned int nr, struct page **pages, bool single)
 {

@@ -1,8 +1,8 @@
 /*
  * Kernel address space for pages that are not contiguous: vmalloc, vmap, kernel stacks.
  *
- * Every area is followed by an unmapped guard page, so running off its end faults. Freed addresses are
- * not reused before a TLB flush has covered them (lazy purge: one flush for many areas).
+ * Every area is followed by an unmapped guard page, so running off its end faults. Freed addresses
+ * are not reused before a TLB flush has covered them (lazy purge: one flush for many areas).
  *
  * Mirrors Linux include/linux/vmalloc.h. Exercised by the vmalloc suite (tests/kernel/vmalloc.c).
  */
@@ -23,8 +23,6 @@ struct page;
 #define VM_USERMAP	 0x00000008 /* may be mapped to user space by remap_vmalloc_range */
 #define VM_UNINITIALIZED 0x00000020 /* not yet to be shown */
 #define VM_NO_GUARD	 0x00000040 /* no guard page behind it */
-#define VM_FLUSH_RESET_PERMS \
-	0x00000100		    /* permissions were changed: restore the linear map on free */
 #define VM_MAP_PUT_PAGES 0x00000200 /* vfree() puts the pages of a vmap() */
 #define VM_PERCPU	 0x00000400 /* a unit of a per-CPU chunk */
 #define VM_KSTACK	 0x00000800 /* kernel stack */
@@ -42,7 +40,10 @@ struct vm_struct {
 
 /* ---- vmalloc; all of these may sleep ---- */
 
-/* size bytes (page aligned up), mapped RW and NX. NULL when out of memory, for 0 and for absurd sizes (one warning). */
+/*
+ * size bytes (page aligned up), mapped RW and NX. NULL when out of memory, for 0 and for absurd
+ * sizes (one warning).
+ */
 void *vmalloc(unsigned long size) __malloc;
 void *vzalloc(unsigned long size) __malloc;
 void *vmalloc_node(unsigned long size, int node) __malloc;
@@ -53,7 +54,10 @@ void *__vmalloc(unsigned long size, gfp_t gfp) __malloc;
 void *__vmalloc_node_range(unsigned long size, unsigned long align, unsigned long start,
 			   unsigned long end, gfp_t gfp, pgprot_t prot, unsigned long vm_flags,
 			   int node, const void *caller);
-/* Frees what vmalloc (or vmap with VM_MAP_PUT_PAGES) returned; NULL is fine. In an interrupt it is queued. */
+/*
+ * Frees what vmalloc (or vmap with VM_MAP_PUT_PAGES) returned; NULL is fine. In an interrupt it is
+ * queued.
+ */
 void vfree(const void *addr);
 void vfree_atomic(const void *addr);
 
@@ -78,21 +82,27 @@ find_vm_area(const void *addr); /* the area that begins at addr or holds it, or 
 
 /* ---- mapping in the kernel's own page tables ---- */
 
-/* Maps [start, end) to consecutive frames from phys; large pages where both sides are aligned. 0 or -ENOMEM. */
+/*
+ * Maps [start, end) to consecutive frames from phys; large pages where both sides are aligned. 0 or
+ * -ENOMEM.
+ */
 int vmap_page_range(unsigned long start, unsigned long end, phys_addr_t phys, pgprot_t prot);
 /* Maps count single pages from start on. 0 or -ENOMEM. => may sleep */
 int vmap_pages_range(unsigned long start, struct page **pages, unsigned int count, pgprot_t prot);
-void vunmap_range(unsigned long start, unsigned long end); /* clears and flushes */
-void vunmap_range_noflush(unsigned long start,
-			  unsigned long end); /* => the caller flushes the TLB */
+/* Clears, and flushes all TLBs; without flush the caller has to do that. */
+void vunmap_range(unsigned long start, unsigned long end);
+void vunmap_range_noflush(unsigned long start, unsigned long end);
 
 /* ---- boot and observation ---- */
-void vmalloc_init(
-	void); /* boot: => slab up. Makes the top-level tables, so that no process page table ever misses one */
+/* Boot, => slab up: the top-level tables, so that no process ever misses one, and the free areas. */
+void vmalloc_init(void);
 bool vmalloc_is_available(void);
 void vm_unmap_aliases(void);	      /* flushes every lazily freed range now. => may sleep */
 unsigned long vmalloc_nr_pages(void); /* pages behind vmalloc areas: VmallocUsed in /proc/meminfo */
 #define VMALLOC_TOTAL (VMALLOC_END - VMALLOC_START)
 
-/* Calls fn for each area in address order until it returns non-zero, and returns that. fn must not sleep. */
+/*
+ * Calls fn for each area in address order until it returns non-zero, and returns that. fn must not
+ * sleep.
+ */
 int vmalloc_for_each(int (*fn)(const struct vm_struct *area, void *arg), void *arg);

@@ -1,20 +1,23 @@
 /*
  * Ranges of kernel address space: who has which, where is room, when may addresses be used again.
  *
- * 1. Every address that this room gives out is in exactly one struct vmap_area, which is free (in the tree of
- *    free areas), busy (in the tree of busy areas) or waiting (on the purge list). Both trees are sorted by address.
- * 2. The free tree is augmented: each node knows the largest free area in its subtree, so the lowest area
- *    that is large enough is found by one descent that turns away from subtrees without room.
- * 3. Taking from a free area usually cuts its left edge: one number changes, and the maxima on the way to the
- *    root. No node enters or leaves the free tree.
- * 4. An area that was unmapped may still be in the TLB of some CPU. Asking all CPUs costs an interrupt each,
- *    so it waits on the purge list until lazy_max pages have gathered there, or addresses run out. Then one
- *    flush covers them all, and they join the free tree, where neighbours merge.
- * 5. The pages behind an area are freed at once, before the flush. That is safe as long as nobody uses a
- *    pointer into an area that he has freed.
+ * 1. Every address that this room gives out is in exactly one struct vmap_area, which is free (in
+ *    the tree of free areas), busy (in the tree of busy areas) or waiting (on the purge list). Both
+ *    trees are sorted by address.
+ * 2. The free tree is augmented: each node knows the largest free area in its subtree, so the
+ *    lowest area that is large enough is found by one descent that turns away from subtrees without
+ *    room.
+ * 3. Taking from a free area usually cuts its left edge: one number changes, and the maxima on the
+ *    way to the root. No node enters or leaves the free tree.
+ * 4. An area that was unmapped may still be in the TLB of some CPU. Asking all CPUs costs an
+ *    interrupt each, so it waits on the purge list until lazy_max pages have gathered there, or
+ *    addresses run out. Then one flush covers them all, and they join the free tree, where
+ *    neighbours merge.
+ * 5. The pages behind an area are freed at once, before the flush. That is safe as long as nobody
+ *    uses a pointer into an area that he has freed.
  *
- * Lock: vmap_area_lock, a plain spinlock, taken in process context only; purge_lock (a mutex) is outside it and
- * makes sure that no two CPUs purge at once. Complexity: O(log areas).
+ * Lock: vmap_area_lock, a plain spinlock, taken in process context only; purge_lock (a mutex) is
+ * outside it and makes sure that no two CPUs purge at once. Complexity: O(log areas).
  *
  * Mirrors the lower half of Linux mm/vmalloc.c. Exercised by the vmalloc suite.
  */
@@ -114,7 +117,9 @@ static void find_free_neighbours(unsigned long start, unsigned long end, struct 
 	}
 }
 
-/* Gives the range of va back; va is used as the node, or freed when a neighbour takes the range in. */
+/*
+ * Gives the range of va back; va is used as the node, or freed when a neighbour takes the range in.
+ */
 static void merge_free(struct vmap_area *va)
 {
 	struct vmap_area *below, *above;
@@ -151,7 +156,10 @@ static unsigned long fit_in(const struct vmap_area *va, unsigned long size, unsi
 		       : 0;
 }
 
-/* Lowest free area below node that can hold it; *addr is where. Recursion is as deep as the tree is high. */
+/*
+ * Lowest free area below node that can hold it; *addr is where. Recursion is as deep as the tree is
+ * high.
+ */
 static struct vmap_area *first_fit(struct rb_node *node, unsigned long size, unsigned long align,
 				   unsigned long vstart, unsigned long vend, unsigned long *addr)
 {
@@ -176,8 +184,8 @@ static struct vmap_area *first_fit(struct rb_node *node, unsigned long size, uns
 }
 
 /*
- * Cuts [addr, addr + size) out of a free area. spare becomes the upper rest when the cut is in the middle
- * (then NULL is returned); if the area is used up whole, its struct comes back as the spare.
+ * Cuts [addr, addr + size) out of a free area. spare becomes the upper rest when the cut is in the
+ * middle (then NULL is returned); if the area is used up whole, its struct comes back as the spare.
  */
 static struct vmap_area *cut_free(struct vmap_area *va, unsigned long addr, unsigned long size,
 				  struct vmap_area *spare)
@@ -239,7 +247,10 @@ static struct vmap_area *lookup_busy(unsigned long addr)
 
 /* ---- purge ---- */
 
-/* One flush for everything on the purge list, then the addresses are free. False if there was nothing. */
+/*
+ * One flush for everything on the purge list, then the addresses are free. False if there was
+ * nothing.
+ */
 static bool purge_vmap_areas(void)
 {
 	struct vmap_area *list, *va;
@@ -366,7 +377,10 @@ bool vmap_range_busy(unsigned long start, unsigned long end, unsigned long *retr
 		if (va->va_start >= end) {
 			node = node->rb_left;
 		} else {
-			/* A free area that begins below end: the highest of them is where to look next. */
+			/*
+			 * A free area that begins below end: the highest of them is where to look
+			 * next.
+			 */
 			*retry_end = max(*retry_end, min(va->va_end, end - PAGE_SIZE));
 			node = node->rb_right;
 		}
@@ -430,6 +444,9 @@ void __init vmap_area_init(void)
 	vmap_area_cache = KMEM_CACHE(vmap_area, SLAB_PANIC);
 	add_free_range(VMALLOC_START, VMALLOC_USED_END);
 	add_free_range(EXECMEM_START, EXECMEM_END);
-	/* Address space costs nothing, but each waiting area has its struct: less patience on small machines. */
+	/*
+	 * Address space costs nothing, but each waiting area has its struct: less patience on small
+	 * machines.
+	 */
 	lazy_max = clamp_t(unsigned long, totalram_pages() / 64, 64, 8192);
 }

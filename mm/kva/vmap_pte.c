@@ -1,12 +1,14 @@
 /*
  * Entries of the kernel's own page tables for vmalloc space: making, clearing, looking up.
  *
- * 1. All processes share the tables below the top level's upper half. The top-level entries of the ranges that
- *    this room uses exist from boot on, so a new mapping never has to be copied into any process.
- * 2. Tables are made on demand and never freed: at most one page for each 2 MiB of address space ever used.
- *    So a walk needs no lock. Making one is done under kernel_table_lock, entries are written by the area's owner.
- * 3. A mapping of consecutive frames (ioremap) uses a 2 MiB entry where address, frame and length allow and no
- *    table was ever made for these addresses.
+ * 1. All processes share the tables below the top level's upper half. The top-level entries of the
+ *    ranges that this room uses exist from boot on, so a new mapping never has to be copied into
+ *    any process.
+ * 2. Tables are made on demand and never freed: at most one page for each 2 MiB of address space
+ *    ever used. So a walk needs no lock. Making one is done under kernel_table_lock, entries are
+ *    written by the area's owner.
+ * 3. A mapping of consecutive frames (ioremap) uses a 2 MiB entry where address, frame and length
+ *    allow and no table was ever made for these addresses.
  *
  * Mirrors parts of Linux mm/vmalloc.c. Exercised by the vmalloc suite.
  */

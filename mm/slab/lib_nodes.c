@@ -1,8 +1,9 @@
 /*
  * The nodes of lib/'s trees, from caches of their own.
  *
- * lib/ lies below this floor and asks for nodes through an ops table (lib/node.h). There are two kinds, told
- * apart by size: maple nodes (VMAs) and xarray nodes (page cache). A maple node starts on a cache line.
+ * lib/ lies below this floor and asks for nodes through an ops table (lib/node.h). There are two
+ * kinds, told apart by size: maple nodes (VMAs) and xarray nodes (page cache). A maple node starts
+ * on a cache line.
  *
  * Has no counterpart in Linux, where maple_tree.c and xarray.c make their caches themselves.
  * Exercised by every suite that uses one of the trees.

@@ -1,21 +1,25 @@
 /*
  * The per-CPU allocator: variables made at run time with one copy on each CPU.
  *
- * 1. Memory comes in chunks. A chunk has one unit for each possible CPU; all units of a chunk look alike, and
- *    byte n of an allocation lies at the same offset in each of them. So one bitmap describes all units, and
- *    an allocation is one number: its per-CPU address, to which __per_cpu_offset[cpu] is added.
- * 2. That addition must hold for every chunk, so the units of a later chunk have the same distances from one
- *    another as those of the first. mm/kva finds such a set of ranges in vmalloc space (pcpu_chunk_ops).
+ * 1. Memory comes in chunks. A chunk has one unit for each possible CPU; all units of a chunk look
+ *    alike, and byte n of an allocation lies at the same offset in each of them. So one bitmap
+ *    describes all units, and an allocation is one number: its per-CPU address, to which
+ *    __per_cpu_offset[cpu] is added.
+ * 2. That addition must hold for every chunk, so the units of a later chunk have the same distances
+ *    from one another as those of the first. mm/kva finds such a set of ranges in vmalloc space
+ *    (pcpu_chunk_ops).
  * 3. The first chunk's units are the ends of the per-CPU areas that setup_per_cpu_areas() made from
- *    memblock: PERCPU_DYNAMIC_RESERVE bytes behind the static variables. They serve before slab and vmalloc do.
- * 4. A unit of a later chunk must fit between two of them: its size is the least distance between two CPUs'
- *    areas, at most PCPU_MAX_UNIT_SIZE.
- * 5. Two bits for each 8 bytes of a unit: alloc_map says whether they are taken, bound_map whether an
- *    allocation begins (or the one before ends) there. Allocation is first fit from first_free on; freeing
- *    finds the end of the allocation in bound_map.
+ *    memblock: PERCPU_DYNAMIC_RESERVE bytes behind the static variables. They serve before slab and
+ *    vmalloc do.
+ * 4. A unit of a later chunk must fit between two of them: its size is the least distance between
+ *    two CPUs' areas, at most PCPU_MAX_UNIT_SIZE.
+ * 5. Two bits for each 8 bytes of a unit: alloc_map says whether they are taken, bound_map whether
+ *    an allocation begins (or the one before ends) there. Allocation is first fit from first_free
+ *    on; freeing finds the end of the allocation in bound_map.
  *
- * Lock: pcpu_lock (any context) protects the list of chunks and their maps; pcpu_alloc_mutex keeps two
- * callers from making a chunk each. Complexity: linear in the bitmap; allocations are rare and long-lived.
+ * Lock: pcpu_lock (any context) protects the list of chunks and their maps; pcpu_alloc_mutex keeps
+ * two callers from making a chunk each. Complexity: linear in the bitmap; allocations are rare and
+ * long-lived.
  *
  * Mirrors Linux mm/percpu.c. Exercised by the percpu suite (tests/kernel/percpu.c).
  */
@@ -174,7 +178,10 @@ static struct pcpu_chunk *create_chunk(void)
 	return c;
 }
 
-/* One empty chunk may wait for its next use; more are given back here, where it is allowed to sleep. */
+/*
+ * One empty chunk may wait for its next use; more are given back here, where it is allowed to
+ * sleep.
+ */
 static void destroy_surplus_chunks(void)
 {
 	struct pcpu_chunk *c, *next;

@@ -2,7 +2,8 @@
  * Per-CPU variables that are made at run time: one copy for each possible CPU.
  *
  * What alloc_percpu() returns is not an address but a per-CPU address: add __per_cpu_offset[cpu]
- * (per_cpu_ptr), or let this_cpu_*() add the GS base. The static per-CPU variables work the same way.
+ * (per_cpu_ptr), or let this_cpu_*() add the GS base. The static per-CPU variables work the same
+ * way.
  *
  * Mirrors Linux include/linux/percpu.h. Exercised by the percpu suite (tests/kernel/percpu.c).
  */
@@ -13,8 +14,9 @@
 #include "mm/phys/gfp.h"
 
 /*
- * size bytes (up to what a unit holds, at least 16 KiB) on each CPU, zeroed, aligned to align (a power of two, at most a page).
- * NULL when out of memory or when the arguments make no sense (one warning).
+ * size bytes (up to what a unit holds, at least 16 KiB) on each CPU, zeroed, aligned to align (a
+ * power of two, at most a page). NULL when out of memory or when the arguments make no sense (one
+ * warning).
  * => may sleep unless gfp forbids; then only memory that is already mapped is used
  */
 void __percpu *__alloc_percpu_gfp(size_t size, size_t align, gfp_t gfp);
@@ -37,9 +39,9 @@ void pcpu_get_stats(struct pcpu_stats *st);
 unsigned long pcpu_nr_pages(void); /* Percpu: in /proc/meminfo: pages of all units of all chunks */
 
 /*
- * How a further chunk gets its memory: mm/kva registers this, since chunks need congruent address ranges
- * (the same distances between the CPUs' copies as in the first chunk).
- * create: maps size zeroed bytes for each possible CPU at base + (offset[cpu] - offset[0]); 0 when it cannot.
+ * How a further chunk gets its memory: mm/kva registers this, since chunks need congruent address
+ * ranges (the same distances between the CPUs' copies as in the first chunk). create: maps size
+ * zeroed bytes for each possible CPU at base + (offset[cpu] - offset[0]); 0 when it cannot.
  */
 struct pcpu_chunk_ops {
 	unsigned long (*create)(size_t size);

@@ -1,12 +1,14 @@
 /*
  * Objects smaller than a page: caches of equal objects (kmem_cache) and, built from them, kmalloc.
  *
- * A cache hands out objects of one size from slabs of one or a few pages. kmalloc picks one of thirteen
- * caches by size (8 .. 8192 bytes) and goes straight to the buddy allocator above that, up to 4 MiB.
- * When the size is a constant the class is chosen by the compiler, and the call is one load and one jump.
+ * A cache hands out objects of one size from slabs of one or a few pages. kmalloc picks one of
+ * thirteen caches by size (8 .. 8192 bytes) and goes straight to the buddy allocator above that, up
+ * to 4 MiB. When the size is a constant the class is chosen by the compiler, and the call is one
+ * load and one jump.
  *
- * Contexts: alloc and free may be called from any context but NMI; with GFP_KERNEL an allocation may
- * sleep in reclaim, with GFP_ATOMIC or GFP_NOWAIT it never does. create, destroy and shrink may sleep.
+ * Contexts: alloc and free may be called from any context but NMI; with GFP_KERNEL an allocation
+ * may sleep in reclaim, with GFP_ATOMIC or GFP_NOWAIT it never does. create, destroy and shrink may
+ * sleep.
  *
  * Mirrors Linux include/linux/slab.h. Exercised by the slab suite (tests/kernel/slab.c).
  */
@@ -21,14 +23,13 @@
 struct kmem_cache;
 
 /* kmem_cache_create() flags. */
-#define SLAB_CONSISTENCY_CHECKS \
-	0x00000100UL /* verify every object that is freed (always on in DEBUG builds) */
-#define SLAB_HWCACHE_ALIGN   0x00002000UL /* objects start on a cache line */
-#define SLAB_CACHE_DMA	     0x00004000UL /* pages from ZONE_DMA */
-#define SLAB_PANIC	     0x00040000UL /* failing to create the cache is fatal */
-#define SLAB_RECLAIM_ACCOUNT 0x00020000UL /* objects can be reclaimed: counted as SReclaimable */
+#define SLAB_CONSISTENCY_CHECKS 0x00000100UL /* verify each free (DEBUG builds always do) */
+#define SLAB_HWCACHE_ALIGN	0x00002000UL /* objects start on a cache line */
+#define SLAB_CACHE_DMA		0x00004000UL /* pages from ZONE_DMA */
+#define SLAB_PANIC		0x00040000UL /* failing to create the cache is fatal */
+#define SLAB_RECLAIM_ACCOUNT	0x00020000UL /* objects can be reclaimed: counted as SReclaimable */
 #define SLAB_TYPESAFE_BY_RCU \
-	0x00080000UL		      /* a slab's pages outlive a grace period; objects do not */
+	0x00080000UL		      /* slabs are freed after a grace period, objects at once */
 #define SLAB_NO_MERGE	 0x01000000UL /* never share the cache with another of like objects */
 #define SLAB_ACCOUNT	 0x04000000UL /* charge to the memory cgroup of the caller */
 #define SLAB_NOLEAKTRACE 0x00800000UL /* the leak detector ignores these objects */
@@ -45,10 +46,10 @@ struct kmem_cache;
 /* ---- caches ---- */
 
 /*
- * A new cache. size in bytes (1 .. a page times 8); align 0 or a power of two (at least 8 is given);
- * ctor, if any, runs on each object once when its slab is made, not at each allocation.
- * The name must outlive the cache. => may sleep
- * NULL when out of memory or when the arguments make no sense (one warning); SLAB_PANIC panics instead.
+ * A new cache. size in bytes (1 .. a page times 8); align 0 or a power of two (at least 8 is
+ * given); ctor, if any, runs on each object once when its slab is made, not at each allocation. The
+ * name must outlive the cache. => may sleep NULL when out of memory or when the arguments make no
+ * sense (one warning); SLAB_PANIC panics instead.
  */
 struct kmem_cache *kmem_cache_create(const char *name, unsigned int size, unsigned int align,
 				     unsigned long flags, void (*ctor)(void *));
@@ -61,14 +62,19 @@ struct kmem_cache *kmem_cache_create_usercopy(const char *name, unsigned int siz
 	kmem_cache_create(#__struct, sizeof(struct __struct), __alignof__(struct __struct), \
 			  (__flags), NULL)
 
-/* Frees the cache; NULL is fine. Objects still in use are reported and the cache stays. => may sleep */
+/*
+ * Frees the cache; NULL is fine. Objects still in use are reported and the cache stays. => may
+ * sleep
+ */
 void kmem_cache_destroy(struct kmem_cache *s);
 /* Gives every empty slab back to the buddy allocator. 0, or 1 if slabs are left. => may sleep */
 int kmem_cache_shrink(struct kmem_cache *s);
 
 /* One object, or NULL. __GFP_ZERO clears it. */
 void *kmem_cache_alloc(struct kmem_cache *s, gfp_t flags) __malloc;
-/* The same from memory of a node (NUMA_NO_NODE: any; another node is used only if this has none). */
+/*
+ * The same from memory of a node (NUMA_NO_NODE: any; another node is used only if this has none).
+ */
 void *kmem_cache_alloc_node(struct kmem_cache *s, gfp_t flags, int node) __malloc;
 /* Gives an object of this cache back. NULL is ignored; a foreign pointer is reported and leaked. */
 void kmem_cache_free(struct kmem_cache *s, void *object);
@@ -170,12 +176,14 @@ static __always_inline void *kcalloc(size_t n, size_t size, gfp_t flags)
 	return kmalloc_array(n, size, flags | __GFP_ZERO);
 }
 
-/* Gives back what any kmalloc function returned, at any time; NULL and ZERO_SIZE_PTR are ignored. */
+/*
+ * Gives back what any kmalloc function returned, at any time; NULL and ZERO_SIZE_PTR are ignored.
+ */
 void kfree(const void *p);
 void kfree_sensitive(const void *p); /* clears the object first */
 /*
- * The object with at least new_size bytes: the same one while it is large enough, else a copy, and p is
- * freed. p NULL is kmalloc; new_size 0 is kfree and gives ZERO_SIZE_PTR. NULL: p is untouched.
+ * The object with at least new_size bytes: the same one while it is large enough, else a copy, and
+ * p is freed. p NULL is kmalloc; new_size 0 is kfree and gives ZERO_SIZE_PTR. NULL: p is untouched.
  */
 void *krealloc(const void *p, size_t new_size, gfp_t flags) __must_check;
 void *krealloc_array(void *p, size_t n, size_t size, gfp_t flags) __must_check;
@@ -196,8 +204,8 @@ const char *kstrdup_const(const char *s, gfp_t flags);
 void kfree_const(const void *p);
 
 /*
- * Frees ptr after a grace period; field is the struct rcu_head inside it. ptr must come from kmalloc or
- * a cache. => any context
+ * Frees ptr after a grace period; field is the struct rcu_head inside it. ptr must come from
+ * kmalloc or a cache. => any context
  */
 #define kfree_rcu(ptr, field)                                                \
 	do {                                                                 \
@@ -210,9 +218,8 @@ void kfree_rcu_callback(struct rcu_head *head); /* finds the object around head,
 /* ---- large or small: kmalloc, else vmalloc. Defined in mm/kva/vmalloc.c ---- */
 void *kvmalloc(size_t size, gfp_t flags) __malloc; /* => may sleep */
 void *kvmalloc_node(size_t size, gfp_t flags, int node) __malloc;
-void kvfree(
-	const void *
-		p); /* => any context; what is in the vmalloc area is freed later when in an interrupt */
+/* => any context; what is in vmalloc space is freed later when interrupts are off */
+void kvfree(const void *p);
 void *kvrealloc(const void *p, size_t old_size, size_t new_size, gfp_t flags) __must_check;
 
 static __always_inline void *kvzalloc(size_t size, gfp_t flags)
@@ -243,8 +250,8 @@ void kmem_cache_init(void);
 void kmem_cache_init_late(void);
 
 /*
- * One line of /proc/slabinfo. Objects of a slab that a CPU keeps for itself count as active, as on Linux;
- * after kmem_cache_shrink() the counts are exact.
+ * One line of /proc/slabinfo. Objects of a slab that a CPU keeps for itself count as active, as on
+ * Linux; after kmem_cache_shrink() the counts are exact.
  */
 struct slabinfo {
 	unsigned long active_objs, num_objs;
@@ -253,7 +260,9 @@ struct slabinfo {
 };
 
 void get_slabinfo(struct kmem_cache *s, struct slabinfo *info);
-/* Calls fn for each cache, oldest first, until it returns non-zero, and returns that. => may sleep */
+/*
+ * Calls fn for each cache, oldest first, until it returns non-zero, and returns that. => may sleep
+ */
 int kmem_cache_for_each(int (*fn)(struct kmem_cache *s, const struct slabinfo *info, void *arg),
 			void *arg);
 /* The cache of an object, NULL when p is not inside a slab. */

@@ -1,12 +1,12 @@
 /*
  * Misuse of objects: what is checked, and what is said about it.
  *
- * 1. Always on, for a few instructions: an object freed to another cache or that is no object, an object
- *    freed twice in a row, a slab from which more is freed than was allocated.
- * 2. In DEBUG builds, and for caches with SLAB_CONSISTENCY_CHECKS: each free is checked against the grid of
- *    objects in its slab and against every free list that the object could already be on.
- * 3. A misuse is reported once with the object, its cache and the caller; the object is then leaked, since
- *    both other ways out (freeing it, halting) make things worse.
+ * 1. Always on, for a few instructions: an object freed to another cache or that is no object, an
+ *    object freed twice in a row, a slab from which more is freed than was allocated.
+ * 2. In DEBUG builds, and for caches with SLAB_CONSISTENCY_CHECKS: each free is checked against the
+ *    grid of objects in its slab and against every free list that the object could already be on.
+ * 3. A misuse is reported once with the object, its cache and the caller; the object is then
+ *    leaked, since both other ways out (freeing it, halting) make things worse.
  *
  * Mirrors the check_*() part of Linux mm/slub.c. Exercised by the slab suite.
  */
@@ -37,7 +37,10 @@ void slab_report(const struct kmem_cache *s, const struct slab *slab, const void
 	WARN_ON(1);
 }
 
-/* Another CPU may be handing out the objects of the list meanwhile: a link that leaves the slab ends it. */
+/*
+ * Another CPU may be handing out the objects of the list meanwhile: a link that leaves the slab
+ * ends it.
+ */
 static bool on_list(const struct kmem_cache *s, const struct slab *slab, const void *list,
 		    const void *object)
 {

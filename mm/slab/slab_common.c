@@ -1,13 +1,16 @@
 /*
- * Caches by name and kmalloc by size: everything about objects that is not the slab algorithm itself.
+ * Caches by name and kmalloc by size: everything about objects that is not the slab algorithm
+ * itself.
  *
- * 1. All caches stand on slab_caches, oldest first, under slab_mutex. A cache is described by an object of
- *    the cache "kmem_cache", its nodes by objects of "kmem_cache_node"; these two describe themselves from
- *    static memory.
- * 2. kmalloc has thirteen classes. A size becomes a class by one table look-up of (size - 1) / 8 up to 192
- *    bytes and by the position of the highest bit above; a constant size is resolved by the compiler.
- * 3. Above 8 KiB a kmalloc is a compound page of its own. Its head page carries KMALLOC_LARGE_COOKIE where a
- *    slab has its cache, which is how kfree tells it from an address that was never allocated.
+ * 1. All caches stand on slab_caches, oldest first, under slab_mutex. A cache is described by an
+ *    object of the cache "kmem_cache", its nodes by objects of "kmem_cache_node"; these two
+ *    describe themselves from static memory.
+ * 2. kmalloc has thirteen classes. A size becomes a class by one table look-up of (size - 1) / 8 up
+ *    to 192 bytes and by the position of the highest bit above; a constant size is resolved by the
+ *    compiler.
+ * 3. Above 8 KiB a kmalloc is a compound page of its own. Its head page carries
+ *    KMALLOC_LARGE_COOKIE where a slab has its cache, which is how kfree tells it from an address
+ *    that was never allocated.
  *
  * Locks: slab_mutex is outermost here. Mirrors Linux mm/slab_common.c and mm/util.c.
  * Exercised by the slab suite.

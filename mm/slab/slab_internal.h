@@ -71,14 +71,14 @@ struct kmem_cache_node {
 
 struct kmem_cache {
 	struct kmem_cache_cpu __percpu *cpu_slab; /* - */
-	unsigned int offset;			  /* - of the free pointer inside a free object */
+	unsigned int offset;			  /* - of the link in a free object */
 	unsigned int size;			  /* - bytes from object to object */
 	unsigned int object_size;		  /* - bytes the user asked for */
 	unsigned int order;			  /* - of a slab */
 	unsigned int min_order;			  /* - the same when memory is short */
-	unsigned int objects;			  /* - in a slab of order; of min_order: computed */
+	unsigned int objects;			  /* - in a slab of that order */
 	unsigned int align;			  /* - */
-	unsigned int inuse;			  /* - bytes of an object that its user may touch */
+	unsigned int inuse;			  /* - bytes that the user may touch */
 	unsigned int min_partial;		  /* - empty slabs that a node keeps */
 	unsigned int cpu_partial;		  /* - slabs that a CPU keeps */
 	gfp_t allocflags;			  /* - added to every page allocation */
@@ -88,11 +88,14 @@ struct kmem_cache {
 	int refcount;				  /* M */
 	unsigned int useroffset, usersize;	  /* - */
 	struct list_head list;			  /* M slab_caches */
-	struct kmem_cache_node
-		*node[MAX_NUMNODES]; /* - NULL: no such node; allocated as far as needed */
+	/* - NULL: no such node. Allocated as far as there are nodes. */
+	struct kmem_cache_node *node[MAX_NUMNODES];
 };
 
-/* Marks the head page of a kmalloc that came straight from the buddy allocator. No pointer; bit 0 clear: no tail. */
+/*
+ * Marks the head page of a kmalloc that came straight from the buddy allocator. No pointer; bit 0
+ * clear: no tail.
+ */
 #define KMALLOC_LARGE_COOKIE ((struct kmem_cache *)0x6b6d616c6c6f6300UL)
 
 extern struct list_head slab_caches; /* M every cache, oldest first */

@@ -1,33 +1,36 @@
 /*
  * SLUB: objects of one size, handed out from slabs with hardly an instruction more than a list pop.
  *
- * 1. A slab is a naturally aligned block of 2^order pages that holds objects of one cache. Its free objects
- *    form a list through themselves (the link lies at s->offset in a free object), and its struct page,
- *    seen as struct slab, holds the head of that list and three counts. There is no other metadata.
+ * 1. A slab is a naturally aligned block of 2^order pages that holds objects of one cache. Its free
+ *    objects form a list through themselves (the link lies at s->offset in a free object), and its
+ *    struct page, seen as struct slab, holds the head of that list and three counts. There is no
+ *    other metadata.
  * 2. A slab is in one of these states:
- *      current    frozen, is c->slab of one CPU. Its free objects are split: c->freelist belongs to the CPU,
- *                 slab->freelist collects what other CPUs (or this one, later) free.
+ *      current    frozen, is c->slab of one CPU. Its free objects are split: c->freelist belongs to
+ *                 the CPU, slab->freelist collects what other CPUs (or this one, later) free.
  *      cpu-partial frozen, on c->partial of one CPU; all its free objects are on slab->freelist.
- *      partial    not frozen, on its node's list; has free objects (an empty one may wait here too).
- *      full       not frozen, on no list at all: the next free finds it again.
- *      empty      not frozen, on no list: on its way to the buddy allocator.
- * 3. Fast paths. Alloc pops c->freelist; free pushes there if the object's slab is the current one. Both
- *    run with interrupts off, and that is all their locking, since kernel code is not preempted. Counted in
- *    instructions, disabling interrupts (pushf, pop, cli, then push, popf) equals the other known way,
- *    a transaction number and cmpxchg16b (load, add, four registers to set up, compare, retry branch):
- *    11 against 11 around the same pop. It wins because the slow path inherits the exclusion and needs no
- *    revalidation, and because push on free needs no second double-word exchange.
- * 4. slab->freelist and slab->counters change only by one cmpxchg16b, so freeing to a slab that another CPU
- *    owns takes no lock. A node's list_lock is needed only when a slab enters or leaves the partial list;
- *    whoever makes a slab leave the frozen state does that under list_lock, so that a free that empties the
- *    slab and then takes the lock finds the slab on the list.
- * 5. A full slab whose first object is freed goes to the freeing CPU's cpu-partial list: soon it will be
- *    allocated from. When that list is longer than s->cpu_partial it moves to the node as a whole.
+ *      partial not frozen, on its node's list; has free objects (an empty one may wait here too).
+ *      full not frozen, on no list at all: the next free finds it again. empty not frozen, on no
+ *      list: on its way to the buddy allocator.
+ * 3. Fast paths. Alloc pops c->freelist; free pushes there if the object's slab is the current one.
+ *    Both run with interrupts off, and that is all their locking, since kernel code is not
+ *    preempted. Counted in instructions, disabling interrupts (pushf, pop, cli, then push, popf)
+ *    equals the other known way, a transaction number and cmpxchg16b (load, add, four registers to
+ *    set up, compare, retry branch): 11 against 11 around the same pop. It wins because the slow
+ *    path inherits the exclusion and needs no revalidation, and because push on free needs no
+ *    second double-word exchange.
+ * 4. slab->freelist and slab->counters change only by one cmpxchg16b, so freeing to a slab that
+ *    another CPU owns takes no lock. A node's list_lock is needed only when a slab enters or leaves
+ *    the partial list; whoever makes a slab leave the frozen state does that under list_lock, so
+ *    that a free that empties the slab and then takes the lock finds the slab on the list.
+ * 5. A full slab whose first object is freed goes to the freeing CPU's cpu-partial list: soon it
+ *    will be allocated from. When that list is longer than s->cpu_partial it moves to the node as a
+ *    whole.
  * 6. Memory: a node keeps at most s->min_partial empty slabs. Orders are small: the smallest that
  *    wastes little (slub_setup.c), for a machine of 16 MiB shall have room for programs.
  *
- * Locks: slab_mutex > list_lock (interrupts off) > zone locks. Complexity: O(1), except deactivation, which
- * counts one free list.
+ * Locks: slab_mutex > list_lock (interrupts off) > zone locks. Complexity: O(1), except
+ * deactivation, which counts one free list.
  *
  * Mirrors Linux mm/slub.c. Exercised by the slab suite (tests/kernel/slab.c).
  */
@@ -154,7 +157,9 @@ static struct page *slab_pages(struct kmem_cache *s, gfp_t gfp, int node, unsign
 	return alloc_pages_node(node, gfp, order);
 }
 
-/* A frozen slab, all its objects on its free list; NULL when out of memory. => sleeps as gfp allows */
+/*
+ * A frozen slab, all its objects on its free list; NULL when out of memory. => sleeps as gfp allows
+ */
 static struct slab *new_slab(struct kmem_cache *s, gfp_t gfp, int node)
 {
 	unsigned int order = s->order;
@@ -216,8 +221,8 @@ static void discard_slab(struct kmem_cache *s, struct slab *slab)
 /* ---- from frozen to the node and back; all of this with interrupts off ---- */
 
 /*
- * A frozen slab that no CPU refers to any more: gives it back its nr free objects [head .. tail], and
- * puts it where its new state belongs.
+ * A frozen slab that no CPU refers to any more: gives it back its nr free objects [head .. tail],
+ * and puts it where its new state belongs.
  */
 static void unfreeze_slab(struct kmem_cache *s, struct slab *slab, void *head, void *tail,
 			  unsigned int nr)
@@ -270,7 +275,10 @@ static void unfreeze_partials(struct kmem_cache *s, struct slab *slab)
 	}
 }
 
-/* A frozen slab with free objects joins this CPU's list; when that is full the list moves to the node. */
+/*
+ * A frozen slab with free objects joins this CPU's list; when that is full the list moves to the
+ * node.
+ */
 static void put_cpu_partial(struct kmem_cache *s, struct slab *slab)
 {
 	struct kmem_cache_cpu *c = this_cpu_ptr(s->cpu_slab);
@@ -290,8 +298,8 @@ static void put_cpu_partial(struct kmem_cache *s, struct slab *slab)
 }
 
 /*
- * Everything on the free list of a slab that this CPU has frozen. NULL: there was nothing, and the slab is
- * full and belongs to nobody from here on.
+ * Everything on the free list of a slab that this CPU has frozen. NULL: there was nothing, and the
+ * slab is full and belongs to nobody from here on.
  */
 static void *get_freelist(struct slab *slab)
 {
@@ -308,7 +316,10 @@ static void *get_freelist(struct slab *slab)
 	return list;
 }
 
-/* Freezes slabs of the node: the first is returned with its objects in *list, a few more join the CPU's list. */
+/*
+ * Freezes slabs of the node: the first is returned with its objects in *list, a few more join the
+ * CPU's list.
+ */
 static struct slab *get_partial_node(struct kmem_cache *s, struct kmem_cache_node *n, void **list)
 {
 	struct slab *slab, *next, *found = NULL;
@@ -374,8 +385,8 @@ static struct slab *get_partial(struct kmem_cache *s, int node, void **list)
 /* ---- allocation ---- */
 
 /*
- * An object when the CPU's list is empty or of the wrong node. => interrupts off; irqflags is what they
- * were before, so that getting new pages may sleep. Returns with interrupts off.
+ * An object when the CPU's list is empty or of the wrong node. => interrupts off; irqflags is what
+ * they were before, so that getting new pages may sleep. Returns with interrupts off.
  */
 static void *alloc_from_slabs(struct kmem_cache *s, gfp_t gfp, int node, unsigned long irqflags)
 {
@@ -546,7 +557,10 @@ static noinline void slab_free_slow(struct kmem_cache *s, struct slab *slab, voi
 			put_cpu_partial(s, slab);
 		return;
 	}
-	/* The lock was taken for a slab that got empty; it may have been frozen or refilled meanwhile. */
+	/*
+	 * The lock was taken for a slab that got empty; it may have been frozen or refilled
+	 * meanwhile.
+	 */
 	if (new.frozen || new.inuse || n->nr_partial < s->min_partial) {
 		spin_unlock(&n->list_lock);
 		if (new.frozen && !old.frozen)
@@ -558,7 +572,10 @@ static noinline void slab_free_slow(struct kmem_cache *s, struct slab *slab, voi
 	discard_slab(s, slab);
 }
 
-/* The same when the slab's state has to change, or something is wrong. => interrupts off; restores them */
+/*
+ * The same when the slab's state has to change, or something is wrong. => interrupts off; restores
+ * them
+ */
 static noinline void slab_free_state(struct kmem_cache *s, struct slab *slab, void *object,
 				     unsigned long irqflags)
 {
@@ -572,8 +589,8 @@ static noinline void slab_free_state(struct kmem_cache *s, struct slab *slab, vo
 }
 
 /*
- * An object whose slab is not this CPU's current one, or that was just freed. Most such slabs stay in the state that
- * they are in: then one exchange is all. => interrupts off; restores them
+ * An object whose slab is not this CPU's current one, or that was just freed. Most such slabs stay
+ * in the state that they are in: then one exchange is all. => interrupts off; restores them
  */
 static noinline void slab_free_cold(struct kmem_cache *s, struct slab *slab, void *object,
 				    unsigned long irqflags)
@@ -718,7 +735,10 @@ static void flush_cpu_slab(void *info)
 	unfreeze_partials(s, partial);
 }
 
-/* Empty slabs of a node go; the fullest of the others come first, so that the emptier ones may drain. */
+/*
+ * Empty slabs of a node go; the fullest of the others come first, so that the emptier ones may
+ * drain.
+ */
 static unsigned long shrink_node(struct kmem_cache *s, struct kmem_cache_node *n)
 {
 	struct list_head bins[8], discard;

@@ -1,12 +1,15 @@
 /*
- * The shape of a cache: how large objects and slabs are, how many a CPU and a node keep, and the first caches.
+ * The shape of a cache: how large objects and slabs are, how many a CPU and a node keep, and the
+ * first caches.
  *
- * 1. Object: the user's size, rounded up to 8 bytes and the alignment. A free object holds the link to the next one
- *    in its middle, where neither an overrun of its neighbour nor an underrun reaches first. Objects whose bytes
- *    matter while they are free (constructor, SLAB_TYPESAFE_BY_RCU) get the link behind them instead.
+ * 1. Object: the user's size, rounded up to 8 bytes and the alignment. A free object holds the link
+ *    to the next one in its middle, where neither an overrun of its neighbour nor an underrun
+ *    reaches first. Objects whose bytes matter while they are free (constructor,
+ *    SLAB_TYPESAFE_BY_RCU) get the link behind them instead.
  * 2. Slab: as small as it can be without wasting much, see slab_order().
- * 3. Bootstrap: a cache needs a struct kmem_cache and a struct kmem_cache_node for each node, both of which
- *    come from caches. So these two caches are static, and the node structs of further nodes come from the first.
+ * 3. Bootstrap: a cache needs a struct kmem_cache and a struct kmem_cache_node for each node, both
+ *    of which come from caches. So these two caches are static, and the node structs of further
+ *    nodes come from the first.
  *
  * Mirrors parts of Linux mm/slub.c. Exercised by the slab suite.
  */
@@ -21,10 +24,10 @@ int slab_nr_nodes;
 static int boot_node; /* - lowest node number: all slabs come from it until slab_up */
 
 /*
- * The order of a slab: the smallest that holds min_objects (as far as the largest order allows) and wastes
- * at most 1/16 at its end; if there is none, 1/8, then 1/4, then whatever holds one object. Machines with
- * less than 1 GiB aim at 4 objects and order 1; larger ones at 16 and order 3, for fewer trips to the buddy
- * allocator.
+ * The order of a slab: the smallest that holds min_objects (as far as the largest order allows) and
+ * wastes at most 1/16 at its end; if there is none, 1/8, then 1/4, then whatever holds one object.
+ * Machines with less than 1 GiB aim at 4 objects and order 1; larger ones at 16 and order 3, for
+ * fewer trips to the buddy allocator.
  */
 static unsigned int slab_order(unsigned int size)
 {
@@ -59,7 +62,10 @@ static int calculate_sizes(struct kmem_cache *s)
 		align = max(align, line);
 	}
 	s->inuse = size;
-	/* A constructed object, or one that RCU readers may still see, keeps its bytes while it is free. */
+	/*
+	 * A constructed object, or one that RCU readers may still see, keeps its bytes while it is
+	 * free.
+	 */
 	if (s->ctor || (s->flags & SLAB_TYPESAFE_BY_RCU)) {
 		s->offset = size;
 		size += sizeof(void *);
@@ -74,7 +80,9 @@ static int calculate_sizes(struct kmem_cache *s)
 	return s->objects && s->objects < (1 << 15) ? 0 : -EINVAL;
 }
 
-/* How much a node and a CPU may keep: more for small objects, next to nothing on a small machine. */
+/*
+ * How much a node and a CPU may keep: more for small objects, next to nothing on a small machine.
+ */
 static void calculate_limits(struct kmem_cache *s)
 {
 	unsigned long mib = totalram_pages() >> (20 - PAGE_SHIFT);
@@ -144,8 +152,9 @@ void __kmem_cache_release(struct kmem_cache *s)
 }
 
 /*
- * The two caches that describe caches: static, with one static node each. That node alone can serve until
- * the node structs of the others, objects of the first cache, have been taken from its memory.
+ * The two caches that describe caches: static, with one static node each. That node alone can serve
+ * until the node structs of the others, objects of the first cache, have been taken from its
+ * memory.
  */
 void __init slub_boot(void)
 {

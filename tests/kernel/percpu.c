@@ -1,5 +1,6 @@
 /*
- * Suite percpu: alloc_percpu() gives each CPU its own zeroed copy, in the first chunk and in later ones.
+ * Suite percpu: alloc_percpu() gives each CPU its own zeroed copy, in the first chunk and in later
+ * ones.
  */
 #include "kernel/ktest.h"
 #include "kernel/smp.h"

@@ -1,9 +1,10 @@
 /*
  * Suite slab: what kmalloc and caches promise in mm/slab/slab.h, on one CPU and between CPUs.
  *
- * Whether an object was really free is judged by its neighbours' contents: every object in use holds a pattern
- * that only its owner knows, and is checked when it is freed. Whether memory came back is judged by the
- * cache's own count of slabs after kmem_cache_shrink(), and by the number of free pages.
+ * Whether an object was really free is judged by its neighbours' contents: every object in use
+ * holds a pattern that only its owner knows, and is checked when it is freed. Whether memory came
+ * back is judged by the cache's own count of slabs after kmem_cache_shrink(), and by the number of
+ * free pages.
  */
 #include "arch/x86/irqflags.h"
 #include "kernel/ktest.h"
@@ -38,10 +39,12 @@ static unsigned long slabs_left(struct kmem_cache *s)
 
 static void kmalloc_is_large_and_aligned_enough(struct ktest *t)
 {
-	static const size_t sizes[] = { 1,    7,    8,	  9,	 16,	17,   32,   33,
-					64,   65,   96,	  97,	 128,	129,  192,  193,
-					256,  257,  512,  1000,	 1024,	2048, 4000, 4096,
-					5000, 8192, 8193, 65536, 100000 };
+	/* clang-format off */
+	static const size_t sizes[] = {
+		1, 7, 8, 9, 16, 17, 32, 33, 64, 65, 96, 97, 128, 129, 192, 193, 256, 257, 512, 1000,
+		1024, 2048, 4000, 4096, 5000, 8192, 8193, 65536, 100000,
+	};
+	/* clang-format on */
 
 	for (int i = 0; i < ARRAY_SIZE(sizes); i++) {
 		size_t size = sizes[i];

@@ -1,6 +1,7 @@
 /*
- * Suite vmalloc: areas of kernel address space hold what is written, end at a guard page, and their addresses and
- * pages come back. What is mapped is judged by reading through copy_from_kernel_nofault and by the tables.
+ * Suite vmalloc: areas of kernel address space hold what is written, end at a guard page, and their
+ * addresses and pages come back. What is mapped is judged by reading through
+ * copy_from_kernel_nofault and by the tables.
  */
 #include "arch/x86/irqflags.h"
 #include "arch/x86/uaccess.h"
