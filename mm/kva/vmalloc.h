@@ -94,7 +94,7 @@ void vunmap_range(unsigned long start, unsigned long end);
 void vunmap_range_noflush(unsigned long start, unsigned long end);
 
 /* ---- boot and observation ---- */
-/* Boot, => slab up: the top-level tables, so that no process ever misses one, and the free areas. */
+/* Boot, => slab up: the top-level tables, so that no process ever misses one; free areas. */
 void vmalloc_init(void);
 bool vmalloc_is_available(void);
 void vm_unmap_aliases(void);	      /* flushes every lazily freed range now. => may sleep */

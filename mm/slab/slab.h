@@ -27,12 +27,11 @@ struct kmem_cache;
 #define SLAB_HWCACHE_ALIGN	0x00002000UL /* objects start on a cache line */
 #define SLAB_CACHE_DMA		0x00004000UL /* pages from ZONE_DMA */
 #define SLAB_PANIC		0x00040000UL /* failing to create the cache is fatal */
-#define SLAB_RECLAIM_ACCOUNT	0x00020000UL /* objects can be reclaimed: counted as SReclaimable */
-#define SLAB_TYPESAFE_BY_RCU \
-	0x00080000UL		      /* slabs are freed after a grace period, objects at once */
-#define SLAB_NO_MERGE	 0x01000000UL /* never share the cache with another of like objects */
-#define SLAB_ACCOUNT	 0x04000000UL /* charge to the memory cgroup of the caller */
-#define SLAB_NOLEAKTRACE 0x00800000UL /* the leak detector ignores these objects */
+#define SLAB_RECLAIM_ACCOUNT	0x00020000UL /* counted as SReclaimable */
+#define SLAB_TYPESAFE_BY_RCU	0x00080000UL /* pages live for a grace period; objects do not */
+#define SLAB_NO_MERGE		0x01000000UL /* never share the cache with another of like objects */
+#define SLAB_ACCOUNT		0x04000000UL /* charge to the memory cgroup of the caller */
+#define SLAB_NOLEAKTRACE	0x00800000UL /* the leak detector ignores these objects */
 
 /* The address that kmalloc(0) returns: not NULL, faults when used, accepted by kfree(). */
 #define ZERO_SIZE_PTR	    ((void *)16)
