@@ -13,7 +13,7 @@
 
 struct page;
 
-void clear_page(void *page);                 /* 4 KiB of zeroes; page-aligned */
-void copy_page(void *to, const void *from);  /* 4 KiB; both page-aligned */
+void clear_page(void *page);		    /* 4 KiB of zeroes; page-aligned */
+void copy_page(void *to, const void *from); /* 4 KiB; both page-aligned */
 /* n copies of the 64 bytes at pattern, from to on; to is 64-byte aligned, n may be 0. */
 void fill_blocks64(void *to, const void *pattern, size_t n);

@@ -138,7 +138,8 @@ static int carve(struct e820_table *t, u64 start, u64 end, enum e820_type type)
 			i++;
 			continue;
 		}
-		if (e->addr < start && e_end > end) { /* we fall inside: its tail becomes a third entry */
+		if (e->addr < start &&
+		    e_end > end) { /* we fall inside: its tail becomes a third entry */
 			e->size = start - e->addr;
 			if (insert_entry(t, i + 1, end, e_end, e->type))
 				return -ENOSPC;
@@ -272,8 +273,8 @@ static int __init early_memmap(char *arg)
 	user_defined = true;
 	return 0;
 bad:
-	pr_warn("memmap=%s: not SIZE@ADDR or SIZE$ADDR (at most %d of them), ignored\n", arg ? arg : "",
-		MAX_USER_RANGES);
+	pr_warn("memmap=%s: not SIZE@ADDR or SIZE$ADDR (at most %d of them), ignored\n",
+		arg ? arg : "", MAX_USER_RANGES);
 	return -EINVAL;
 }
 early_param("memmap", early_memmap);
@@ -284,11 +285,12 @@ static void __init read_firmware_map(struct e820_table *t)
 	u64 base, len;
 	u32 type;
 
-	for_each_boot_mmap(i, &base, &len, &type)
-		if (e820__range_add_to(t, base, len, (enum e820_type)type))
-			dropped++;
+	for_each_boot_mmap(i, &base, &len,
+			   &type) if (e820__range_add_to(t, base, len, (enum e820_type)type))
+		dropped++;
 	if (dropped)
-		pr_warn("e820: %u entries past the first %d are ignored\n", dropped, E820_MAX_ENTRIES);
+		pr_warn("e820: %u entries past the first %d are ignored\n", dropped,
+			E820_MAX_ENTRIES);
 }
 
 void __init e820__memory_setup(void)
@@ -308,8 +310,8 @@ static void __init finish_table(void)
 		if (mem_limit != ULLONG_MAX)
 			drop_ram(mem_limit, ULLONG_MAX);
 		for (unsigned int i = 0; i < nr_user_ranges; i++)
-			carve(&e820_table, user_ranges[i].addr, user_ranges[i].addr + user_ranges[i].size,
-			      user_ranges[i].type);
+			carve(&e820_table, user_ranges[i].addr,
+			      user_ranges[i].addr + user_ranges[i].size, user_ranges[i].type);
 		merge_entries(&e820_table);
 		pr_info("e820: user-defined physical RAM map:\n");
 		print_table(&e820_table, "user");
@@ -348,7 +350,8 @@ static void __init drop_modules_outside_ram(void)
 
 		if (m->end == m->start || memblock_is_region_memory(m->start, m->end - m->start))
 			continue;
-		pr_warn("boot module %u [mem %#018lx-%#018lx] lies outside RAM (mem= too small?), ignored\n",
+		pr_warn("boot module %u [mem %#018lx-%#018lx] lies outside RAM (mem= too small?), "
+			"ignored\n",
 			i, m->start, m->end - 1);
 		m->end = m->start;
 	}
@@ -361,8 +364,8 @@ static void __init add_kernel_range(void)
 
 	if (memblock_is_region_memory(start, size))
 		return;
-	pr_warn("e820: the kernel image [mem %#018lx-%#018lx] is not marked as RAM, adding it\n", start,
-		start + size - 1);
+	pr_warn("e820: the kernel image [mem %#018lx-%#018lx] is not marked as RAM, adding it\n",
+		start, start + size - 1);
 	memblock_add(start, size);
 }
 
@@ -381,7 +384,8 @@ void __init setup_memory_map(void)
 	}
 	memblock_trim_memory(PAGE_SIZE);
 	if (!memblock_phys_mem_size())
-		panic("No usable memory: the boot loader's memory map has no RAM (mem= too small?)");
+		panic("No usable memory: the boot loader's memory map has no RAM (mem= too "
+		      "small?)");
 	add_kernel_range();
 	drop_modules_outside_ram();
 	memblock_dump();

@@ -63,8 +63,8 @@ static void unmap_slot(void *addr, unsigned long size)
 	for (slot = 0; slot < FIX_BTMAPS_SLOTS && slots[slot].addr != addr; slot++)
 		;
 	if (WARN(slot == FIX_BTMAPS_SLOTS || !addr, "early_iounmap(%px): not mapped\n", addr) ||
-	    WARN(slots[slot].size != size, "early_iounmap(%px): size %lu, mapped with %lu\n", addr, size,
-		 slots[slot].size))
+	    WARN(slots[slot].size != size, "early_iounmap(%px): size %lu, mapped with %lu\n", addr,
+		 size, slots[slot].size))
 		return;
 	for (unsigned long i = 0; i < pages; i++)
 		clear_fixmap(slot_fixmap(slot) - i);
@@ -98,8 +98,8 @@ int early_ioremap_check_leaks(void)
 	for (int i = 0; i < FIX_BTMAPS_SLOTS; i++) {
 		if (!slots[i].addr)
 			continue;
-		pr_warn("early_ioremap: slot %d is still mapped: %px, %lu bytes\n", i, slots[i].addr,
-			slots[i].size);
+		pr_warn("early_ioremap: slot %d is still mapped: %px, %lu bytes\n", i,
+			slots[i].addr, slots[i].size);
 		leaks++;
 	}
 	return leaks;

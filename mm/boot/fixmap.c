@@ -21,7 +21,7 @@
 static pmd_t fixmap_pmd[512] __aligned(PAGE_SIZE) __section(".bss..page_aligned");
 static pte_t fixmap_pte[FIXMAP_TABLES][512] __aligned(PAGE_SIZE) __section(".bss..page_aligned");
 
-BUILD_BUG_ON(FIXADDR_TOP & (PMD_SIZE - 1));
+BUILD_BUG_ON(FIXADDR_TOP &(PMD_SIZE - 1));
 BUILD_BUG_ON(__end_of_permanent_fixed_addresses > FIX_BTMAP_END);
 BUILD_BUG_ON(__end_of_fixed_addresses > FIXMAP_TABLES * 512);
 

@@ -11,13 +11,13 @@
 
 #include "arch/x86/pgtable.h"
 
-#define NR_FIX_BTMAPS 64  /* pages of one early mapping: 256 KiB */
-#define FIX_BTMAPS_SLOTS 8 /* early mappings at a time */
+#define NR_FIX_BTMAPS	 64 /* pages of one early mapping: 256 KiB */
+#define FIX_BTMAPS_SLOTS 8  /* early mappings at a time */
 #define TOTAL_FIX_BTMAPS (NR_FIX_BTMAPS * FIX_BTMAPS_SLOTS)
 
 enum fixed_addresses {
-	FIX_HOLE,	   /* nothing: catches off-by-one at the top */
-	FIX_APIC_BASE,	   /* local APIC registers */
+	FIX_HOLE,      /* nothing: catches off-by-one at the top */
+	FIX_APIC_BASE, /* local APIC registers */
 	FIX_IO_APIC_BASE_0,
 	FIX_IO_APIC_BASE_END = FIX_IO_APIC_BASE_0 + 7,
 	FIX_HPET_BASE,
@@ -32,7 +32,7 @@ enum fixed_addresses {
 	__end_of_fixed_addresses,
 };
 
-#define FIXADDR_SIZE ((unsigned long)__end_of_fixed_addresses << PAGE_SHIFT)
+#define FIXADDR_SIZE  ((unsigned long)__end_of_fixed_addresses << PAGE_SHIFT)
 #define FIXADDR_START (FIXADDR_TOP - FIXADDR_SIZE)
 
 /* Slots count downward from the top. */
@@ -41,9 +41,9 @@ enum fixed_addresses {
 /* Points a slot at a physical page; FIXMAP_PAGE_CLEAR or prot 0 unmaps. Local TLB flush only: boot, or
  * slots that one CPU owns. */
 void __set_fixmap(enum fixed_addresses idx, phys_addr_t phys, pgprot_t prot);
-#define set_fixmap(idx, phys) __set_fixmap(idx, phys, PAGE_KERNEL)
+#define set_fixmap(idx, phys)	      __set_fixmap(idx, phys, PAGE_KERNEL)
 #define set_fixmap_nocache(idx, phys) __set_fixmap(idx, phys, PAGE_KERNEL_NOCACHE)
-#define clear_fixmap(idx) __set_fixmap(idx, 0, __pgprot(0))
+#define clear_fixmap(idx)	      __set_fixmap(idx, 0, __pgprot(0))
 
 /* Hangs the static tables into the page tables that are in use. First thing in start_kernel. */
 void early_fixmap_init(void);

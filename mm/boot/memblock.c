@@ -51,10 +51,10 @@ struct memblock memblock = {
 
 bool memblock_debug;
 
-#define memblock_dbg(fmt, ...)                                                                     \
-	do {                                                                                       \
-		if (memblock_debug)                                                                \
-			pr_info(fmt, ##__VA_ARGS__);                                               \
+#define memblock_dbg(fmt, ...)                       \
+	do {                                         \
+		if (memblock_debug)                  \
+			pr_info(fmt, ##__VA_ARGS__); \
 	} while (0)
 
 static int __init early_memblock(char *arg)
@@ -178,7 +178,8 @@ static unsigned long count_gaps(const struct memblock_type *type, phys_addr_t ba
 {
 	unsigned long gaps = 1;
 
-	for (unsigned long i = first_above(type, base); i < type->cnt && type->regions[i].base < end; i++)
+	for (unsigned long i = first_above(type, base);
+	     i < type->cnt && type->regions[i].base < end; i++)
 		gaps++;
 	return gaps;
 }
@@ -284,13 +285,14 @@ static int memblock_double_array(struct memblock *mb, struct memblock_type *type
 	} else {
 		if (!mb->can_resize)
 			return -ENOMEM;
-		phys = memblock_find_in_range(mb, avoid_end, mb->current_limit, new_size,
-					      PAGE_SIZE, NUMA_NO_NODE);
+		phys = memblock_find_in_range(mb, avoid_end, mb->current_limit, new_size, PAGE_SIZE,
+					      NUMA_NO_NODE);
 		if (!phys)
 			phys = memblock_find_in_range(mb, 0, min(avoid_start, mb->current_limit),
 						      new_size, PAGE_SIZE, NUMA_NO_NODE);
 		if (!phys) {
-			pr_err("memblock: no room for more than %lu %s regions\n", type->max, type->name);
+			pr_err("memblock: no room for more than %lu %s regions\n", type->max,
+			       type->name);
 			return -ENOMEM;
 		}
 		array = __va(phys);
@@ -556,8 +558,8 @@ phys_addr_t memblock_alloc_range_in(struct memblock *mb, phys_addr_t size, phys_
 
 int memblock_add_node(phys_addr_t base, phys_addr_t size, int nid, enum memblock_flags flags)
 {
-	memblock_dbg("memblock_add: [%#018lx-%#018lx] nid=%d flags=%x\n", base, base + size - 1, nid,
-		     flags);
+	memblock_dbg("memblock_add: [%#018lx-%#018lx] nid=%d flags=%x\n", base, base + size - 1,
+		     nid, flags);
 	return memblock_add_in(&memblock, base, size, nid, flags);
 }
 
@@ -615,8 +617,8 @@ int memblock_mark_nomap(phys_addr_t base, phys_addr_t size)
 phys_addr_t memblock_phys_alloc_range(phys_addr_t size, phys_addr_t align, phys_addr_t start,
 				      phys_addr_t end)
 {
-	phys_addr_t found = memblock_alloc_range_in(&memblock, size, align, start, end, NUMA_NO_NODE,
-						    false);
+	phys_addr_t found =
+		memblock_alloc_range_in(&memblock, size, align, start, end, NUMA_NO_NODE, false);
 
 	memblock_dbg("memblock_phys_alloc: %lu bytes align=%#lx at %#lx %pS\n", size, align, found,
 		     __builtin_return_address(0));
@@ -631,11 +633,12 @@ phys_addr_t memblock_phys_alloc(phys_addr_t size, phys_addr_t align)
 static void *alloc_virt(phys_addr_t size, phys_addr_t align, phys_addr_t min_addr,
 			phys_addr_t max_addr, int nid, bool zero)
 {
-	phys_addr_t found = memblock_alloc_range_in(&memblock, size, align, min_addr, max_addr, nid,
-						    false);
+	phys_addr_t found =
+		memblock_alloc_range_in(&memblock, size, align, min_addr, max_addr, nid, false);
 	void *ptr;
 
-	memblock_dbg("memblock_alloc: %lu bytes align=%#lx nid=%d at %#lx\n", size, align, nid, found);
+	memblock_dbg("memblock_alloc: %lu bytes align=%#lx nid=%d at %#lx\n", size, align, nid,
+		     found);
 	if (!found)
 		return NULL;
 	ptr = __va(found);
@@ -659,7 +662,8 @@ void *memblock_alloc_or_panic(phys_addr_t size, phys_addr_t align)
 	void *ptr = memblock_alloc(size, align);
 
 	if (!ptr)
-		panic("Out of memory at boot: no %lu bytes free; give the machine more memory\n", size);
+		panic("Out of memory at boot: no %lu bytes free; give the machine more memory\n",
+		      size);
 	return ptr;
 }
 
@@ -729,7 +733,8 @@ phys_addr_t memblock_start_of_DRAM(void)
 
 phys_addr_t memblock_end_of_DRAM(void)
 {
-	return memblock.memory.cnt ? region_end(&memblock.memory.regions[memblock.memory.cnt - 1]) : 0;
+	return memblock.memory.cnt ? region_end(&memblock.memory.regions[memblock.memory.cnt - 1])
+				   : 0;
 }
 
 bool memblock_is_memory(phys_addr_t addr)
@@ -785,12 +790,15 @@ static void dump_type(const struct memblock_type *type)
 	unsigned long i;
 
 	pr_info(" %s.cnt  = 0x%lx\n", type->name, type->cnt);
-	for_each_memblock_type(i, type, rgn) {
+	for_each_memblock_type(i, type, rgn)
+	{
 		if (rgn->nid == NUMA_NO_NODE)
-			pr_info(" %s[%#lx]\t[%#018lx-%#018lx], %#018lx bytes flags: %#x\n", type->name,
-				i, rgn->base, region_end(rgn) - 1, rgn->size, rgn->flags);
+			pr_info(" %s[%#lx]\t[%#018lx-%#018lx], %#018lx bytes flags: %#x\n",
+				type->name, i, rgn->base, region_end(rgn) - 1, rgn->size,
+				rgn->flags);
 		else
-			pr_info(" %s[%#lx]\t[%#018lx-%#018lx], %#018lx bytes on node %d flags: %#x\n",
+			pr_info(" %s[%#lx]\t[%#018lx-%#018lx], %#018lx bytes on node %d flags: "
+				"%#x\n",
 				type->name, i, rgn->base, region_end(rgn) - 1, rgn->size, rgn->nid,
 				rgn->flags);
 	}

@@ -38,7 +38,7 @@ struct memblock_type {
 };
 
 struct memblock {
-	bool bottom_up; /* allocate from low addresses; default is from the top */
+	bool bottom_up;		   /* allocate from low addresses; default is from the top */
 	phys_addr_t current_limit; /* nothing is allocated at or above it */
 	struct memblock_type memory;
 	struct memblock_type reserved;
@@ -50,9 +50,9 @@ struct memblock {
 extern struct memblock memblock;
 extern bool memblock_debug;
 
-#define MEMBLOCK_ALLOC_ANYWHERE (~(phys_addr_t)0) /* limits: none */
-#define MEMBLOCK_ALLOC_ACCESSIBLE ((phys_addr_t)0) /* up to current_limit */
-#define MEMBLOCK_LOW_LIMIT ((phys_addr_t)0)
+#define MEMBLOCK_ALLOC_ANYWHERE	  (~(phys_addr_t)0) /* limits: none */
+#define MEMBLOCK_ALLOC_ACCESSIBLE ((phys_addr_t)0)  /* up to current_limit */
+#define MEMBLOCK_LOW_LIMIT	  ((phys_addr_t)0)
 
 /* ---- on a struct given ---- */
 
@@ -137,26 +137,28 @@ void memblock_dump_all(void);
 
 /* ---- iteration ---- */
 
-#define for_each_memblock_type(i, type, rgn)                                                       \
+#define for_each_memblock_type(i, type, rgn) \
 	for (i = 0, rgn = &(type)->regions[0]; i < (type)->cnt; i++, rgn = &(type)->regions[i])
 
-#define for_each_mem_region(rgn)                                                                   \
-	for (rgn = memblock.memory.regions; rgn < memblock.memory.regions + memblock.memory.cnt; rgn++)
-#define for_each_reserved_mem_region(rgn)                                                          \
-	for (rgn = memblock.reserved.regions; rgn < memblock.reserved.regions + memblock.reserved.cnt; rgn++)
+#define for_each_mem_region(rgn)                                                                 \
+	for (rgn = memblock.memory.regions; rgn < memblock.memory.regions + memblock.memory.cnt; \
+	     rgn++)
+#define for_each_reserved_mem_region(rgn)     \
+	for (rgn = memblock.reserved.regions; \
+	     rgn < memblock.reserved.regions + memblock.reserved.cnt; rgn++)
 
 /* Free ranges: RAM that is not reserved. i is a u64; nid NUMA_NO_NODE for all nodes. */
-#define for_each_free_mem_range(i, node, p_start, p_end, p_nid)                                    \
+#define for_each_free_mem_range(i, node, p_start, p_end, p_nid) \
 	for (i = 0; memblock_next_free(&memblock, &i, node, p_start, p_end, p_nid);)
-#define for_each_free_mem_range_reverse(i, node, p_start, p_end, p_nid)                            \
+#define for_each_free_mem_range_reverse(i, node, p_start, p_end, p_nid) \
 	for (i = ULLONG_MAX; memblock_next_free_rev(&memblock, &i, node, p_start, p_end, p_nid);)
 
 /* RAM ranges, reserved or not. i is an unsigned long. */
 bool memblock_next_mem(unsigned long *i, phys_addr_t *start, phys_addr_t *end);
-#define for_each_mem_range(i, p_start, p_end)                                                      \
-	for (i = 0; memblock_next_mem(&i, p_start, p_end);)
+#define for_each_mem_range(i, p_start, p_end) for (i = 0; memblock_next_mem(&i, p_start, p_end);)
 
 /* Whole pages of RAM on a node (NUMA_NO_NODE: all) as frame numbers. i is an int. */
-bool memblock_next_mem_pfn(int *i, int nid, unsigned long *start_pfn, unsigned long *end_pfn, int *out_nid);
-#define for_each_mem_pfn_range(i, nid, p_start, p_end, p_nid)                                      \
+bool memblock_next_mem_pfn(int *i, int nid, unsigned long *start_pfn, unsigned long *end_pfn,
+			   int *out_nid);
+#define for_each_mem_pfn_range(i, nid, p_start, p_end, p_nid) \
 	for (i = 0; memblock_next_mem_pfn(&i, nid, p_start, p_end, p_nid);)

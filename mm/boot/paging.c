@@ -33,8 +33,9 @@
 #include "mm/boot/fixmap.h"
 #include "mm/boot/memblock.h"
 
-extern char _text[], _etext[], __start_rodata[], __end_rodata[], _sdata[], __init_begin[], _sinittext[],
-	_einittext[], __init_end[], __bss_start[], _end[], __boot32_start[], __boot32_end[];
+extern char _text[], _etext[], __start_rodata[], __end_rodata[], _sdata[], __init_begin[],
+	_sinittext[], _einittext[], __init_end[], __bss_start[], _end[], __boot32_start[],
+	__boot32_end[];
 
 pgd_t swapper_pg_dir[512] __aligned(PAGE_SIZE) __section(".bss..page_aligned");
 phys_addr_t trampoline_pgd;
@@ -98,14 +99,15 @@ static void *__init must(void *p)
 }
 
 /* How much of [addr, end) one page of this size can map: all conditions of a large page. */
-static bool __init fits(unsigned long addr, phys_addr_t phys, unsigned long left, unsigned long size)
+static bool __init fits(unsigned long addr, phys_addr_t phys, unsigned long left,
+			unsigned long size)
 {
 	return left >= size && !((addr | phys) & (size - 1));
 }
 
 /* Maps [addr, addr + size) to phys with the largest pages allowed; max_page bounds them. */
-static void __init map_range(unsigned long addr, phys_addr_t phys, unsigned long size, pgprot_t prot,
-			     unsigned long max_page)
+static void __init map_range(unsigned long addr, phys_addr_t phys, unsigned long size,
+			     pgprot_t prot, unsigned long max_page)
 {
 	unsigned long step;
 
@@ -123,7 +125,8 @@ static void __init map_range(unsigned long addr, phys_addr_t phys, unsigned long
 	}
 }
 
-static void __init map_linear(phys_addr_t start, phys_addr_t end, pgprot_t prot, unsigned long max_page)
+static void __init map_linear(phys_addr_t start, phys_addr_t end, pgprot_t prot,
+			      unsigned long max_page)
 {
 	if (start < end)
 		map_range((unsigned long)__va(start), start, end - start, prot, max_page);
@@ -138,7 +141,8 @@ static void __init map_ram(phys_addr_t start, phys_addr_t end, unsigned long max
 	pr_info("init_memory_mapping: [mem %#018lx-%#018lx]\n", start, end - 1);
 	map_linear(start, min(end, text), PAGE_KERNEL, max_page);
 	map_linear(clamp(text, start, end), clamp(rodata, start, end), PAGE_KERNEL_RO, PAGE_SIZE);
-	map_linear(clamp(rodata, start, end), clamp(rodata_end, start, end), PAGE_KERNEL, PAGE_SIZE);
+	map_linear(clamp(rodata, start, end), clamp(rodata_end, start, end), PAGE_KERNEL,
+		   PAGE_SIZE);
 	map_linear(max(start, rodata_end), end, PAGE_KERNEL, max_page);
 }
 
@@ -167,8 +171,8 @@ static void __init map_kernel_image(void)
 	for (int i = 0; i < n; i++) {
 		pgprot_t prot = r[i].prot & _PAGE_RW ? PAGE_KERNEL : PAGE_KERNEL_ROX;
 
-		map_range(r[i].start, __pa_symbol(r[i].start), PAGE_ALIGN(r[i].end) - r[i].start, prot,
-			  PAGE_SIZE);
+		map_range(r[i].start, __pa_symbol(r[i].start), PAGE_ALIGN(r[i].end) - r[i].start,
+			  prot, PAGE_SIZE);
 	}
 }
 
@@ -207,8 +211,7 @@ void __init init_mem_mapping(void)
 
 	if (max_page == PUD_SIZE)
 		pr_info("Using GB pages for direct mapping\n");
-	for_each_mem_range(i, &start, &end)
-		map_ram(start, end, max_page);
+	for_each_mem_range(i, &start, &end) map_ram(start, end, max_page);
 	map_kernel_image();
 	preallocate_top_entries();
 	set_pud(must(kernel_pud_alloc(fix)), __pud(fixmap_pmd_phys() | _KERNPG_TABLE));
@@ -229,6 +232,7 @@ void paging_release_init(void)
 	/* Absent, not merely writable: a call into .init faults at once. The frames stay in the linear map. */
 	for (addr = start; addr < end; addr += PAGE_SIZE)
 		pte_clear(pte_offset_kernel(
-			pmd_offset(pud_offset(&swapper_pg_dir[pgd_index(addr)], addr), addr), addr));
+			pmd_offset(pud_offset(&swapper_pg_dir[pgd_index(addr)], addr), addr),
+			addr));
 	flush_tlb_kernel_range(start, end);
 }

@@ -30,9 +30,12 @@
 #include "mm/phys/internal.h"
 
 const char *const migratetype_names[MIGRATE_TYPES] = {
-	[MIGRATE_UNMOVABLE] = "Unmovable", [MIGRATE_MOVABLE] = "Movable",
-	[MIGRATE_RECLAIMABLE] = "Reclaimable", [MIGRATE_HIGHATOMIC] = "HighAtomic",
-	[MIGRATE_CMA] = "CMA", [MIGRATE_ISOLATE] = "Isolate",
+	[MIGRATE_UNMOVABLE] = "Unmovable",
+	[MIGRATE_MOVABLE] = "Movable",
+	[MIGRATE_RECLAIMABLE] = "Reclaimable",
+	[MIGRATE_HIGHATOMIC] = "HighAtomic",
+	[MIGRATE_CMA] = "CMA",
+	[MIGRATE_ISOLATE] = "Isolate",
 };
 
 /* Where each type steals, in order. */
@@ -55,8 +58,8 @@ static __always_inline void account_freepages(struct zone *zone, long nr, int mi
 		atomic_long_add(nr, &zone->vm_stat[NR_FREE_CMA_PAGES]);
 }
 
-static __always_inline void add_to_free_list(struct page *page, struct zone *zone, unsigned int order,
-					     int migratetype)
+static __always_inline void add_to_free_list(struct page *page, struct zone *zone,
+					     unsigned int order, int migratetype)
 {
 	struct free_area *area = &zone->free_area[order];
 
@@ -64,7 +67,8 @@ static __always_inline void add_to_free_list(struct page *page, struct zone *zon
 	area->nr_free++;
 }
 
-static __always_inline void del_from_free_list(struct page *page, struct zone *zone, unsigned int order)
+static __always_inline void del_from_free_list(struct page *page, struct zone *zone,
+					       unsigned int order)
 {
 	__list_del_entry(&page->buddy_list);
 	__ClearPageBuddy(page);
@@ -151,7 +155,8 @@ struct page *__rmqueue_smallest(struct zone *zone, unsigned int order, int migra
 
 /* ---- stealing from other types ---- */
 
-static void move_to_free_list(struct page *page, struct zone *zone, unsigned int order, int from, int to)
+static void move_to_free_list(struct page *page, struct zone *zone, unsigned int order, int from,
+			      int to)
 {
 	list_move_tail(&page->buddy_list, &zone->free_area[order].free_list[to]);
 	if (unlikely(from >= MIGRATE_PCPTYPES || to >= MIGRATE_PCPTYPES)) {
@@ -224,8 +229,9 @@ static void steal_block(struct zone *zone, struct page *page, unsigned int order
 	alike = movable_in_use(pfn);
 	free = move_freepages_block(zone, pfn, to);
 	if (to != MIGRATE_MOVABLE)
-		alike = get_pfnblock_migratetype(pfn) == MIGRATE_MOVABLE ?
-				pageblock_nr_pages - min(pageblock_nr_pages, free + alike) : 0;
+		alike = get_pfnblock_migratetype(pfn) == MIGRATE_MOVABLE
+				? pageblock_nr_pages - min(pageblock_nr_pages, free + alike)
+				: 0;
 	if (free + alike >= pageblock_nr_pages / 2)
 		set_pfnblock_migratetype(pfn, to);
 }
@@ -264,8 +270,8 @@ static bool __rmqueue_fallback(struct zone *zone, unsigned int order, int start_
 		VM_BUG_ON(type < 0);
 	}
 	steal_block(zone,
-		    list_first_entry(&zone->free_area[o].free_list[type], struct page, buddy_list), o,
-		    type, start_type);
+		    list_first_entry(&zone->free_area[o].free_list[type], struct page, buddy_list),
+		    o, type, start_type);
 	return true;
 }
 
@@ -275,6 +281,7 @@ struct page *__rmqueue(struct zone *zone, unsigned int order, int migratetype)
 
 	do {
 		page = __rmqueue_smallest(zone, order, migratetype);
-	} while (!page && migratetype < MIGRATE_PCPTYPES && __rmqueue_fallback(zone, order, migratetype));
+	} while (!page && migratetype < MIGRATE_PCPTYPES &&
+		 __rmqueue_fallback(zone, order, migratetype));
 	return page;
 }

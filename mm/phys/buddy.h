@@ -59,7 +59,7 @@ struct folio *__folio_alloc_node(gfp_t gfp, unsigned int order, int nid);
 void __free_pages(struct page *page, unsigned int order);
 void free_pages(unsigned long addr, unsigned int order); /* 0 is ignored */
 #define __free_page(page) __free_pages((page), 0)
-#define free_page(addr) free_pages((addr), 0)
+#define free_page(addr)	  free_pages((addr), 0)
 /* Gives back a block whose reference count is zero already. Any context. */
 void free_unref_page(struct page *page, unsigned int order);
 /* Order-0 pages whose counts are zero; array or folio list at once (mmu_gather, truncate). */
@@ -101,15 +101,15 @@ void drain_all_pages(struct zone *zone);
 /* ---- watermarks ---- */
 
 /* ALLOC_*: the low two bits index _watermark[]. */
-#define ALLOC_WMARK_MIN WMARK_MIN
-#define ALLOC_WMARK_LOW WMARK_LOW
-#define ALLOC_WMARK_HIGH WMARK_HIGH
+#define ALLOC_WMARK_MIN	    WMARK_MIN
+#define ALLOC_WMARK_LOW	    WMARK_LOW
+#define ALLOC_WMARK_HIGH    WMARK_HIGH
 #define ALLOC_NO_WATERMARKS 0x04
-#define ALLOC_WMARK_MASK (ALLOC_NO_WATERMARKS - 1)
-#define ALLOC_NON_BLOCK 0x10   /* cannot sleep: a quarter deeper */
-#define ALLOC_MIN_RESERVE 0x20 /* __GFP_HIGH: half of min */
-#define ALLOC_HIGHATOMIC 0x200
-#define ALLOC_KSWAPD 0x800
+#define ALLOC_WMARK_MASK    (ALLOC_NO_WATERMARKS - 1)
+#define ALLOC_NON_BLOCK	    0x10 /* cannot sleep: a quarter deeper */
+#define ALLOC_MIN_RESERVE   0x20 /* __GFP_HIGH: half of min */
+#define ALLOC_HIGHATOMIC    0x200
+#define ALLOC_KSWAPD	    0x800
 
 /* Would an allocation of this order leave mark pages plus the lowmem reserve, and does a block exist? */
 bool zone_watermark_ok(struct zone *zone, unsigned int order, unsigned long mark,
@@ -127,9 +127,11 @@ struct alloc_context {
 
 struct reclaim_ops {
 	/* A zone of this allocation is below low: start background reclaim. Never sleeps. */
-	void (*wake_kswapd)(struct zone *zone, gfp_t gfp, unsigned int order, enum zone_type highest);
+	void (*wake_kswapd)(struct zone *zone, gfp_t gfp, unsigned int order,
+			    enum zone_type highest);
 	/* Frees pages in this context; returns how many. May sleep. */
-	unsigned long (*direct_reclaim)(gfp_t gfp, unsigned int order, const struct alloc_context *ac);
+	unsigned long (*direct_reclaim)(gfp_t gfp, unsigned int order,
+					const struct alloc_context *ac);
 	/* Makes a block of this order by migration; true if it is worth trying again. May sleep. */
 	bool (*compact)(gfp_t gfp, unsigned int order, const struct alloc_context *ac);
 	/* Kills somebody; true if that was done and memory will come. May sleep. */

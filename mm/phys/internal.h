@@ -22,7 +22,8 @@ void zone_pcp_update(struct zone *zone);
 /* Sums what the lists of all CPUs counted: allocations per zone type into alloc[], frees returned. */
 unsigned long pcp_event_sums(unsigned long *alloc);
 
-static __always_inline struct list_head *pcp_list(struct per_cpu_pages *pcp, unsigned int order, int mt)
+static __always_inline struct list_head *pcp_list(struct per_cpu_pages *pcp, unsigned int order,
+						  int mt)
 {
 	return &pcp->lists[order * MIGRATE_PCPTYPES + mt];
 }

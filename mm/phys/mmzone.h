@@ -47,9 +47,9 @@ struct task_struct;
 
 /* ---- orders, migrate types ---- */
 
-#define MAX_PAGE_ORDER 10 /* the largest block: 4 MiB */
-#define NR_PAGE_ORDERS (MAX_PAGE_ORDER + 1)
-#define MAX_ORDER_NR_PAGES (1UL << MAX_PAGE_ORDER)
+#define MAX_PAGE_ORDER		10 /* the largest block: 4 MiB */
+#define NR_PAGE_ORDERS		(MAX_PAGE_ORDER + 1)
+#define MAX_ORDER_NR_PAGES	(1UL << MAX_PAGE_ORDER)
 #define PAGE_ALLOC_COSTLY_ORDER 3 /* up to here an allocation is expected to succeed in the end */
 
 enum migratetype {
@@ -65,10 +65,10 @@ enum migratetype {
 
 extern const char *const migratetype_names[MIGRATE_TYPES];
 
-#define pageblock_order 9U
-#define pageblock_nr_pages (1UL << pageblock_order)
+#define pageblock_order		 9U
+#define pageblock_nr_pages	 (1UL << pageblock_order)
 #define pageblock_start_pfn(pfn) ALIGN_DOWN((pfn), pageblock_nr_pages)
-#define pageblock_end_pfn(pfn) ALIGN((pfn) + 1, pageblock_nr_pages)
+#define pageblock_end_pfn(pfn)	 ALIGN((pfn) + 1, pageblock_nr_pages)
 
 struct free_area {
 	struct list_head free_list[MIGRATE_TYPES]; /* Z */
@@ -151,20 +151,22 @@ struct lruvec {
 /* ---- per-CPU lists ---- */
 
 #define NR_PCP_ORDERS (PAGE_ALLOC_COSTLY_ORDER + 1)
-#define NR_PCP_LISTS (MIGRATE_PCPTYPES * NR_PCP_ORDERS)
+#define NR_PCP_LISTS  (MIGRATE_PCPTYPES * NR_PCP_ORDERS)
 
 struct per_cpu_pages {
 	int busy;  /* C the owner is inside: interrupts keep out */
 	int count; /* C pages on all lists, in base pages */
 	int high;  /* I above it a batch goes back to the zone */
 	int batch; /* I pages moved to or from the zone at a time */
-	unsigned long allocs, frees;   /* C pages that went through: pgalloc_*, pgfree in /proc/vmstat */
-	unsigned long refills, drains; /* C how often the zone lock was taken for this list */
+	/* C pages that went through (pgalloc_*, pgfree), and how often the zone lock was taken for it */
+	unsigned long allocs, frees;
+	unsigned long refills, drains;
 	struct list_head lists[NR_PCP_LISTS]; /* C [order * MIGRATE_PCPTYPES + migratetype] */
 };
 
 struct per_cpu_nodestat {
-	long diff[NR_VM_NODE_STAT_ITEMS]; /* changed by this CPU in one instruction each; the sum counts */
+	/* Changed by this CPU in one instruction each; only the sum over CPUs means something. */
+	long diff[NR_VM_NODE_STAT_ITEMS];
 };
 
 /* ---- zones ---- */
@@ -188,30 +190,30 @@ enum zone_watermarks {
 
 struct zone {
 	/* Read by every allocation. */
-	unsigned long _watermark[NR_WMARK];	    /* I pages; changed by min_free_kbytes */
-	unsigned long watermark_boost;		    /* Z */
-	unsigned long nr_reserved_highatomic;	    /* Z */
-	long lowmem_reserve[MAX_NR_ZONES];	    /* I */
-	int node;				    /* I */
-	struct pglist_data *zone_pgdat;		    /* I */
+	unsigned long _watermark[NR_WMARK];		/* I pages; changed by min_free_kbytes */
+	unsigned long watermark_boost;			/* Z */
+	unsigned long nr_reserved_highatomic;		/* Z */
+	long lowmem_reserve[MAX_NR_ZONES];		/* I */
+	int node;					/* I */
+	struct pglist_data *zone_pgdat;			/* I */
 	struct per_cpu_pages __percpu *per_cpu_pageset; /* I */
-	unsigned long zone_start_pfn;		    /* I */
-	atomic_long_t managed_pages;		    /* A */
-	unsigned long spanned_pages;		    /* I */
-	unsigned long present_pages;		    /* I */
-	const char *name;			    /* I */
-	unsigned long flags;			    /* A ZONE_* bits */
+	unsigned long zone_start_pfn;			/* I */
+	atomic_long_t managed_pages;			/* A */
+	unsigned long spanned_pages;			/* I */
+	unsigned long present_pages;			/* I */
+	const char *name;				/* I */
+	unsigned long flags;				/* A ZONE_* bits */
 
 	/* Written by the allocator. */
 	spinlock_t lock ____cacheline_aligned;
-	struct free_area free_area[NR_PAGE_ORDERS]; /* Z */
+	struct free_area free_area[NR_PAGE_ORDERS];   /* Z */
 	atomic_long_t vm_stat[NR_VM_ZONE_STAT_ITEMS]; /* A; NR_FREE_PAGES is written under Z */
 } ____cacheline_aligned;
 
-#define min_wmark_pages(z) ((z)->_watermark[WMARK_MIN] + (z)->watermark_boost)
-#define low_wmark_pages(z) ((z)->_watermark[WMARK_LOW] + (z)->watermark_boost)
+#define min_wmark_pages(z)  ((z)->_watermark[WMARK_MIN] + (z)->watermark_boost)
+#define low_wmark_pages(z)  ((z)->_watermark[WMARK_LOW] + (z)->watermark_boost)
 #define high_wmark_pages(z) ((z)->_watermark[WMARK_HIGH] + (z)->watermark_boost)
-#define wmark_pages(z, i) ((z)->_watermark[i] + (z)->watermark_boost)
+#define wmark_pages(z, i)   ((z)->_watermark[i] + (z)->watermark_boost)
 
 static __always_inline unsigned long zone_managed_pages(const struct zone *zone)
 {
@@ -250,10 +252,10 @@ typedef struct {
 } nodemask_t;
 
 #define node_isset(n, mask) (((mask).bits >> (n)) & 1)
-#define node_set(n, mask) ((mask).bits |= BIT(n))
+#define node_set(n, mask)   ((mask).bits |= BIT(n))
 #define node_clear(n, mask) ((mask).bits &= ~BIT(n))
-#define nodes_empty(mask) (!(mask).bits)
-#define nodes_weight(mask) hweight_long((mask).bits)
+#define nodes_empty(mask)   (!(mask).bits)
+#define nodes_weight(mask)  hweight_long((mask).bits)
 
 #define MAX_ZONES_PER_ZONELIST (MAX_NUMNODES * MAX_NR_ZONES)
 
@@ -276,31 +278,33 @@ typedef struct pglist_data {
 	struct zone node_zones[MAX_NR_ZONES];
 	struct zonelist node_zonelists[MAX_ZONELISTS]; /* I */
 	/* The zone that an allocation on this node tries first, by its four zone flags. */
-	struct zone *preferred_zone[GFP_ZONEMASK + 1];	/* I */
-	int nr_zones;					/* I highest populated zone + 1 */
-	int node_id;					/* I */
-	unsigned long node_start_pfn;			/* I */
-	unsigned long node_present_pages;		/* I without holes */
-	unsigned long node_spanned_pages;		/* I with holes */
-	unsigned long totalreserve_pages;		/* I not for user space: watermarks and reserves */
-	struct task_struct *kswapd;			/* I NULL until mm/reclaim starts it */
+	struct zone *preferred_zone[GFP_ZONEMASK + 1]; /* I */
+	int nr_zones;				       /* I highest populated zone + 1 */
+	int node_id;				       /* I */
+	unsigned long node_start_pfn;		       /* I */
+	unsigned long node_present_pages;	       /* I without holes */
+	unsigned long node_spanned_pages;	       /* I with holes */
+	unsigned long totalreserve_pages; /* I not for user space: watermarks and reserves */
+	struct task_struct *kswapd;	  /* I NULL until mm/reclaim starts it */
 	struct lruvec __lruvec;
-	struct per_cpu_nodestat __percpu *per_cpu_nodestats; /* I NULL: vm_stat is written directly */
-	atomic_long_t vm_stat[NR_VM_NODE_STAT_ITEMS];	/* A base of the sum */
+	struct per_cpu_nodestat __percpu
+		*per_cpu_nodestats;		      /* I NULL: vm_stat is written directly */
+	atomic_long_t vm_stat[NR_VM_NODE_STAT_ITEMS]; /* A base of the sum */
 } pg_data_t;
 
 extern pg_data_t *node_data[MAX_NUMNODES];
-DECLARE_PER_CPU(pg_data_t *, local_pgdat); /* the nearest node with memory; set by build_all_zonelists() */
-extern nodemask_t node_online_map;	/* nodes with memory */
+/* The nearest node with memory; set by build_all_zonelists(). */
+DECLARE_PER_CPU(pg_data_t *, local_pgdat);
+extern nodemask_t node_online_map;			     /* nodes with memory */
 extern struct zone *zone_table[MAX_NUMNODES << ZONES_SHIFT]; /* by the top bits of page->flags */
 
-#define NODE_DATA(nid) (node_data[nid])
+#define NODE_DATA(nid)	   (node_data[nid])
 #define num_online_nodes() nodes_weight(node_online_map)
-#define node_online(n) node_isset(n, node_online_map)
+#define node_online(n)	   node_isset(n, node_online_map)
 
-#define for_each_online_node(n)                                                                    \
-	for ((n) = 0; (n) < MAX_NUMNODES; (n)++)                                                   \
-		if (!node_online(n)) {                                                             \
+#define for_each_online_node(n)                  \
+	for ((n) = 0; (n) < MAX_NUMNODES; (n)++) \
+		if (!node_online(n)) {           \
 		} else
 /* The node that this CPU allocates from first. */
 #define numa_mem_id() (this_cpu_read(local_pgdat)->node_id)
@@ -310,14 +314,15 @@ struct pglist_data *next_online_pgdat(struct pglist_data *pgdat);
 /* The next zone, in node and zone order, populated or not; NULL at the end. */
 struct zone *next_zone(struct zone *zone);
 
-#define for_each_online_pgdat(pgdat)                                                               \
+#define for_each_online_pgdat(pgdat) \
 	for (pgdat = first_online_pgdat(); pgdat; pgdat = next_online_pgdat(pgdat))
-#define for_each_zone(zone)                                                                        \
+#define for_each_zone(zone) \
 	for (zone = first_online_pgdat()->node_zones; zone; zone = next_zone(zone))
-#define for_each_populated_zone(zone)                                                              \
-	for_each_zone(zone)                                                                        \
-		if (!populated_zone(zone)) {                                                       \
-		} else
+#define for_each_populated_zone(zone)                  \
+	for_each_zone(zone) if (!populated_zone(zone)) \
+	{                                              \
+	}                                              \
+	else
 
 static __always_inline int zone_idx(const struct zone *zone)
 {
@@ -338,8 +343,8 @@ static __always_inline enum zone_type gfp_zone(gfp_t gfp)
 
 static __always_inline struct zonelist *node_zonelist(int nid, gfp_t gfp)
 {
-	return &NODE_DATA(nid)->node_zonelists[gfp & __GFP_THISNODE ? ZONELIST_NOFALLBACK :
-								      ZONELIST_FALLBACK];
+	return &NODE_DATA(nid)->node_zonelists[gfp & __GFP_THISNODE ? ZONELIST_NOFALLBACK
+								    : ZONELIST_FALLBACK];
 }
 
 /* First entry at or after z with zone index <= highest, on a node of nodes (NULL: any); its zone is NULL at the end. */
@@ -351,31 +356,31 @@ static __always_inline struct zoneref *next_zones_zonelist(struct zoneref *z, in
 	return z;
 }
 
-#define for_each_zone_zonelist_nodemask(zone, z, zlist, highidx, nodemask)                         \
-	for (z = next_zones_zonelist((zlist)->_zonerefs, highidx, nodemask), zone = (z)->zone;     \
+#define for_each_zone_zonelist_nodemask(zone, z, zlist, highidx, nodemask)                     \
+	for (z = next_zones_zonelist((zlist)->_zonerefs, highidx, nodemask), zone = (z)->zone; \
 	     zone; z = next_zones_zonelist((z) + 1, highidx, nodemask), zone = (z)->zone)
 
 /* ---- sections ---- */
 
-#define SECTION_SIZE_BITS 27
-#define PFN_SECTION_SHIFT (SECTION_SIZE_BITS - PAGE_SHIFT)
-#define PAGES_PER_SECTION (1UL << PFN_SECTION_SHIFT)
-#define NR_MEM_SECTIONS (1UL << (MAX_PHYSMEM_BITS - SECTION_SIZE_BITS))
-#define SUBSECTION_SHIFT 21 /* presence of struct pages is known to 2 MiB */
-#define PAGES_PER_SUBSECTION (1UL << (SUBSECTION_SHIFT - PAGE_SHIFT))
+#define SECTION_SIZE_BITS	27
+#define PFN_SECTION_SHIFT	(SECTION_SIZE_BITS - PAGE_SHIFT)
+#define PAGES_PER_SECTION	(1UL << PFN_SECTION_SHIFT)
+#define NR_MEM_SECTIONS		(1UL << (MAX_PHYSMEM_BITS - SECTION_SIZE_BITS))
+#define SUBSECTION_SHIFT	21 /* presence of struct pages is known to 2 MiB */
+#define PAGES_PER_SUBSECTION	(1UL << (SUBSECTION_SHIFT - PAGE_SHIFT))
 #define SUBSECTIONS_PER_SECTION (1UL << (SECTION_SIZE_BITS - SUBSECTION_SHIFT))
-#define PAGEBLOCKS_PER_SECTION (PAGES_PER_SECTION >> pageblock_order)
-#define pfn_to_section_nr(pfn) ((unsigned long)(pfn) >> PFN_SECTION_SHIFT)
-#define section_nr_to_pfn(nr) ((unsigned long)(nr) << PFN_SECTION_SHIFT)
+#define PAGEBLOCKS_PER_SECTION	(PAGES_PER_SECTION >> pageblock_order)
+#define pfn_to_section_nr(pfn)	((unsigned long)(pfn) >> PFN_SECTION_SHIFT)
+#define section_nr_to_pfn(nr)	((unsigned long)(nr) << PFN_SECTION_SHIFT)
 
 #define SECTION_MARKED_PRESENT BIT(0) /* holds RAM */
-#define SECTION_HAS_MEM_MAP BIT(1)    /* struct pages exist */
-#define SECTION_IS_ONLINE BIT(2)      /* given to the buddy allocator */
+#define SECTION_HAS_MEM_MAP    BIT(1) /* struct pages exist */
+#define SECTION_IS_ONLINE      BIT(2) /* given to the buddy allocator */
 
 struct mem_section {
-	unsigned long flags;	      /* I SECTION_* */
-	unsigned long subsection_map; /* I bit n: 2 MiB number n has struct pages */
-	int nid;		      /* I */
+	unsigned long flags;			   /* I SECTION_* */
+	unsigned long subsection_map;		   /* I bit n: 2 MiB number n has struct pages */
+	int nid;				   /* I */
 	u8 pageblock_type[PAGEBLOCKS_PER_SECTION]; /* Z migrate type of each 2 MiB block */
 } __aligned(128);
 
@@ -390,7 +395,8 @@ static __always_inline bool pfn_valid(unsigned long pfn)
 	if (nr >= nr_mem_sections)
 		return false;
 	return (mem_sections[nr].subsection_map >>
-		((pfn >> (SUBSECTION_SHIFT - PAGE_SHIFT)) & (SUBSECTIONS_PER_SECTION - 1))) & 1;
+		((pfn >> (SUBSECTION_SHIFT - PAGE_SHIFT)) & (SUBSECTIONS_PER_SECTION - 1))) &
+	       1;
 }
 
 /* => pfn_valid(pfn) */
@@ -404,7 +410,8 @@ static __always_inline int get_pfnblock_migratetype(unsigned long pfn)
 static __always_inline void set_pfnblock_migratetype(unsigned long pfn, int migratetype)
 {
 	mem_sections[pfn_to_section_nr(pfn)]
-		.pageblock_type[(pfn >> pageblock_order) & (PAGEBLOCKS_PER_SECTION - 1)] = migratetype;
+		.pageblock_type[(pfn >> pageblock_order) & (PAGEBLOCKS_PER_SECTION - 1)] =
+		migratetype;
 }
 
 void __init sparse_init(void);
@@ -433,5 +440,6 @@ void __init init_per_zone_wmark_min(void);
 void free_initmem(void);
 
 extern int min_free_kbytes;
-extern unsigned long max_pfn, max_low_pfn, min_low_pfn; /* last frame of RAM + 1; the same; the first */
+/* Last frame of RAM + 1 (twice: there is no high memory), and the first. */
+extern unsigned long max_pfn, max_low_pfn, min_low_pfn;
 extern unsigned long highest_memmap_pfn;

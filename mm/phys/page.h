@@ -53,7 +53,8 @@ enum pageflags {
 	PG_owner_priv_1,
 	PG_swapcache = PG_owner_priv_1, /* with PG_swapbacked: has a swap slot */
 	PG_owner_2,
-	PG_anon_exclusive = PG_owner_2, /* anonymous page of exactly one process: COW may reuse it */
+	PG_anon_exclusive =
+		PG_owner_2, /* anonymous page of exactly one process: COW may reuse it */
 	PG_arch_1,
 	PG_reserved, /* see 2 */
 	PG_private,  /* ->private belongs to the file system */
@@ -69,13 +70,14 @@ enum pageflags {
 };
 
 /* Top of flags: node (3 bits), zone (3 bits). */
-#define ZONES_PGSHIFT (64 - NODES_SHIFT - ZONES_SHIFT)
-#define NODES_PGSHIFT (64 - NODES_SHIFT)
+#define ZONES_PGSHIFT  (64 - NODES_SHIFT - ZONES_SHIFT)
+#define NODES_PGSHIFT  (64 - NODES_SHIFT)
 #define ZONE_NODE_MASK (~0UL << ZONES_PGSHIFT)
 /* What must be clear when a page is freed: somebody still believes in it. */
-#define PAGE_FLAGS_CHECK_AT_FREE                                                                   \
-	(BIT(PG_lru) | BIT(PG_locked) | BIT(PG_private) | BIT(PG_private_2) | BIT(PG_writeback) |  \
-	 BIT(PG_reserved) | BIT(PG_active) | BIT(PG_unevictable) | BIT(PG_mlocked) | BIT(PG_hwpoison))
+#define PAGE_FLAGS_CHECK_AT_FREE                                                                  \
+	(BIT(PG_lru) | BIT(PG_locked) | BIT(PG_private) | BIT(PG_private_2) | BIT(PG_writeback) | \
+	 BIT(PG_reserved) | BIT(PG_active) | BIT(PG_unevictable) | BIT(PG_mlocked) |              \
+	 BIT(PG_hwpoison))
 
 /* Types, in the top byte of page_type, of pages that are never mapped by their _mapcount. */
 enum pagetype {
@@ -100,18 +102,18 @@ struct page {
 			};
 			struct address_space *mapping; /* M; anon_vma | PAGE_MAPPING_ANON */
 			union {
-				pgoff_t index;	/* M offset in the mapping, pages */
+				pgoff_t index; /* M offset in the mapping, pages */
 				pgoff_t share;
 			};
 			unsigned long private; /* order of a free block; owner's data; swap entry */
 		};
-		struct { /* page tables */
-			unsigned long _pt_pad_1; /* bit 0 stays clear: not a tail */
-			struct page *pmd_huge_pte;	 /* P deposited tables */
-			struct mm_struct *pt_mm;	 /* I whose table, NULL for the kernel's */
-			spinlock_t ptl;			 /* the page-table lock of this table */
+		struct {			   /* page tables */
+			unsigned long _pt_pad_1;   /* bit 0 stays clear: not a tail */
+			struct page *pmd_huge_pte; /* P deposited tables */
+			struct mm_struct *pt_mm;   /* I whose table, NULL for the kernel's */
+			spinlock_t ptl;		   /* the page-table lock of this table */
 		};
-		struct { /* tails */
+		struct {			     /* tails */
 			unsigned long compound_head; /* head + 1 */
 		};
 		struct {
@@ -119,7 +121,7 @@ struct page {
 		};
 	};
 	union {
-		atomic_t _mapcount;	/* A */
+		atomic_t _mapcount; /* A */
 		unsigned int page_type;
 	};
 	atomic_t _refcount; /* A */
@@ -173,16 +175,16 @@ BUILD_BUG_ON(offsetofend(struct folio, _folio_order) > 64 + offsetof(struct page
 
 /* ---- frame, struct, address ---- */
 
-#define vmemmap ((struct page *)VMEMMAP_START)
-#define pfn_to_page(pfn) (vmemmap + (unsigned long)(pfn))
-#define page_to_pfn(p) ((unsigned long)((const struct page *)(p) - vmemmap))
+#define vmemmap		   ((struct page *)VMEMMAP_START)
+#define pfn_to_page(pfn)   (vmemmap + (unsigned long)(pfn))
+#define page_to_pfn(p)	   ((unsigned long)((const struct page *)(p)-vmemmap))
 #define page_to_phys(page) PFN_PHYS(page_to_pfn(page))
 #define phys_to_page(phys) pfn_to_page(PHYS_PFN(phys))
 /* For addresses of the linear map and the kernel image. */
 #define virt_to_page(addr) pfn_to_page(virt_to_pfn(addr))
-#define virt_addr_valid(addr)                                                                      \
-	((unsigned long)(addr) >= PAGE_OFFSET && (unsigned long)(addr) < PAGE_OFFSET + LINEAR_MAP_SIZE && \
-	 pfn_valid(virt_to_pfn(addr)))
+#define virt_addr_valid(addr)                    \
+	((unsigned long)(addr) >= PAGE_OFFSET && \
+	 (unsigned long)(addr) < PAGE_OFFSET + LINEAR_MAP_SIZE && pfn_valid(virt_to_pfn(addr)))
 
 /* Linear-map address of the frame; every frame has one on x86-64. */
 static __always_inline void *page_address(const struct page *page)
@@ -225,7 +227,7 @@ static __always_inline struct page *compound_head(const struct page *page)
 	return (struct page *)(unlikely(head & 1) ? head - 1 : (unsigned long)page);
 }
 
-#define page_folio(p) ((struct folio *)compound_head(p))
+#define page_folio(p)	     ((struct folio *)compound_head(p))
 #define folio_page(folio, n) (&(folio)->page + (n))
 
 static __always_inline void set_compound_head(struct page *tail, struct page *head)
@@ -240,62 +242,62 @@ static __always_inline void set_compound_head(struct page *tail, struct page *he
  * TestSetPageX, TestClearPageX return the old value; the same on folios: folio_test_x, folio_set_x,
  * folio_clear_x, __folio_set_x, __folio_clear_x, folio_test_set_x, folio_test_clear_x.
  */
-#define PAGEFLAG(Name, lname)                                                                      \
-	static __always_inline bool folio_test_##lname(const struct folio *folio)                  \
-	{                                                                                          \
-		return READ_ONCE(folio->flags) & BIT(PG_##lname);                                  \
-	}                                                                                          \
-	static __always_inline void folio_set_##lname(struct folio *folio)                         \
-	{                                                                                          \
-		set_bit(PG_##lname, &folio->flags);                                                \
-	}                                                                                          \
-	static __always_inline void folio_clear_##lname(struct folio *folio)                       \
-	{                                                                                          \
-		clear_bit(PG_##lname, &folio->flags);                                              \
-	}                                                                                          \
-	static __always_inline void __folio_set_##lname(struct folio *folio)                       \
-	{                                                                                          \
-		folio->flags |= BIT(PG_##lname);                                                   \
-	}                                                                                          \
-	static __always_inline void __folio_clear_##lname(struct folio *folio)                     \
-	{                                                                                          \
-		folio->flags &= ~BIT(PG_##lname);                                                  \
-	}                                                                                          \
-	static __always_inline bool folio_test_set_##lname(struct folio *folio)                    \
-	{                                                                                          \
-		return test_and_set_bit(PG_##lname, &folio->flags);                                \
-	}                                                                                          \
-	static __always_inline bool folio_test_clear_##lname(struct folio *folio)                  \
-	{                                                                                          \
-		return test_and_clear_bit(PG_##lname, &folio->flags);                              \
-	}                                                                                          \
-	static __always_inline bool Page##Name(const struct page *page)                            \
-	{                                                                                          \
-		return READ_ONCE(page->flags) & BIT(PG_##lname);                                   \
-	}                                                                                          \
-	static __always_inline void SetPage##Name(struct page *page)                               \
-	{                                                                                          \
-		set_bit(PG_##lname, &page->flags);                                                 \
-	}                                                                                          \
-	static __always_inline void ClearPage##Name(struct page *page)                             \
-	{                                                                                          \
-		clear_bit(PG_##lname, &page->flags);                                               \
-	}                                                                                          \
-	static __always_inline void __SetPage##Name(struct page *page)                             \
-	{                                                                                          \
-		page->flags |= BIT(PG_##lname);                                                    \
-	}                                                                                          \
-	static __always_inline void __ClearPage##Name(struct page *page)                           \
-	{                                                                                          \
-		page->flags &= ~BIT(PG_##lname);                                                   \
-	}                                                                                          \
-	static __always_inline bool TestSetPage##Name(struct page *page)                           \
-	{                                                                                          \
-		return test_and_set_bit(PG_##lname, &page->flags);                                 \
-	}                                                                                          \
-	static __always_inline bool TestClearPage##Name(struct page *page)                         \
-	{                                                                                          \
-		return test_and_clear_bit(PG_##lname, &page->flags);                               \
+#define PAGEFLAG(Name, lname)                                                     \
+	static __always_inline bool folio_test_##lname(const struct folio *folio) \
+	{                                                                         \
+		return READ_ONCE(folio->flags) & BIT(PG_##lname);                 \
+	}                                                                         \
+	static __always_inline void folio_set_##lname(struct folio *folio)        \
+	{                                                                         \
+		set_bit(PG_##lname, &folio->flags);                               \
+	}                                                                         \
+	static __always_inline void folio_clear_##lname(struct folio *folio)      \
+	{                                                                         \
+		clear_bit(PG_##lname, &folio->flags);                             \
+	}                                                                         \
+	static __always_inline void __folio_set_##lname(struct folio *folio)      \
+	{                                                                         \
+		folio->flags |= BIT(PG_##lname);                                  \
+	}                                                                         \
+	static __always_inline void __folio_clear_##lname(struct folio *folio)    \
+	{                                                                         \
+		folio->flags &= ~BIT(PG_##lname);                                 \
+	}                                                                         \
+	static __always_inline bool folio_test_set_##lname(struct folio *folio)   \
+	{                                                                         \
+		return test_and_set_bit(PG_##lname, &folio->flags);               \
+	}                                                                         \
+	static __always_inline bool folio_test_clear_##lname(struct folio *folio) \
+	{                                                                         \
+		return test_and_clear_bit(PG_##lname, &folio->flags);             \
+	}                                                                         \
+	static __always_inline bool Page##Name(const struct page *page)           \
+	{                                                                         \
+		return READ_ONCE(page->flags) & BIT(PG_##lname);                  \
+	}                                                                         \
+	static __always_inline void SetPage##Name(struct page *page)              \
+	{                                                                         \
+		set_bit(PG_##lname, &page->flags);                                \
+	}                                                                         \
+	static __always_inline void ClearPage##Name(struct page *page)            \
+	{                                                                         \
+		clear_bit(PG_##lname, &page->flags);                              \
+	}                                                                         \
+	static __always_inline void __SetPage##Name(struct page *page)            \
+	{                                                                         \
+		page->flags |= BIT(PG_##lname);                                   \
+	}                                                                         \
+	static __always_inline void __ClearPage##Name(struct page *page)          \
+	{                                                                         \
+		page->flags &= ~BIT(PG_##lname);                                  \
+	}                                                                         \
+	static __always_inline bool TestSetPage##Name(struct page *page)          \
+	{                                                                         \
+		return test_and_set_bit(PG_##lname, &page->flags);                \
+	}                                                                         \
+	static __always_inline bool TestClearPage##Name(struct page *page)        \
+	{                                                                         \
+		return test_and_clear_bit(PG_##lname, &page->flags);              \
 	}
 
 PAGEFLAG(Locked, locked)
@@ -327,30 +329,30 @@ static __always_inline bool PageCompound(const struct page *page)
 
 /* ---- types ---- */
 
-#define PAGE_TYPE(Name, lname)                                                                     \
-	static __always_inline bool Page##Name(const struct page *page)                            \
-	{                                                                                          \
-		return (READ_ONCE(page->page_type) >> 24) == PGTY_##lname;                         \
-	}                                                                                          \
-	static __always_inline void __SetPage##Name(struct page *page)                             \
-	{                                                                                          \
-		page->page_type = (unsigned int)PGTY_##lname << 24;                                \
-	}                                                                                          \
-	static __always_inline void __ClearPage##Name(struct page *page)                           \
-	{                                                                                          \
-		page->page_type = ~0U;                                                             \
-	}                                                                                          \
-	static __always_inline bool folio_test_##lname(const struct folio *folio)                  \
-	{                                                                                          \
-		return Page##Name(&folio->page);                                                   \
-	}                                                                                          \
-	static __always_inline void __folio_set_##lname(struct folio *folio)                       \
-	{                                                                                          \
-		__SetPage##Name(&folio->page);                                                     \
-	}                                                                                          \
-	static __always_inline void __folio_clear_##lname(struct folio *folio)                     \
-	{                                                                                          \
-		__ClearPage##Name(&folio->page);                                                   \
+#define PAGE_TYPE(Name, lname)                                                    \
+	static __always_inline bool Page##Name(const struct page *page)           \
+	{                                                                         \
+		return (READ_ONCE(page->page_type) >> 24) == PGTY_##lname;        \
+	}                                                                         \
+	static __always_inline void __SetPage##Name(struct page *page)            \
+	{                                                                         \
+		page->page_type = (unsigned int)PGTY_##lname << 24;               \
+	}                                                                         \
+	static __always_inline void __ClearPage##Name(struct page *page)          \
+	{                                                                         \
+		page->page_type = ~0U;                                            \
+	}                                                                         \
+	static __always_inline bool folio_test_##lname(const struct folio *folio) \
+	{                                                                         \
+		return Page##Name(&folio->page);                                  \
+	}                                                                         \
+	static __always_inline void __folio_set_##lname(struct folio *folio)      \
+	{                                                                         \
+		__SetPage##Name(&folio->page);                                    \
+	}                                                                         \
+	static __always_inline void __folio_clear_##lname(struct folio *folio)    \
+	{                                                                         \
+		__ClearPage##Name(&folio->page);                                  \
 	}
 
 PAGE_TYPE(Buddy, buddy)
@@ -388,24 +390,24 @@ static __always_inline unsigned int compound_order(struct page *page)
 	return PageHead(page) ? ((struct folio *)page)->_folio_order : 0;
 }
 
-#define compound_nr(page) (1UL << compound_order(page))
-#define page_size(page) (PAGE_SIZE << compound_order(page))
-#define folio_pfn(folio) page_to_pfn(&(folio)->page)
+#define compound_nr(page)    (1UL << compound_order(page))
+#define page_size(page)	     (PAGE_SIZE << compound_order(page))
+#define folio_pfn(folio)     page_to_pfn(&(folio)->page)
 #define folio_address(folio) page_address(&(folio)->page)
-#define folio_nid(folio) page_to_nid(&(folio)->page)
-#define folio_zone(folio) page_zone(&(folio)->page)
-#define folio_pgdat(folio) page_pgdat(&(folio)->page)
-#define virt_to_folio(addr) page_folio(virt_to_page(addr))
-#define pfn_folio(pfn) page_folio(pfn_to_page(pfn))
+#define folio_nid(folio)     page_to_nid(&(folio)->page)
+#define folio_zone(folio)    page_zone(&(folio)->page)
+#define folio_pgdat(folio)   page_pgdat(&(folio)->page)
+#define virt_to_folio(addr)  page_folio(virt_to_page(addr))
+#define pfn_folio(pfn)	     page_folio(pfn_to_page(pfn))
 /* The page of a folio that holds index of its mapping. */
 #define folio_file_page(folio, idx) folio_page(folio, (idx) & (folio_nr_pages(folio) - 1))
-#define folio_page_idx(folio, p) ((unsigned long)((p) - &(folio)->page))
+#define folio_page_idx(folio, p)    ((unsigned long)((p) - &(folio)->page))
 
 /* ---- what the mapping pointer is ---- */
 
-#define PAGE_MAPPING_ANON 0x1UL	   /* the rest is an anon_vma */
+#define PAGE_MAPPING_ANON    0x1UL /* the rest is an anon_vma */
 #define PAGE_MAPPING_MOVABLE 0x2UL /* the rest is movable_operations */
-#define PAGE_MAPPING_FLAGS 0x3UL
+#define PAGE_MAPPING_FLAGS   0x3UL
 
 static __always_inline bool folio_test_anon(const struct folio *folio)
 {
@@ -569,7 +571,7 @@ static __always_inline bool folio_mapped(const struct folio *folio)
 	return folio_mapcount(folio) > 0;
 }
 
-#define page_private(page) ((page)->private)
+#define page_private(page)	  ((page)->private)
 #define set_page_private(page, v) ((page)->private = (v))
 
 /* "page: refcount:1 mapcount:0 mapping:... flags: ..." on the console, with a reason. */

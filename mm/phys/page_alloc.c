@@ -253,8 +253,8 @@ void split_page(struct page *page, unsigned int order)
 
 /* ---- watermarks ---- */
 
-bool zone_watermark_ok(struct zone *zone, unsigned int order, unsigned long mark, int highest_zoneidx,
-		       unsigned int alloc_flags)
+bool zone_watermark_ok(struct zone *zone, unsigned int order, unsigned long mark,
+		       int highest_zoneidx, unsigned int alloc_flags)
 {
 	long free = zone_page_state(zone, NR_FREE_PAGES) - (BIT(order) - 1), min = mark;
 
@@ -287,8 +287,7 @@ static struct page *rmqueue_buddy(struct zone *zone, unsigned int order, int mig
 {
 	struct page *page;
 
-	scoped_guard(spinlock_irqsave, &zone->lock)
-		page = __rmqueue(zone, order, migratetype);
+	scoped_guard(spinlock_irqsave, &zone->lock) page = __rmqueue(zone, order, migratetype);
 	if (page)
 		count_vm_events(PGALLOC_DMA + zone_idx(zone), BIT(order));
 	return page;
@@ -323,7 +322,8 @@ static struct page *get_page_from_freelist(gfp_t gfp, unsigned int order, unsign
 		struct page *page;
 
 		if (!(alloc_flags & ALLOC_NO_WATERMARKS) &&
-		    !zone_watermark_ok(zone, order, wmark_pages(zone, alloc_flags & ALLOC_WMARK_MASK),
+		    !zone_watermark_ok(zone, order,
+				       wmark_pages(zone, alloc_flags & ALLOC_WMARK_MASK),
 				       ac->highest_zoneidx, alloc_flags))
 			continue;
 		page = rmqueue(zone, order, ac->migratetype);
@@ -358,7 +358,8 @@ static void wake_all_kswapds(const struct reclaim_ops *ops, gfp_t gfp, unsigned 
 	struct zoneref *z;
 	struct zone *zone;
 
-	for_each_zone_zonelist_nodemask(zone, z, ac->zonelist, ac->highest_zoneidx, ac->nodemask) {
+	for_each_zone_zonelist_nodemask(zone, z, ac->zonelist, ac->highest_zoneidx, ac->nodemask)
+	{
 		if (zone->zone_pgdat == last)
 			continue;
 		last = zone->zone_pgdat;
@@ -420,7 +421,8 @@ static noinline struct page *__alloc_pages_slowpath(gfp_t gfp, unsigned int orde
 	if (!page && (gfp & __GFP_NOFAIL)) {
 		page = get_page_from_freelist(gfp, order, ALLOC_NO_WATERMARKS, ac);
 		if (!page)
-			panic("Out of memory: a caller that cannot fail asked for order %u\n", order);
+			panic("Out of memory: a caller that cannot fail asked for order %u\n",
+			      order);
 	}
 out:
 	if (!page)
@@ -446,7 +448,8 @@ static noinline struct page *alloc_pages_any(gfp_t gfp, unsigned int order, int 
 	ac.nodemask = nodemask;
 	ac.migratetype = gfp_migratetype(gfp);
 	ac.highest_zoneidx = gfp_zone(gfp);
-	ac.preferred_zoneref = next_zones_zonelist(ac.zonelist->_zonerefs, ac.highest_zoneidx, nodemask);
+	ac.preferred_zoneref =
+		next_zones_zonelist(ac.zonelist->_zonerefs, ac.highest_zoneidx, nodemask);
 	VM_BUG_ON(ac.migratetype >= MIGRATE_PCPTYPES);
 	if (unlikely(!ac.preferred_zoneref->zone))
 		return NULL;

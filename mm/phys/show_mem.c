@@ -19,26 +19,32 @@
 
 static void show_node(pg_data_t *pgdat)
 {
-	printk("Node %d active_anon:%lukB inactive_anon:%lukB active_file:%lukB inactive_file:%lukB unevictable:%lukB mapped:%lukB dirty:%lukB writeback:%lukB shmem:%lukB kernel_stack:%lukB pagetables:%lukB\n",
+	printk("Node %d active_anon:%lukB inactive_anon:%lukB active_file:%lukB "
+	       "inactive_file:%lukB unevictable:%lukB mapped:%lukB dirty:%lukB writeback:%lukB "
+	       "shmem:%lukB kernel_stack:%lukB pagetables:%lukB\n",
 	       pgdat->node_id, K(node_page_state(pgdat, NR_ACTIVE_ANON)),
-	       K(node_page_state(pgdat, NR_INACTIVE_ANON)), K(node_page_state(pgdat, NR_ACTIVE_FILE)),
-	       K(node_page_state(pgdat, NR_INACTIVE_FILE)), K(node_page_state(pgdat, NR_UNEVICTABLE)),
-	       K(node_page_state(pgdat, NR_FILE_MAPPED)), K(node_page_state(pgdat, NR_FILE_DIRTY)),
-	       K(node_page_state(pgdat, NR_WRITEBACK)), K(node_page_state(pgdat, NR_SHMEM)),
-	       node_page_state(pgdat, NR_KERNEL_STACK_KB), K(node_page_state(pgdat, NR_PAGETABLE)));
+	       K(node_page_state(pgdat, NR_INACTIVE_ANON)),
+	       K(node_page_state(pgdat, NR_ACTIVE_FILE)),
+	       K(node_page_state(pgdat, NR_INACTIVE_FILE)),
+	       K(node_page_state(pgdat, NR_UNEVICTABLE)), K(node_page_state(pgdat, NR_FILE_MAPPED)),
+	       K(node_page_state(pgdat, NR_FILE_DIRTY)), K(node_page_state(pgdat, NR_WRITEBACK)),
+	       K(node_page_state(pgdat, NR_SHMEM)), node_page_state(pgdat, NR_KERNEL_STACK_KB),
+	       K(node_page_state(pgdat, NR_PAGETABLE)));
 }
 
 static void show_zone(struct zone *zone)
 {
 	struct per_cpu_pages *pcp = this_cpu_ptr(zone->per_cpu_pageset);
 
-	printk("Node %d %s free:%lukB boost:%lukB min:%lukB low:%lukB high:%lukB reserved_highatomic:%luKB present:%lukB managed:%lukB mlocked:%lukB bounce:%lukB free_pcp:%lukB local_pcp:%ukB free_cma:%lukB\n",
-	       zone->node, zone->name, K(zone_page_state(zone, NR_FREE_PAGES)), K(zone->watermark_boost),
-	       K(min_wmark_pages(zone)), K(low_wmark_pages(zone)), K(high_wmark_pages(zone)),
-	       K(zone->nr_reserved_highatomic), K(zone->present_pages), K(zone_managed_pages(zone)),
-	       K(zone_page_state(zone, NR_MLOCK)), K(zone_page_state(zone, NR_BOUNCE)),
-	       K(zone_pcp_pages(zone)), K((unsigned int)pcp->count),
-	       K(zone_page_state(zone, NR_FREE_CMA_PAGES)));
+	printk("Node %d %s free:%lukB boost:%lukB min:%lukB low:%lukB high:%lukB "
+	       "reserved_highatomic:%luKB present:%lukB managed:%lukB mlocked:%lukB bounce:%lukB "
+	       "free_pcp:%lukB local_pcp:%ukB free_cma:%lukB\n",
+	       zone->node, zone->name, K(zone_page_state(zone, NR_FREE_PAGES)),
+	       K(zone->watermark_boost), K(min_wmark_pages(zone)), K(low_wmark_pages(zone)),
+	       K(high_wmark_pages(zone)), K(zone->nr_reserved_highatomic), K(zone->present_pages),
+	       K(zone_managed_pages(zone)), K(zone_page_state(zone, NR_MLOCK)),
+	       K(zone_page_state(zone, NR_BOUNCE)), K(zone_pcp_pages(zone)),
+	       K((unsigned int)pcp->count), K(zone_page_state(zone, NR_FREE_CMA_PAGES)));
 	printk("lowmem_reserve[]:");
 	for (int i = 0; i < MAX_NR_ZONES; i++)
 		pr_cont(" %ld", zone->lowmem_reserve[i]);
@@ -88,20 +94,20 @@ void show_mem(void)
 	printk(" unevictable:%lu dirty:%lu writeback:%lu\n", global_node_page_state(NR_UNEVICTABLE),
 	       global_node_page_state(NR_FILE_DIRTY), global_node_page_state(NR_WRITEBACK));
 	printk(" slab_reclaimable:%lu slab_unreclaimable:%lu\n",
-	       global_node_page_state(NR_SLAB_RECLAIMABLE), global_node_page_state(NR_SLAB_UNRECLAIMABLE));
+	       global_node_page_state(NR_SLAB_RECLAIMABLE),
+	       global_node_page_state(NR_SLAB_UNRECLAIMABLE));
 	printk(" mapped:%lu shmem:%lu pagetables:%lu\n", global_node_page_state(NR_FILE_MAPPED),
 	       global_node_page_state(NR_SHMEM), global_node_page_state(NR_PAGETABLE));
 	printk(" free:%lu free_pcp:%lu free_cma:%lu\n", global_zone_page_state(NR_FREE_PAGES),
 	       nr_free_pages() - global_zone_page_state(NR_FREE_PAGES),
 	       global_zone_page_state(NR_FREE_CMA_PAGES));
-	for_each_online_pgdat(pgdat)
-		show_node(pgdat);
-	for_each_populated_zone(zone) {
+	for_each_online_pgdat(pgdat) show_node(pgdat);
+	for_each_populated_zone(zone)
+	{
 		show_zone(zone);
 		present += zone->present_pages;
 	}
-	for_each_populated_zone(zone)
-		show_free_lists(zone);
+	for_each_populated_zone(zone) show_free_lists(zone);
 	printk("%lu total pagecache pages\n", global_node_page_state(NR_FILE_PAGES));
 	printk("%lu pages RAM\n", present);
 	printk("0 pages HighMem/MovableOnly\n");
@@ -111,9 +117,10 @@ void show_mem(void)
 /* ---- one page ---- */
 
 static const char *const page_flag_names[__NR_PAGEFLAGS] = {
-	"locked",    "writeback", "referenced", "uptodate",  "dirty",	  "lru",     "head",  "waiters",
-	"active",    "workingset", "owner_priv_1", "owner_2", "arch_1",	  "reserved", "private", "private_2",
-	"reclaim",   "swapbacked", "unevictable", "mlocked",  "hwpoison", "young",   "idle",
+	"locked",      "writeback", "referenced", "uptodate",	"dirty",	"lru",
+	"head",	       "waiters",   "active",	  "workingset", "owner_priv_1", "owner_2",
+	"arch_1",      "reserved",  "private",	  "private_2",	"reclaim",	"swapbacked",
+	"unevictable", "mlocked",   "hwpoison",	  "young",	"idle",
 };
 
 char *page_flags_string(unsigned long flags, char *buf, size_t len)
@@ -132,10 +139,12 @@ void dump_page(const struct page *page, const char *reason)
 	const struct page *head = compound_head(page);
 	char flags[128];
 
-	pr_warn("page: refcount:%d mapcount:%d mapping:%px index:%#lx pfn:%#lx\n", page_ref_count(head),
-		page_mapcount(page), head->mapping, head->index, page_to_pfn(page));
+	pr_warn("page: refcount:%d mapcount:%d mapping:%px index:%#lx pfn:%#lx\n",
+		page_ref_count(head), page_mapcount(page), head->mapping, head->index,
+		page_to_pfn(page));
 	if (PageHead(head))
-		pr_warn("head: order:%u entire_mapcount:%d pincount:%d\n", compound_order((struct page *)head),
+		pr_warn("head: order:%u entire_mapcount:%d pincount:%d\n",
+			compound_order((struct page *)head),
 			atomic_read(&((struct folio *)head)->_entire_mapcount) + 1,
 			atomic_read(&((struct folio *)head)->_pincount));
 	pr_warn("flags: %#lx(%s|node=%d|zone=%d)\n", head->flags,
@@ -150,7 +159,8 @@ void dump_page(const struct page *page, const char *reason)
 /* A page whose state contradicts what is being done with it. It is not used again. */
 void bad_page(struct page *page, const char *reason)
 {
-	pr_alert("BUG: Bad page state in process %s  pfn:%05lx\n", current->comm, page_to_pfn(page));
+	pr_alert("BUG: Bad page state in process %s  pfn:%05lx\n", current->comm,
+		 page_to_pfn(page));
 	dump_page(page, reason);
 	dump_stack();
 	page_mapcount_reset(page);
@@ -219,8 +229,8 @@ void warn_alloc(gfp_t gfp, unsigned int order, const nodemask_t *nodemask)
 
 	if ((gfp & __GFP_NOWARN) || !___ratelimit(&limit, __func__))
 		return;
-	pr_warn("%s: page allocation failure: order:%u, mode:%#x(%s), nodemask=", current->comm, order, gfp,
-		gfp_string(gfp, names, sizeof(names)));
+	pr_warn("%s: page allocation failure: order:%u, mode:%#x(%s), nodemask=", current->comm,
+		order, gfp, gfp_string(gfp, names, sizeof(names)));
 	if (nodemask)
 		pr_cont("%#lx\n", nodemask->bits);
 	else

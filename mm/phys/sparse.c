@@ -27,13 +27,14 @@ struct mem_section *mem_sections;
 unsigned long nr_mem_sections;
 
 BUILD_BUG_ON(PAGES_PER_SECTION * sizeof(struct page) != PMD_SIZE);
-BUILD_BUG_ON(VMEMMAP_START & (PMD_SIZE - 1));
+BUILD_BUG_ON(VMEMMAP_START &(PMD_SIZE - 1));
 BUILD_BUG_ON(SUBSECTIONS_PER_SECTION != 64);
 
 /* Memory for struct pages, on the node they describe if possible. Not cleared: every struct page gets written. */
 static phys_addr_t __init vmemmap_memory(unsigned long size, int nid)
 {
-	return memblock_alloc_range_in(&memblock, size, size, 0, MEMBLOCK_ALLOC_ACCESSIBLE, nid, false);
+	return memblock_alloc_range_in(&memblock, size, size, 0, MEMBLOCK_ALLOC_ACCESSIBLE, nid,
+				       false);
 }
 
 static bool __init populate_large(unsigned long addr, int nid)
@@ -102,8 +103,10 @@ void __init sparse_init(void)
 		memset(mem_sections[nr].pageblock_type, MIGRATE_MOVABLE, PAGEBLOCKS_PER_SECTION);
 
 	/* Ranges that share a granule count as one, so that small holes do not split a section. */
-	for_each_mem_pfn_range(i, NUMA_NO_NODE, &start, &end, &nid) {
-		if (nid == run_nid && ALIGN_DOWN(start, MAX_ORDER_NR_PAGES) <= ALIGN(run_end, MAX_ORDER_NR_PAGES)) {
+	for_each_mem_pfn_range(i, NUMA_NO_NODE, &start, &end, &nid)
+	{
+		if (nid == run_nid &&
+		    ALIGN_DOWN(start, MAX_ORDER_NR_PAGES) <= ALIGN(run_end, MAX_ORDER_NR_PAGES)) {
 			run_end = end;
 			continue;
 		}

@@ -90,7 +90,8 @@ void all_vm_events(unsigned long *ret);
 
 /* ---- zones ---- */
 
-static __always_inline void mod_zone_page_state(struct zone *zone, enum zone_stat_item item, long delta)
+static __always_inline void mod_zone_page_state(struct zone *zone, enum zone_stat_item item,
+						long delta)
 {
 	atomic_long_add(delta, &zone->vm_stat[item]);
 }
@@ -130,7 +131,8 @@ static __always_inline void dec_node_page_state(struct page *page, enum node_sta
 	mod_node_page_state(page_pgdat(page), item, -1);
 }
 
-static __always_inline void node_stat_mod_folio(struct folio *folio, enum node_stat_item item, long nr)
+static __always_inline void node_stat_mod_folio(struct folio *folio, enum node_stat_item item,
+						long nr)
 {
 	mod_node_page_state(folio_pgdat(folio), item, nr);
 }

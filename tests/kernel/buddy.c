@@ -73,11 +73,11 @@ static void suite_exit(void)
 	__free_pages(arena, MAX_PAGE_ORDER);
 }
 
-#define NEED_ARENA(t)                                                                              \
-	do {                                                                                       \
-		if (!arena)                                                                        \
-			return ktest_skip(t, "no free 4 MiB block");                               \
-		arena_reset();                                                                     \
+#define NEED_ARENA(t)                                                \
+	do {                                                         \
+		if (!arena)                                          \
+			return ktest_skip(t, "no free 4 MiB block"); \
+		arena_reset();                                       \
 	} while (0)
 
 static unsigned long nr_free(int order)
@@ -118,24 +118,27 @@ static bool lists_are_sane(struct ktest *t)
 		for (int mt = 0; mt < MIGRATE_TYPES; mt++) {
 			struct page *page;
 
-			list_for_each_entry(page, &zone.free_area[order].free_list[mt], buddy_list) {
+			list_for_each_entry(page, &zone.free_area[order].free_list[mt], buddy_list)
+			{
 				unsigned long pfn = page_to_pfn(page), buddy = pfn ^ BIT(order);
 				struct page *b = pfn_to_page(buddy);
 
 				n++;
-				if (!PageBuddy(page) || page->private != order || pfn % BIT(order) ||
-				    page_ref_count(page)) {
+				if (!PageBuddy(page) || page->private != order ||
+				    pfn % BIT(order) || page_ref_count(page)) {
 					KTEST_FAIL(t, "pfn %lx on list %d", pfn, order);
 					return false;
 				}
 				if (order < MAX_PAGE_ORDER && PageBuddy(b) && b->private == order) {
-					KTEST_FAIL(t, "pfn %lx and its buddy both free at %d", pfn, order);
+					KTEST_FAIL(t, "pfn %lx and its buddy both free at %d", pfn,
+						   order);
 					return false;
 				}
 			}
 		}
 		if (n != nr_free(order)) {
-			KTEST_FAIL(t, "order %d: %lu blocks, nr_free %lu", order, n, nr_free(order));
+			KTEST_FAIL(t, "order %d: %lu blocks, nr_free %lu", order, n,
+				   nr_free(order));
 			return false;
 		}
 		pages += n << order;
@@ -217,7 +220,8 @@ static void stealing_takes_the_whole_pageblock(struct ktest *t)
 	KTEST_EXPECT_EQ(t, get_pfnblock_migratetype(page_to_pfn(page)), (int)MIGRATE_UNMOVABLE);
 	/* The next request of the thief is served from what it has. */
 	for (int order = 0; order < (int)pageblock_order; order++)
-		KTEST_EXPECT_FALSE(t, list_empty(&zone.free_area[order].free_list[MIGRATE_UNMOVABLE]));
+		KTEST_EXPECT_FALSE(t,
+				   list_empty(&zone.free_area[order].free_list[MIGRATE_UNMOVABLE]));
 	KTEST_EXPECT_TRUE(t, lists_are_sane(t));
 	give(page, 0);
 	KTEST_EXPECT_EQ(t, nr_free(MAX_PAGE_ORDER), 1UL);
@@ -545,7 +549,8 @@ static void all_memory_can_be_taken_and_returned(struct ktest *t)
 		}
 	}
 	left = nr_free_pages();
-	for_each_populated_zone(z) {
+	for_each_populated_zone(z)
+	{
 		long reserve = 0;
 
 		for (int i = 0; i < MAX_NR_ZONES; i++)
@@ -576,7 +581,8 @@ static void counters_agree(struct ktest *t)
 	unsigned long managed = 0, blocks[NR_PAGE_ORDERS];
 	struct zone *z;
 
-	for_each_populated_zone(z) {
+	for_each_populated_zone(z)
+	{
 		unsigned long pages = 0;
 
 		managed += zone_managed_pages(z);

@@ -12,7 +12,7 @@
 #include "mm/boot/resource.h"
 #include "mm/phys/buddy.h"
 
-#define UNIT PAGE_SIZE
+#define UNIT	PAGE_SIZE
 #define REGIONS 8
 
 static struct memblock_region mem_regions[REGIONS], res_regions[REGIONS];
@@ -128,10 +128,13 @@ static void nodes_and_flags_keep_regions_apart(struct ktest *t)
 	KTEST_EXPECT_EQ(t, memblock_alloc_range_in(&mb, 0x7000, 0x1000, 0, 0, 0, false), 0x9000UL);
 
 	memblock_setclr_flag_in(&mb, 0x1000, 0x6000, true, MEMBLOCK_NOMAP);
-	KTEST_EXPECT_EQ(t, memblock_alloc_range_in(&mb, 0x1000, 0x1000, 0, 0x8000, NUMA_NO_NODE, false), 0UL);
+	KTEST_EXPECT_EQ(
+		t, memblock_alloc_range_in(&mb, 0x1000, 0x1000, 0, 0x8000, NUMA_NO_NODE, false),
+		0UL);
 	memblock_setclr_flag_in(&mb, 0x1000, 0x6000, false, MEMBLOCK_NOMAP);
-	KTEST_EXPECT_EQ(t, memblock_alloc_range_in(&mb, 0x1000, 0x1000, 0, 0x8000, NUMA_NO_NODE, false),
-			0x6000UL);
+	KTEST_EXPECT_EQ(
+		t, memblock_alloc_range_in(&mb, 0x1000, 0x1000, 0, 0x8000, NUMA_NO_NODE, false),
+		0x6000UL);
 	memblock_set_node_in(&mb, 0, ~0UL, 0);
 	KTEST_EXPECT_EQ(t, mb.memory.cnt, 1UL);
 	expect_sane(t);
@@ -142,16 +145,26 @@ static void alloc_directions_and_alignment(struct ktest *t)
 	fresh();
 	mb.current_limit = 0x100000;
 	add(0, 0x100000);
-	KTEST_EXPECT_EQ(t, memblock_alloc_range_in(&mb, 0x1000, 0x1000, 0, 0, NUMA_NO_NODE, false), 0xff000UL);
-	KTEST_EXPECT_EQ(t, memblock_alloc_range_in(&mb, 0x1000, 0x10000, 0, 0, NUMA_NO_NODE, false), 0xf0000UL);
-	KTEST_EXPECT_EQ(t, memblock_alloc_range_in(&mb, 1, 0, 0, 0, NUMA_NO_NODE, false), 0xfefc0UL);
+	KTEST_EXPECT_EQ(t, memblock_alloc_range_in(&mb, 0x1000, 0x1000, 0, 0, NUMA_NO_NODE, false),
+			0xff000UL);
+	KTEST_EXPECT_EQ(t, memblock_alloc_range_in(&mb, 0x1000, 0x10000, 0, 0, NUMA_NO_NODE, false),
+			0xf0000UL);
+	KTEST_EXPECT_EQ(t, memblock_alloc_range_in(&mb, 1, 0, 0, 0, NUMA_NO_NODE, false),
+			0xfefc0UL);
 	mb.bottom_up = true;
 	/* Never page 0, whose address means failure. */
-	KTEST_EXPECT_EQ(t, memblock_alloc_range_in(&mb, 0x1000, 0x1000, 0, 0, NUMA_NO_NODE, false), 0x1000UL);
-	KTEST_EXPECT_EQ(t, memblock_alloc_range_in(&mb, 0x1000, 0x8000, 0, 0, NUMA_NO_NODE, false), 0x8000UL);
-	KTEST_EXPECT_EQ(t, memblock_alloc_range_in(&mb, 0x2000, 0x1000, 0x4000, 0x6000, NUMA_NO_NODE, false),
+	KTEST_EXPECT_EQ(t, memblock_alloc_range_in(&mb, 0x1000, 0x1000, 0, 0, NUMA_NO_NODE, false),
+			0x1000UL);
+	KTEST_EXPECT_EQ(t, memblock_alloc_range_in(&mb, 0x1000, 0x8000, 0, 0, NUMA_NO_NODE, false),
+			0x8000UL);
+	KTEST_EXPECT_EQ(t,
+			memblock_alloc_range_in(&mb, 0x2000, 0x1000, 0x4000, 0x6000, NUMA_NO_NODE,
+						false),
 			0x4000UL);
-	KTEST_EXPECT_EQ(t, memblock_alloc_range_in(&mb, 0x2000, 0x1000, 0x4000, 0x7000, NUMA_NO_NODE, false), 0UL);
+	KTEST_EXPECT_EQ(t,
+			memblock_alloc_range_in(&mb, 0x2000, 0x1000, 0x4000, 0x7000, NUMA_NO_NODE,
+						false),
+			0UL);
 	expect_sane(t);
 }
 
@@ -169,8 +182,10 @@ static void alloc_until_empty_and_free(struct ktest *t)
 	KTEST_EXPECT_EQ(t, n, 0x2fUL);
 	KTEST_EXPECT_EQ(t, mb.reserved.total_size, mb.memory.total_size);
 	memblock_phys_free_in(&mb, 0x45000, 0x1000);
-	KTEST_EXPECT_EQ(t, memblock_alloc_range_in(&mb, 0x1000, 0x1000, 0, 0, NUMA_NO_NODE, false), 0x45000UL);
-	KTEST_EXPECT_EQ(t, memblock_alloc_range_in(&mb, 0x1000, 0x1000, 0, 0, NUMA_NO_NODE, false), 0UL);
+	KTEST_EXPECT_EQ(t, memblock_alloc_range_in(&mb, 0x1000, 0x1000, 0, 0, NUMA_NO_NODE, false),
+			0x45000UL);
+	KTEST_EXPECT_EQ(t, memblock_alloc_range_in(&mb, 0x1000, 0x1000, 0, 0, NUMA_NO_NODE, false),
+			0UL);
 	expect_sane(t);
 }
 
@@ -300,8 +315,8 @@ static void random_operations_match_model(struct ktest *t)
 		case 4:
 			mb.bottom_up = op & 1;
 			n = n % 5 + 1;
-			got = memblock_alloc_range_in(&mb, n * UNIT, UNIT << (op % 3), 0, 0, NUMA_NO_NODE,
-						      false);
+			got = memblock_alloc_range_in(&mb, n * UNIT, UNIT << (op % 3), 0, 0,
+						      NUMA_NO_NODE, false);
 			if (!got)
 				break;
 			KTEST_EXPECT_EQ(t, got % (UNIT << (op % 3)), 0UL);
@@ -312,7 +327,8 @@ static void random_operations_match_model(struct ktest *t)
 		}
 		if (!memblock_type_is_sane(&mb.memory) || !memblock_type_is_sane(&mb.reserved) ||
 		    !model_agrees()) {
-			KTEST_FAIL(t, "operation %d on units %lu+%lu left a wrong state", op, from, n);
+			KTEST_FAIL(t, "operation %d on units %lu+%lu left a wrong state", op, from,
+				   n);
 			break;
 		}
 	}
@@ -335,12 +351,12 @@ static void e820_restrictive_type_wins(struct ktest *t)
 {
 	raw.nr_entries = 0;
 	e820__range_add_to(&raw, 0x8000, 0x8000, E820_TYPE_RAM);
-	e820__range_add_to(&raw, 0x0, 0x9000, E820_TYPE_RAM);      /* unsorted, overlapping its like */
+	e820__range_add_to(&raw, 0x0, 0x9000, E820_TYPE_RAM); /* unsorted, overlapping its like */
 	e820__range_add_to(&raw, 0xa000, 0x1000, E820_TYPE_RESERVED); /* inside */
-	e820__range_add_to(&raw, 0xf000, 0x3000, E820_TYPE_ACPI);  /* over the end */
-	e820__range_add_to(&raw, 0x11000, 0x3000, E820_TYPE_NVS);  /* over that */
-	e820__range_add_to(&raw, 0xa800, 0x100, E820_TYPE_RAM);    /* RAM inside reserved: no */
-	e820__range_add_to(&raw, 0x5000, 0, E820_TYPE_RESERVED);   /* empty */
+	e820__range_add_to(&raw, 0xf000, 0x3000, E820_TYPE_ACPI);     /* over the end */
+	e820__range_add_to(&raw, 0x11000, 0x3000, E820_TYPE_NVS);     /* over that */
+	e820__range_add_to(&raw, 0xa800, 0x100, E820_TYPE_RAM);	      /* RAM inside reserved: no */
+	e820__range_add_to(&raw, 0x5000, 0, E820_TYPE_RESERVED);      /* empty */
 	KTEST_EXPECT_EQ(t, e820__sanitize(&raw, &clean), 0);
 	KTEST_EXPECT_EQ(t, clean.nr_entries, 5U);
 	e820_expect(t, 0, 0, 0xa000, E820_TYPE_RAM);
@@ -360,8 +376,10 @@ static void e820_wrap_is_cut(struct ktest *t)
 
 static int rank(int type)
 {
-	static const int ranks[] = { [E820_TYPE_RAM] = 1, [E820_TYPE_PMEM] = 2, [E820_TYPE_ACPI] = 3,
-				     [E820_TYPE_NVS] = 4, [E820_TYPE_RESERVED] = 5, [E820_TYPE_UNUSABLE] = 6 };
+	static const int ranks[] = {
+		[E820_TYPE_RAM] = 1, [E820_TYPE_PMEM] = 2,     [E820_TYPE_ACPI] = 3,
+		[E820_TYPE_NVS] = 4, [E820_TYPE_RESERVED] = 5, [E820_TYPE_UNUSABLE] = 6
+	};
 
 	return type < ARRAY_SIZE(ranks) && ranks[type] ? ranks[type] : 5;
 }
@@ -372,7 +390,8 @@ static void e820_random_maps_match_model(struct ktest *t)
 		raw.nr_entries = 0;
 		memset(model, 0, sizeof(model));
 		for (int i = 0; i < 40; i++) {
-			u64 from = ktest_random_below(t, MODEL_UNITS), n = ktest_random_below(t, 30);
+			u64 from = ktest_random_below(t, MODEL_UNITS),
+			    n = ktest_random_below(t, 30);
 			int type = ktest_random_below(t, 9) + 1;
 
 			n = min(n, (u64)MODEL_UNITS - from);
@@ -390,8 +409,8 @@ static void e820_random_maps_match_model(struct ktest *t)
 
 			/* Unknown types differ in number, not in meaning. */
 			if (!type != !model[u] || (type && rank(type) != rank(model[u]))) {
-				KTEST_FAIL(t, "round %d: unit %llu is of type %d, not %d", round, u, type,
-					   model[u]);
+				KTEST_FAIL(t, "round %d: unit %llu is of type %d, not %d", round, u,
+					   type, model[u]);
 				return;
 			}
 		}
@@ -407,8 +426,10 @@ static struct resource node(resource_size_t start, resource_size_t end)
 
 static void resources_nest_in_any_order(struct ktest *t)
 {
-	struct resource root = node(0, ~0UL), small = node(0x3000, 0x3fff), big = node(0x1000, 0x8fff);
-	struct resource inner = node(0x3100, 0x31ff), cross = node(0x8000, 0x9fff), after = node(0x9000, 0x9fff);
+	struct resource root = node(0, ~0UL), small = node(0x3000, 0x3fff),
+			big = node(0x1000, 0x8fff);
+	struct resource inner = node(0x3100, 0x31ff), cross = node(0x8000, 0x9fff),
+			after = node(0x9000, 0x9fff);
 
 	KTEST_EXPECT_EQ(t, insert_resource(&root, &small), 0);
 	KTEST_EXPECT_EQ(t, insert_resource(&root, &big), 0); /* goes above small */
@@ -421,13 +442,15 @@ static void resources_nest_in_any_order(struct ktest *t)
 	KTEST_EXPECT_TRUE(t, lookup_resource(&root, 0x9500) == &after);
 	KTEST_EXPECT_TRUE(t, lookup_resource(&root, 0x500) == &root);
 	KTEST_EXPECT_EQ(t, release_resource(&big), 0); /* its child moves up */
-	KTEST_EXPECT_TRUE(t, small.parent == &root && root.child == &small && small.sibling == &after);
+	KTEST_EXPECT_TRUE(t,
+			  small.parent == &root && root.child == &small && small.sibling == &after);
 	KTEST_EXPECT_EQ(t, release_resource(&big), -EINVAL);
 }
 
 static void resource_conflicts_are_refused(struct ktest *t)
 {
-	struct resource root = node(0x1000, 0xffff), a = node(0x2000, 0x2fff), b = node(0x2800, 0x37ff);
+	struct resource root = node(0x1000, 0xffff), a = node(0x2000, 0x2fff),
+			b = node(0x2800, 0x37ff);
 	struct resource outside = node(0xf000, 0x10fff), backward = node(0x5000, 0x4000);
 
 	KTEST_EXPECT_EQ(t, request_resource(&root, &a), 0);

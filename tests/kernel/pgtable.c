@@ -24,7 +24,8 @@ static void image_sections_have_their_rights(struct ktest *t)
 	int n = kernel_image_ranges(r, ARRAY_SIZE(r)), level;
 
 	for (int i = 0; i < n; i++) {
-		bool init = r[i].start >= (unsigned long)__init_begin && r[i].end <= (unsigned long)__init_end;
+		bool init = r[i].start >= (unsigned long)__init_begin &&
+			    r[i].end <= (unsigned long)__init_end;
 		bool text = streq(r[i].name, "text"), rodata = streq(r[i].name, "rodata");
 
 		for (unsigned long addr = r[i].start; addr < r[i].end; addr += PAGE_SIZE) {
@@ -35,12 +36,17 @@ static void image_sections_have_their_rights(struct ktest *t)
 					KTEST_FAIL(t, "%s is still mapped at %lx", r[i].name, addr);
 				continue;
 			}
-			if (level != 1 || !(e & __supported_pte_mask & _PAGE_NX) != (text || !(__supported_pte_mask & _PAGE_NX)) ||
-			    !(e & _PAGE_RW) != (text || rodata) || !(e & _PAGE_GLOBAL) || (e & _PAGE_USER)) {
-				KTEST_FAIL(t, "%s at %lx: entry %llx, level %d", r[i].name, addr, e, level);
+			if (level != 1 ||
+			    !(e & __supported_pte_mask & _PAGE_NX) !=
+				    (text || !(__supported_pte_mask & _PAGE_NX)) ||
+			    !(e & _PAGE_RW) != (text || rodata) || !(e & _PAGE_GLOBAL) ||
+			    (e & _PAGE_USER)) {
+				KTEST_FAIL(t, "%s at %lx: entry %llx, level %d", r[i].name, addr, e,
+					   level);
 				break;
 			}
-			KTEST_EXPECT_EQ(t, slow_virt_to_phys(swapper_pg_dir, addr), __pa_symbol(addr));
+			KTEST_EXPECT_EQ(t, slow_virt_to_phys(swapper_pg_dir, addr),
+					__pa_symbol(addr));
 		}
 	}
 }
@@ -108,9 +114,11 @@ static void linear_map_is_all_ram_and_nothing_else(struct ktest *t)
 	unsigned long ram = 0;
 	struct zone *zone;
 
-	KTEST_EXPECT_EQ(t, walk_pgd_range(swapper_pg_dir, PAGE_OFFSET, PAGE_OFFSET + LINEAR_MAP_SIZE, &ops, &s), 0);
-	for_each_populated_zone(zone)
-		ram += zone->present_pages << PAGE_SHIFT;
+	KTEST_EXPECT_EQ(t,
+			walk_pgd_range(swapper_pg_dir, PAGE_OFFSET, PAGE_OFFSET + LINEAR_MAP_SIZE,
+				       &ops, &s),
+			0);
+	for_each_populated_zone(zone) ram += zone->present_pages << PAGE_SHIFT;
 	KTEST_EXPECT_EQ(t, s.bytes, ram);
 	ktest_info(t, "%lu x 4K, %lu x 2M, %lu x 1G", s.leaves[1], s.leaves[2], s.leaves[3]);
 }
@@ -141,7 +149,9 @@ static int wx_pte(pte_t *pte, unsigned long addr, unsigned long next, struct pgw
 
 static void nothing_is_writable_and_executable(struct ktest *t)
 {
-	static const struct pgwalk_ops ops = { .pud_entry = wx_pud, .pmd_entry = wx_pmd, .pte_entry = wx_pte };
+	static const struct pgwalk_ops ops = { .pud_entry = wx_pud,
+					       .pmd_entry = wx_pmd,
+					       .pte_entry = wx_pte };
 	int n = 0;
 
 	if (!(__supported_pte_mask & _PAGE_NX))
@@ -152,8 +162,8 @@ static void nothing_is_writable_and_executable(struct ktest *t)
 
 static void top_level_is_complete(struct ktest *t)
 {
-	static const unsigned long used[] = { PAGE_OFFSET, VMALLOC_START, VMEMMAP_START, KERNEL_MAP_BASE,
-					      FIXADDR_TOP - 1 };
+	static const unsigned long used[] = { PAGE_OFFSET, VMALLOC_START, VMEMMAP_START,
+					      KERNEL_MAP_BASE, FIXADDR_TOP - 1 };
 
 	for (int i = 0; i < 256; i++)
 		KTEST_EXPECT_TRUE(t, pgd_none(swapper_pg_dir[i])); /* nothing one to one is left */
@@ -166,7 +176,8 @@ static void every_valid_pfn_has_a_struct_page(struct ktest *t)
 	unsigned long valid = 0;
 	int level;
 
-	for (unsigned long pfn = 0; pfn < nr_mem_sections * PAGES_PER_SECTION; pfn += PAGES_PER_SUBSECTION) {
+	for (unsigned long pfn = 0; pfn < nr_mem_sections * PAGES_PER_SECTION;
+	     pfn += PAGES_PER_SUBSECTION) {
 		unsigned long first = (unsigned long)pfn_to_page(pfn);
 		unsigned long last = (unsigned long)pfn_to_page(pfn + PAGES_PER_SUBSECTION) - 1;
 
@@ -228,7 +239,9 @@ static int seen_pte(pte_t *pte, unsigned long addr, unsigned long next, struct p
 
 static void walker_covers_a_range_without_gaps(struct ktest *t)
 {
-	static const struct pgwalk_ops ops = { .pmd_entry = seen_pmd, .pte_entry = seen_pte, .pte_hole = seen_hole };
+	static const struct pgwalk_ops ops = { .pmd_entry = seen_pmd,
+					       .pte_entry = seen_pte,
+					       .pte_hole = seen_hole };
 	pgd_t *pgd = (pgd_t *)get_zeroed_page(GFP_KERNEL);
 	pud_t *pud = (pud_t *)get_zeroed_page(GFP_KERNEL);
 	pmd_t *pmd = (pmd_t *)get_zeroed_page(GFP_KERNEL);
