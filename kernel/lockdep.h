@@ -34,6 +34,9 @@ bool lock_is_held(const void *lock);
 void __might_sleep(const char *file, int line);
 void lockdep_report(const char *what, const char *file, int line);
 extern bool lockdep_off;
+/* For the checker's own test: what it finds is counted and not printed, and it goes on. */
+extern bool lockdep_testing;
+extern unsigned int lockdep_caught;
 #define might_sleep() __might_sleep(__FILE__, __LINE__)
 #define lockdep_assert(cond)                                                                       \
 	do {                                                                                       \

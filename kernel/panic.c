@@ -122,8 +122,6 @@ void panic(const char *fmt, ...)
 	if (*text && text[strlen(text) - 1] == '\n')
 		text[strlen(text) - 1] = '\0';
 	pr_emerg("Kernel panic - not syncing: %s\n", text);
-	if (current)
-		pr_emerg("CPU: %u PID: %d Comm: %.16s\n", me, current->pid, current->comm);
 	dump_stack();
 	smp_send_stop();
 	pr_emerg("---[ end Kernel panic - not syncing: %s ]---\n", text);

@@ -184,6 +184,9 @@ long schedule_timeout(long timeout);
 				break;                                                             \
 			}                                                                          \
 			cmd;                                                                       \
+			/* Mostly it was woken for good: no need to queue again to find out. */    \
+			if (condition)                                                             \
+				break;                                                             \
 		}                                                                                  \
 		finish_wait(&(wq), &__we);                                                         \
 		__wr;                                                                              \

@@ -721,6 +721,55 @@ static void nice_levels_share_the_cpu(struct ktest *t)
 	KTEST_EXPECT_LT(t, share[1], share[2] * 6);
 }
 
+/* ---- lock-order checker ---- */
+
+#ifdef CONFIG_DEBUG_LOCKS
+static void in_order(spinlock_t *first, spinlock_t *second)
+{
+	spin_lock(first);
+	spin_lock(second);
+	spin_unlock(second);
+	spin_unlock(first);
+}
+
+static void checker_sees_inverted_order(struct ktest *t)
+{
+	static spinlock_t a, b, c;
+	unsigned int before;
+
+	spin_lock_init(&a);
+	spin_lock_init(&b);
+	spin_lock_init(&c);
+	KTEST_ASSERT_FALSE(t, lockdep_off);
+	lockdep_testing = true;
+	before = lockdep_caught;
+	in_order(&a, &b);
+	in_order(&b, &c);
+	in_order(&a, &c);
+	KTEST_EXPECT_EQ(t, lockdep_caught, before);
+	in_order(&c, &a); /* a, b, c, a: a circle of three */
+	KTEST_EXPECT_EQ(t, lockdep_caught, before + 1);
+	spin_lock(&a);
+	might_sleep();
+	KTEST_EXPECT_EQ(t, lockdep_caught, before + 2);
+	lockdep_assert_held(&a);
+	KTEST_EXPECT_EQ(t, lockdep_caught, before + 2);
+	lockdep_assert_held(&b);
+	KTEST_EXPECT_EQ(t, lockdep_caught, before + 3);
+	spin_unlock(&a);
+	rcu_read_lock();
+	might_sleep();
+	KTEST_EXPECT_EQ(t, lockdep_caught, before + 4);
+	rcu_read_unlock();
+	lockdep_testing = false;
+}
+#else
+static void checker_sees_inverted_order(struct ktest *t)
+{
+	ktest_skip(t, "only in debug kernels (make DEBUG=1)");
+}
+#endif
+
 /* ---- per-CPU variables ---- */
 
 static DEFINE_PER_CPU(u8, pc8);
@@ -774,6 +823,7 @@ static const struct ktest_case locks_cases[] = {
 	KTEST_CASE(kthread_stops_and_parks),
 	KTEST_CASE(affinity_moves_at_once),
 	KTEST_CASE(nice_levels_share_the_cpu),
+	KTEST_CASE(checker_sees_inverted_order),
 	{},
 };
 KTEST_SUITE(locks, locks_cases);
