@@ -287,9 +287,8 @@ typedef struct pglist_data {
 	unsigned long totalreserve_pages; /* I not for user space: watermarks and reserves */
 	struct task_struct *kswapd;	  /* I NULL until mm/reclaim starts it */
 	struct lruvec __lruvec;
-	struct per_cpu_nodestat __percpu
-		*per_cpu_nodestats;		      /* I NULL: vm_stat is written directly */
-	atomic_long_t vm_stat[NR_VM_NODE_STAT_ITEMS]; /* A base of the sum */
+	struct per_cpu_nodestat __percpu *per_cpu_nodestats; /* I */
+	atomic_long_t vm_stat[NR_VM_NODE_STAT_ITEMS];	     /* A base of the sum */
 } pg_data_t;
 
 extern pg_data_t *node_data[MAX_NUMNODES];
