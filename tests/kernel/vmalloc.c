@@ -113,14 +113,14 @@ static void addresses_come_back_after_a_purge(struct ktest *t)
 	void *p, *q;
 
 	vm_unmap_aliases();
-	p = vmalloc(64 * PAGE_SIZE);
+	p = vmalloc(8 * PAGE_SIZE);
 	KTEST_ASSERT_NOT_NULL(t, p);
 	vfree(p);
-	q = vmalloc(64 * PAGE_SIZE); /* p waits for its TLB flush */
+	q = vmalloc(8 * PAGE_SIZE); /* p waits for its TLB flush */
 	KTEST_EXPECT_TRUE(t, q != p);
 	vfree(q);
 	vm_unmap_aliases();
-	q = vmalloc(64 * PAGE_SIZE);
+	q = vmalloc(8 * PAGE_SIZE);
 	KTEST_EXPECT_TRUE(t, q == p);
 	vfree(q);
 }
