@@ -48,7 +48,7 @@ u32 boot_magic __section(".data");
 phys_addr_t boot_info_phys __section(".data");
 char boot_command_line[2048];
 
-static const u8 *mmap_first;       /* entries in the loader's block */
+static const u8 *mmap_first; /* entries in the loader's block */
 static u32 mmap_stride;
 static struct mmap_entry basic[2]; /* made from the older tag when there is no map */
 

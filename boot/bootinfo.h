@@ -15,27 +15,27 @@
 #include "lib/types.h"
 
 #define BOOT_MAX_MODULES 8
-#define BOOT_RSDP_MAX 64
+#define BOOT_RSDP_MAX	 64
 
 struct boot_module {
 	phys_addr_t start, end; /* end is the first byte after it */
-	char string[128];       /* command line of the module, cut to fit */
+	char string[128];	/* command line of the module, cut to fit */
 };
 
 struct boot_info {
 	phys_addr_t info_start, info_end; /* the loader's block itself */
 	char loader_name[64];
-	unsigned int nr_modules;          /* the first is the initramfs */
-	unsigned int nr_modules_dropped;  /* more than BOOT_MAX_MODULES, or without sense */
+	unsigned int nr_modules;	 /* the first is the initramfs */
+	unsigned int nr_modules_dropped; /* more than BOOT_MAX_MODULES, or without sense */
 	struct boot_module modules[BOOT_MAX_MODULES];
-	size_t rsdp_len;                  /* 0: the loader gave none */
-	u8 rsdp[BOOT_RSDP_MAX];           /* ACPI 2.0's if there, else ACPI 1.0's */
+	size_t rsdp_len;	/* 0: the loader gave none */
+	u8 rsdp[BOOT_RSDP_MAX]; /* ACPI 2.0's if there, else ACPI 1.0's */
 	unsigned int nr_mmap;
-	bool efi;                         /* the loader came from UEFI */
+	bool efi; /* the loader came from UEFI */
 };
 
 extern struct boot_info boot_info;
-extern u32 boot_magic;             /* EAX at entry */
+extern u32 boot_magic;		   /* EAX at entry */
 extern phys_addr_t boot_info_phys; /* EBX at entry */
 extern char boot_command_line[2048];
 
@@ -46,5 +46,5 @@ void boot_info_init(void);
  * e820 (1 RAM, 3 ACPI reclaimable, 4 ACPI NVS, 5 bad; anything else reserved). False past the end.
  */
 bool boot_mmap_entry(unsigned int i, u64 *base, u64 *len, u32 *type);
-#define for_each_boot_mmap(i, base, len, type)                                                     \
+#define for_each_boot_mmap(i, base, len, type) \
 	for ((i) = 0; boot_mmap_entry((i), (base), (len), (type)); (i)++)

@@ -14,19 +14,19 @@
 #include "kernel/printk.h"
 #include "lib/types.h"
 
-#define COM1 0x3f8
-#define UART_TX 0
-#define UART_DLL 0
-#define UART_IER 1
-#define UART_DLM 1
-#define UART_FCR 2
-#define UART_LCR 3
-#define UART_MCR 4
-#define UART_LSR 5
-#define UART_SCR 7
-#define LSR_THRE 0x20
-#define LCR_DLAB 0x80
-#define LCR_8N1 0x03
+#define COM1	   0x3f8
+#define UART_TX	   0
+#define UART_DLL   0
+#define UART_IER   1
+#define UART_DLM   1
+#define UART_FCR   2
+#define UART_LCR   3
+#define UART_MCR   4
+#define UART_LSR   5
+#define UART_SCR   7
+#define LSR_THRE   0x20
+#define LCR_DLAB   0x80
+#define LCR_8N1	   0x03
 #define FIFO_BYTES 16
 #define SPIN_LIMIT 1000000
 

@@ -8,7 +8,7 @@
 
 #include "lib/types.h"
 
-#define KSYM_NAME_LEN 128
+#define KSYM_NAME_LEN	128
 #define KSYM_SYMBOL_LEN (KSYM_NAME_LEN + 40)
 
 void kallsyms_init(void); /* printf's %pS knows names from here; first thing at boot */

@@ -13,13 +13,10 @@
 
 #ifdef __ASSEMBLY__
 
-.macro __ALTERNATIVE kind
-771:	.byte 0x0f, 0x1f, 0x00 /* a three-byte NOP */
-	.pushsection .altinstructions, "a"
-	.long 771b - .
-	.long \kind
-	.popsection
-.endm
+.macro __ALTERNATIVE kind 771 :.byte 0x0f, 0x1f,
+	0x00 /* a three-byte NOP */
+		.pushsection.altinstructions,
+	"a".long 771b -..long \kind.popsection.endm
 #define STAC __ALTERNATIVE ALT_STAC
 #define CLAC __ALTERNATIVE ALT_CLAC
 
@@ -27,12 +24,12 @@
 
 #include "lib/types.h"
 
-#define __ALTERNATIVE(kind)                                                                        \
-	"771: .byte 0x0f, 0x1f, 0x00\n\t"                                                          \
-	".pushsection .altinstructions, \"a\"\n\t"                                      \
-	".long 771b - .\n\t"                                                                       \
-	".long " __stringify(kind) "\n\t"                                                          \
-	".popsection\n\t"
+#define __ALTERNATIVE(kind)                        \
+	"771: .byte 0x0f, 0x1f, 0x00\n\t"          \
+	".pushsection .altinstructions, \"a\"\n\t" \
+	".long 771b - .\n\t"                       \
+	".long " __stringify(kind) "\n\t"          \
+				   ".popsection\n\t"
 #define ASM_STAC __ALTERNATIVE(ALT_STAC)
 #define ASM_CLAC __ALTERNATIVE(ALT_CLAC)
 

@@ -101,11 +101,11 @@ static __always_inline void __clear_bit_unlock(unsigned long nr, volatile unsign
 	WRITE_ONCE(addr[nr / BITS_PER_LONG], addr[nr / BITS_PER_LONG] & ~BIT(nr % BITS_PER_LONG));
 }
 
-#define test_bit_acquire(nr, addr)                                                                 \
-	({                                                                                         \
-		bool __tba = test_bit((nr), (addr));                                               \
-		barrier();                                                                         \
-		__tba;                                                                             \
+#define test_bit_acquire(nr, addr)                   \
+	({                                           \
+		bool __tba = test_bit((nr), (addr)); \
+		barrier();                           \
+		__tba;                               \
 	})
 
 static __always_inline void assign_bit(unsigned long nr, volatile unsigned long *addr, bool value)

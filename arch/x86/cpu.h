@@ -27,34 +27,34 @@
 #define X86_CR0_CD 0x40000000
 #define X86_CR0_PG 0x80000000
 /* The value that every CPU runs with. */
-#define CR0_STATE                                                                                  \
+#define CR0_STATE \
 	(X86_CR0_PE | X86_CR0_MP | X86_CR0_ET | X86_CR0_NE | X86_CR0_WP | X86_CR0_AM | X86_CR0_PG)
 
-#define X86_CR4_PSE 0x00000010
-#define X86_CR4_PAE 0x00000020
-#define X86_CR4_MCE 0x00000040
-#define X86_CR4_PGE 0x00000080
-#define X86_CR4_OSFXSR 0x00000200
+#define X86_CR4_PSE	   0x00000010
+#define X86_CR4_PAE	   0x00000020
+#define X86_CR4_MCE	   0x00000040
+#define X86_CR4_PGE	   0x00000080
+#define X86_CR4_OSFXSR	   0x00000200
 #define X86_CR4_OSXMMEXCPT 0x00000400
-#define X86_CR4_UMIP 0x00000800
-#define X86_CR4_LA57 0x00001000
-#define X86_CR4_FSGSBASE 0x00010000
-#define X86_CR4_PCIDE 0x00020000
-#define X86_CR4_OSXSAVE 0x00040000
-#define X86_CR4_SMEP 0x00100000
-#define X86_CR4_SMAP 0x00200000
+#define X86_CR4_UMIP	   0x00000800
+#define X86_CR4_LA57	   0x00001000
+#define X86_CR4_FSGSBASE   0x00010000
+#define X86_CR4_PCIDE	   0x00020000
+#define X86_CR4_OSXSAVE	   0x00040000
+#define X86_CR4_SMEP	   0x00100000
+#define X86_CR4_SMAP	   0x00200000
 
 #ifndef __ASSEMBLY__
 
 #define NCAPINTS 9
 
 struct cpuinfo_x86 {
-	char x86_vendor_id[16];       /* "GenuineIntel" */
-	char x86_model_id[64];        /* "QEMU Virtual CPU version 2.5+" */
+	char x86_vendor_id[16];		 /* "GenuineIntel" */
+	char x86_model_id[64];		 /* "QEMU Virtual CPU version 2.5+" */
 	u8 x86, x86_model, x86_stepping; /* family, model, stepping, with their extensions */
 	u8 x86_phys_bits, x86_virt_bits;
 	u8 x86_clflush_size;
-	u16 x86_cache_size;           /* KiB of the last level, 0 unknown */
+	u16 x86_cache_size; /* KiB of the last level, 0 unknown */
 	u32 cpuid_level, extended_cpuid_level;
 	u32 apicid;
 	u32 x86_capability[NCAPINTS]; /* see cpufeature.h */
@@ -107,16 +107,16 @@ static __always_inline u32 cpuid_edx(u32 leaf)
 	return d;
 }
 
-#define __BUILD_CR(n)                                                                              \
-	static __always_inline unsigned long read_cr##n(void)                                      \
-	{                                                                                          \
-		unsigned long value;                                                               \
-		__asm__ __volatile__("movq %%cr" #n ", %0" : "=r"(value) : : "memory");            \
-		return value;                                                                      \
-	}                                                                                          \
-	static __always_inline void write_cr##n(unsigned long value)                               \
-	{                                                                                          \
-		__asm__ __volatile__("movq %0, %%cr" #n : : "r"(value) : "memory");                \
+#define __BUILD_CR(n)                                                                   \
+	static __always_inline unsigned long read_cr##n(void)                           \
+	{                                                                               \
+		unsigned long value;                                                    \
+		__asm__ __volatile__("movq %%cr" #n ", %0" : "=r"(value) : : "memory"); \
+		return value;                                                           \
+	}                                                                               \
+	static __always_inline void write_cr##n(unsigned long value)                    \
+	{                                                                               \
+		__asm__ __volatile__("movq %0, %%cr" #n : : "r"(value) : "memory");     \
 	}
 __BUILD_CR(0)
 __BUILD_CR(2)

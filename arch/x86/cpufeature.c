@@ -23,22 +23,44 @@ u64 __supported_pte_mask __ro_after_init = ~0ULL;
 
 /* Names as in /proc/cpuinfo; a bit without a name is not shown. */
 static const char *const cap_names[NCAPINTS][32] = {
-	{ "fpu", "vme", "de", "pse", "tsc", "msr", "pae", "mce", "cx8", "apic", NULL, "sep", "mtrr", "pge",
-	  "mca", "cmov", "pat", "pse36", "pn", "clflush", NULL, "dts", "acpi", "mmx", "fxsr", "sse", "sse2", "ss",
-	  "ht", "tm", "ia64", "pbe" },
-	{ [11] = "syscall", [19] = "mp", [20] = "nx", [22] = "mmxext", [25] = "fxsr_opt", [26] = "pdpe1gb",
-	  [27] = "rdtscp", [29] = "lm", [30] = "3dnowext", [31] = "3dnow" },
-	{ "pni", "pclmulqdq", "dtes64", "monitor", "ds_cpl", "vmx", "smx", "est", "tm2", "ssse3", "cid", "sdbg",
-	  "fma", "cx16", "xtpr", "pdcm", NULL, "pcid", "dca", "sse4_1", "sse4_2", "x2apic", "movbe", "popcnt",
-	  "tsc_deadline_timer", "aes", "xsave", NULL, "avx", "f16c", "rdrand", "hypervisor" },
-	{ "lahf_lm", "cmp_legacy", "svm", "extapic", "cr8_legacy", "abm", "sse4a", "misalignsse", "3dnowprefetch",
-	  "osvw", "ibs", "xop", "skinit", "wdt", [16] = "fma4", [21] = "tbm", [22] = "topoext" },
-	{ "fsgsbase", "tsc_adjust", "sgx", "bmi1", "hle", "avx2", NULL, "smep", "bmi2", "erms", "invpcid", "rtm",
-	  "cqm", NULL, "mpx", "rdt_a", "avx512f", "avx512dq", "rdseed", "adx", "smap", "avx512ifma", NULL,
-	  "clflushopt", "clwb", "intel_pt", "avx512pf", "avx512er", "avx512cd", "sha_ni", "avx512bw",
-	  "avx512vl" },
-	{ [1] = "avx512vbmi", [2] = "umip", [3] = "pku", [4] = "ospke", [8] = "gfni", [9] = "vaes",
-	  [10] = "vpclmulqdq", [14] = "avx512_vpopcntdq", [16] = "la57", [22] = "rdpid" },
+	{ "fpu",  "vme",  "de",	  "pse", "tsc",	 "msr", "pae",	 "mce", "cx8",	   "apic", NULL,
+	  "sep",  "mtrr", "pge",  "mca", "cmov", "pat", "pse36", "pn",	"clflush", NULL,   "dts",
+	  "acpi", "mmx",  "fxsr", "sse", "sse2", "ss",	"ht",	 "tm",	"ia64",	   "pbe" },
+	{ [11] = "syscall",
+	  [19] = "mp",
+	  [20] = "nx",
+	  [22] = "mmxext",
+	  [25] = "fxsr_opt",
+	  [26] = "pdpe1gb",
+	  [27] = "rdtscp",
+	  [29] = "lm",
+	  [30] = "3dnowext",
+	  [31] = "3dnow" },
+	{ "pni",    "pclmulqdq", "dtes64", "monitor", "ds_cpl",
+	  "vmx",    "smx",	 "est",	   "tm2",     "ssse3",
+	  "cid",    "sdbg",	 "fma",	   "cx16",    "xtpr",
+	  "pdcm",   NULL,	 "pcid",   "dca",     "sse4_1",
+	  "sse4_2", "x2apic",	 "movbe",  "popcnt",  "tsc_deadline_timer",
+	  "aes",    "xsave",	 NULL,	   "avx",     "f16c",
+	  "rdrand", "hypervisor" },
+	{ "lahf_lm", "cmp_legacy", "svm", "extapic", "cr8_legacy", "abm", "sse4a", "misalignsse",
+	  "3dnowprefetch", "osvw", "ibs", "xop", "skinit",
+	  "wdt", [16] = "fma4", [21] = "tbm", [22] = "topoext" },
+	{ "fsgsbase",	"tsc_adjust", "sgx",	    "bmi1",	"hle",	    "avx2",	NULL,
+	  "smep",	"bmi2",	      "erms",	    "invpcid",	"rtm",	    "cqm",	NULL,
+	  "mpx",	"rdt_a",      "avx512f",    "avx512dq", "rdseed",   "adx",	"smap",
+	  "avx512ifma", NULL,	      "clflushopt", "clwb",	"intel_pt", "avx512pf", "avx512er",
+	  "avx512cd",	"sha_ni",     "avx512bw",   "avx512vl" },
+	{ [1] = "avx512vbmi",
+	  [2] = "umip",
+	  [3] = "pku",
+	  [4] = "ospke",
+	  [8] = "gfni",
+	  [9] = "vaes",
+	  [10] = "vpclmulqdq",
+	  [14] = "avx512_vpopcntdq",
+	  [16] = "la57",
+	  [22] = "rdpid" },
 	{ [4] = "fsrm" },
 	{ "xsaveopt", "xsavec", "xgetbv1", "xsaves" },
 	{ [8] = "constant_tsc" },
@@ -49,7 +71,8 @@ const char *x86_cap_flag(unsigned int feature)
 	return feature < NCAPINTS * 32 ? cap_names[feature / 32][feature % 32] : NULL;
 }
 
-void for_each_cpu_flag(const struct cpuinfo_x86 *c, void (*emit)(const char *name, void *arg), void *arg)
+void for_each_cpu_flag(const struct cpuinfo_x86 *c, void (*emit)(const char *name, void *arg),
+		       void *arg)
 {
 	for (unsigned int f = 0; f < NCAPINTS * 32; f++)
 		if (cpu_has(c, f) && x86_cap_flag(f))
@@ -87,7 +110,8 @@ static void detect_model(struct cpuinfo_x86 *c)
 	c->x86_capability[2] = cx;
 	if (c->extended_cpuid_level >= 0x80000004) {
 		for (u32 i = 0; i < 3; i++)
-			cpuid(0x80000002 + i, &name[i * 4], &name[i * 4 + 1], &name[i * 4 + 2], &name[i * 4 + 3]);
+			cpuid(0x80000002 + i, &name[i * 4], &name[i * 4 + 1], &name[i * 4 + 2],
+			      &name[i * 4 + 3]);
 		memcpy(c->x86_model_id, name, sizeof(name));
 	}
 }
@@ -187,7 +211,8 @@ static void check_features(int cpu)
 		u32 missing = boot_cpu_data.x86_capability[w] & ~c.x86_capability[w];
 
 		if (missing)
-			pr_warn("CPU%d lacks features of the boot CPU: word %d, bits %08x\n", cpu, w, missing);
+			pr_warn("CPU%d lacks features of the boot CPU: word %d, bits %08x\n", cpu,
+				w, missing);
 	}
 }
 

@@ -12,16 +12,16 @@
 #define GDT_ENTRY_KERNEL_CS 2
 #define GDT_ENTRY_KERNEL_DS 3
 #define GDT_ENTRY_USER32_CS 4
-#define GDT_ENTRY_USER_DS 5
-#define GDT_ENTRY_USER_CS 6
-#define GDT_ENTRY_TSS 8     /* two entries */
-#define GDT_ENTRY_CPUNODE 15 /* limit holds node << 12 | cpu: LSL in user mode (getcpu) */
-#define GDT_ENTRIES 16
+#define GDT_ENTRY_USER_DS   5
+#define GDT_ENTRY_USER_CS   6
+#define GDT_ENTRY_TSS	    8  /* two entries */
+#define GDT_ENTRY_CPUNODE   15 /* limit holds node << 12 | cpu: LSL in user mode (getcpu) */
+#define GDT_ENTRIES	    16
 
 /* Interrupt stack table, numbered as in a gate. */
-#define IST_INDEX_NMI 1
-#define IST_INDEX_FATAL 2       /* double fault and machine check: both end the kernel */
-#define IST_NMI_STACK_SIZE 4096
+#define IST_INDEX_NMI	     1
+#define IST_INDEX_FATAL	     2 /* double fault and machine check: both end the kernel */
+#define IST_NMI_STACK_SIZE   4096
 #define IST_FATAL_STACK_SIZE 8192 /* the whole report is printed on it */
 
 #ifndef __ASSEMBLY__

@@ -22,7 +22,7 @@
 #include "lib/printf.h"
 
 #define CODE_BEFORE 42
-#define CODE_BYTES 64
+#define CODE_BYTES  64
 
 static u64 msr(u32 number)
 {
@@ -41,12 +41,12 @@ static void show_code(const struct pt_regs *regs)
 		unsigned long at = regs->ip - CODE_BEFORE + i;
 		u8 byte;
 
-		if (user_mode(regs) ? copy_from_user_nofault(&byte, (void __user *)at, 1) :
-				      copy_from_kernel_nofault(&byte, (void *)at, 1))
+		if (user_mode(regs) ? copy_from_user_nofault(&byte, (void __user *)at, 1)
+				    : copy_from_kernel_nofault(&byte, (void *)at, 1))
 			n += scnprintf(line + n, sizeof(line) - n, "?? ");
 		else
-			n += scnprintf(line + n, sizeof(line) - n, i == CODE_BEFORE ? "<%02x> " : "%02x ",
-				       byte);
+			n += scnprintf(line + n, sizeof(line) - n,
+				       i == CODE_BEFORE ? "<%02x> " : "%02x ", byte);
 	}
 	printk(KERN_DEFAULT "Code: %s\n", line);
 }
@@ -63,8 +63,8 @@ void show_regs(const struct pt_regs *regs)
 	else
 		printk(KERN_DEFAULT "RIP: %04x:%pS\n", (unsigned int)r->cs, (void *)r->ip);
 	show_code(r);
-	printk(KERN_DEFAULT "RSP: %04x:%016lx EFLAGS: %08lx ORIG_RAX: %016lx\n", (unsigned int)r->ss, r->sp,
-	       r->flags, r->orig_ax);
+	printk(KERN_DEFAULT "RSP: %04x:%016lx EFLAGS: %08lx ORIG_RAX: %016lx\n",
+	       (unsigned int)r->ss, r->sp, r->flags, r->orig_ax);
 	printk(KERN_DEFAULT "RAX: %016lx RBX: %016lx RCX: %016lx\n", r->ax, r->bx, r->cx);
 	printk(KERN_DEFAULT "RDX: %016lx RSI: %016lx RDI: %016lx\n", r->dx, r->si, r->di);
 	printk(KERN_DEFAULT "RBP: %016lx R08: %016lx R09: %016lx\n", r->bp, r->r8, r->r9);
@@ -82,8 +82,9 @@ void show_regs(const struct pt_regs *regs)
 
 static const char *entry_flags(u64 e, char buf[64])
 {
-	snprintf(buf, 64, "%s%s%s%s%s%s%s", e & _PAGE_RW ? "RW " : "RO ", e & _PAGE_USER ? "user " : "kernel ",
-		 e & _PAGE_NX ? "NX " : "X ", e & _PAGE_ACCESSED ? "A " : "", e & _PAGE_DIRTY ? "D " : "",
+	snprintf(buf, 64, "%s%s%s%s%s%s%s", e & _PAGE_RW ? "RW " : "RO ",
+		 e & _PAGE_USER ? "user " : "kernel ", e & _PAGE_NX ? "NX " : "X ",
+		 e & _PAGE_ACCESSED ? "A " : "", e & _PAGE_DIRTY ? "D " : "",
 		 e & _PAGE_GLOBAL ? "G " : "", e & (_PAGE_PCD | _PAGE_PWT) ? "uncached " : "");
 	return buf;
 }
@@ -96,7 +97,8 @@ static bool walk_level(const char *name, phys_addr_t *table, unsigned int index,
 	u64 e;
 
 	if (copy_from_kernel_nofault(&e, entry, sizeof(e))) {
-		printk(KERN_DEFAULT "  %s[%u] at phys 0x%lx: cannot be read\n", name, index, *table);
+		printk(KERN_DEFAULT "  %s[%u] at phys 0x%lx: cannot be read\n", name, index,
+		       *table);
 		return false;
 	}
 	if (!(e & _PAGE_PRESENT)) {
@@ -104,13 +106,16 @@ static bool walk_level(const char *name, phys_addr_t *table, unsigned int index,
 		return false;
 	}
 	if (last || (e & _PAGE_PSE && name[1] != 'G')) {
-		printk(KERN_DEFAULT "  %s[%u] = %016llx: %s page at phys 0x%llx %s\n", name, index, e,
-		       last ? "4K" : name[1] == 'M' ? "2M" : "1G", e & PTE_PFN_MASK & ~_PAGE_PAT_LARGE,
-		       entry_flags(e, flags));
+		printk(KERN_DEFAULT "  %s[%u] = %016llx: %s page at phys 0x%llx %s\n", name, index,
+		       e,
+		       last		? "4K"
+		       : name[1] == 'M' ? "2M"
+					: "1G",
+		       e & PTE_PFN_MASK & ~_PAGE_PAT_LARGE, entry_flags(e, flags));
 		return false;
 	}
-	printk(KERN_DEFAULT "  %s[%u] = %016llx: table at phys 0x%llx %s\n", name, index, e, e & PTE_PFN_MASK,
-	       entry_flags(e, flags));
+	printk(KERN_DEFAULT "  %s[%u] = %016llx: table at phys 0x%llx %s\n", name, index, e,
+	       e & PTE_PFN_MASK, entry_flags(e, flags));
 	*table = e & PTE_PFN_MASK;
 	return true;
 }
@@ -154,18 +159,21 @@ void die_page_fault(struct pt_regs *regs, unsigned long error_code, unsigned lon
 	unsigned long flags = oops_begin();
 
 	if (address < PAGE_SIZE)
-		printk(KERN_ALERT "BUG: kernel NULL pointer dereference, address: %016lx\n", address);
+		printk(KERN_ALERT "BUG: kernel NULL pointer dereference, address: %016lx\n",
+		       address);
 	else
-		printk(KERN_ALERT "BUG: unable to handle page fault for address: %016lx\n", address);
-	printk(KERN_ALERT "#PF: %s %s in %s mode\n", error_code & X86_PF_USER ? "user" : "supervisor",
-	       error_code & X86_PF_INSTR ? "instruction fetch" :
-	       error_code & X86_PF_WRITE ? "write access" :
-					   "read access",
+		printk(KERN_ALERT "BUG: unable to handle page fault for address: %016lx\n",
+		       address);
+	printk(KERN_ALERT "#PF: %s %s in %s mode\n",
+	       error_code & X86_PF_USER ? "user" : "supervisor",
+	       error_code & X86_PF_INSTR   ? "instruction fetch"
+	       : error_code & X86_PF_WRITE ? "write access"
+					   : "read access",
 	       user_mode(regs) ? "user" : "kernel");
 	printk(KERN_ALERT "#PF: error_code(0x%04lx) - %s\n", error_code,
-	       !(error_code & X86_PF_PROT)     ? "not-present page" :
-	       error_code & X86_PF_RSVD	       ? "reserved bit violation" :
-						 "permissions violation");
+	       !(error_code & X86_PF_PROT) ? "not-present page"
+	       : error_code & X86_PF_RSVD  ? "reserved bit violation"
+					   : "permissions violation");
 	if (address < TASK_SIZE && !(error_code & X86_PF_INSTR))
 		printk(KERN_ALERT "a user address outside uaccess, or without a fixup\n");
 	dump_pagetable(address);

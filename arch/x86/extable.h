@@ -12,23 +12,18 @@
 #ifdef __ASSEMBLY__
 
 /* A fault at label @from continues at label @to. */
-.macro _ASM_EXTABLE from, to
-	.pushsection __ex_table, "a"
-	.balign 4
-	.long \from - .
-	.long \to - .
-	.popsection
-.endm
+.macro _ASM_EXTABLE from, to.pushsection __ex_table,
+	"a".balign 4.long \from -..long \to -..popsection.endm
 
 #else
 
 #include "lib/types.h"
 
-#define _ASM_EXTABLE(from, to)                                                                     \
-	".pushsection __ex_table, \"a\"\n\t"                                                       \
-	".balign 4\n\t"                                                                            \
-	".long (" #from ") - .\n\t"                                                                \
-	".long (" #to ") - .\n\t"                                                                  \
+#define _ASM_EXTABLE(from, to)               \
+	".pushsection __ex_table, \"a\"\n\t" \
+	".balign 4\n\t"                      \
+	".long (" #from ") - .\n\t"          \
+	".long (" #to ") - .\n\t"            \
 	".popsection\n\t"
 
 struct exception_table_entry {

@@ -15,16 +15,16 @@
 #include "lib/errno.h"
 #include "lib/string.h"
 
-#define FXSAVE_SIZE 512
-#define XSAVE_HEADER 64
+#define FXSAVE_SIZE	 512
+#define XSAVE_HEADER	 64
 #define XFEATURES_WANTED 0xe7ULL /* x87, SSE, AVX, AVX-512 */
-#define MXCSR_DEFAULT 0x1f80
-#define FCW_DEFAULT 0x37f
+#define MXCSR_DEFAULT	 0x1f80
+#define FCW_DEFAULT	 0x37f
 
 /* Linux's marks in a signal frame: what lies behind the first 512 bytes. */
 #define FP_XSTATE_MAGIC1 0x46505853U
 #define FP_XSTATE_MAGIC2 0x46505845U
-#define SW_RESERVED 464
+#define SW_RESERVED	 464
 
 struct fxregs {
 	u16 cwd, swd, twd, fop;
@@ -83,11 +83,14 @@ void fpu_save(void *area)
 {
 	if (fpu_xfeatures)
 		__asm__ __volatile__("xsave64 %0"
-				     : "+m"(*(char(*)[FXSAVE_SIZE + XSAVE_HEADER])area)
+				     : "+m"(*(char(*)[FXSAVE_SIZE + XSAVE_HEADER]) area)
 				     : "a"((u32)fpu_xfeatures), "d"((u32)(fpu_xfeatures >> 32))
 				     : "memory");
 	else
-		__asm__ __volatile__("fxsave64 %0" : "=m"(*(char(*)[FXSAVE_SIZE])area) : : "memory");
+		__asm__ __volatile__("fxsave64 %0"
+				     : "=m"(*(char(*)[FXSAVE_SIZE])area)
+				     :
+				     : "memory");
 }
 
 void fpu_restore(const void *area)
@@ -95,7 +98,7 @@ void fpu_restore(const void *area)
 	if (fpu_xfeatures)
 		__asm__ __volatile__("xrstor64 %0"
 				     :
-				     : "m"(*(const char(*)[FXSAVE_SIZE + XSAVE_HEADER])area),
+				     : "m"(*(const char(*)[FXSAVE_SIZE + XSAVE_HEADER]) area),
 				       "a"((u32)fpu_xfeatures), "d"((u32)(fpu_xfeatures >> 32))
 				     : "memory");
 	else
@@ -172,20 +175,20 @@ unsigned int fpu_sigframe_size(void)
 }
 
 /* One instruction on *buf with a fixup; err is -EFAULT after any fault, a refused state included. */
-#define USER_FPU_OP(insn, buf, err)                                                                \
-	do {                                                                                       \
-		stac();                                                                            \
-		__asm__ __volatile__("1: " insn " (%[p])\n"                                        \
-				     "2:\n\t"                                                      \
-				     ".pushsection .fixup, \"ax\"\n"                               \
-				     "3: movl %[efault], %[e]\n\t"                                 \
-				     "jmp 2b\n\t"                                                  \
-				     ".popsection\n\t" _ASM_EXTABLE(1b, 3b)                        \
-				     : [e] "+r"(err)                                               \
-				     : [p] "r"(buf), "a"((u32)fpu_xfeatures),                      \
-				       "d"((u32)(fpu_xfeatures >> 32)), [efault] "i"(-EFAULT)      \
-				     : "memory");                                                  \
-		clac();                                                                            \
+#define USER_FPU_OP(insn, buf, err)                                                           \
+	do {                                                                                  \
+		stac();                                                                       \
+		__asm__ __volatile__("1: " insn " (%[p])\n"                                   \
+				     "2:\n\t"                                                 \
+				     ".pushsection .fixup, \"ax\"\n"                          \
+				     "3: movl %[efault], %[e]\n\t"                            \
+				     "jmp 2b\n\t"                                             \
+				     ".popsection\n\t" _ASM_EXTABLE(1b, 3b)                   \
+				     : [e] "+r"(err)                                          \
+				     : [p] "r"(buf), "a"((u32)fpu_xfeatures),                 \
+				       "d"((u32)(fpu_xfeatures >> 32)), [efault] "i"(-EFAULT) \
+				     : "memory");                                             \
+		clac();                                                                       \
 	} while (0)
 
 int fpu_save_to_user(void __user *buf)
@@ -203,7 +206,9 @@ int fpu_save_to_user(void __user *buf)
 	if (!fpu_xfeatures) {
 		USER_FPU_OP("fxsave64", buf, err);
 		/* magic1 must not look like ours. */
-		return err || __put_user(0, (u32 __user *)((char __user *)buf + SW_RESERVED)) ? -EFAULT : 0;
+		return err || __put_user(0, (u32 __user *)((char __user *)buf + SW_RESERVED))
+			       ? -EFAULT
+			       : 0;
 	}
 	if (__clear_user((char __user *)buf + FXSAVE_SIZE, XSAVE_HEADER))
 		return -EFAULT;
@@ -222,7 +227,8 @@ static bool has_xstate(const void __user *buf)
 	return fpu_xfeatures && access_ok(buf, fpu_sigframe_size()) &&
 	       !__get_user(magic1, (const u32 __user *)((const char __user *)buf + SW_RESERVED)) &&
 	       magic1 == FP_XSTATE_MAGIC1 &&
-	       !__get_user(magic2, (const u32 __user *)((const char __user *)buf + fpu_state_size)) &&
+	       !__get_user(magic2,
+			   (const u32 __user *)((const char __user *)buf + fpu_state_size)) &&
 	       magic2 == FP_XSTATE_MAGIC2;
 }
 

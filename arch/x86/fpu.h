@@ -18,10 +18,10 @@
 struct task_struct;
 
 extern unsigned int fpu_state_size; /* bytes of a save area; known after cpu_detect() */
-extern u64 fpu_xfeatures;           /* components that XSAVE handles here; 0: FXSAVE only */
+extern u64 fpu_xfeatures;	    /* components that XSAVE handles here; 0: FXSAVE only */
 
 struct fpu_alloc_ops {
-	void *(*alloc)(void);    /* fpu_state_size bytes, 64-byte aligned, or NULL; may sleep */
+	void *(*alloc)(void); /* fpu_state_size bytes, 64-byte aligned, or NULL; may sleep */
 	void (*free)(void *area);
 };
 extern const struct fpu_alloc_ops *fpu_alloc_ops; /* kernel/fpu_cache.c */

@@ -17,7 +17,7 @@
 
 #define DESC_CODE64(dpl) (0x00af9b000000ffffULL | (u64)(dpl) << 45)
 #define DESC_CODE32(dpl) (0x00cf9b000000ffffULL | (u64)(dpl) << 45)
-#define DESC_DATA(dpl) (0x00cf93000000ffffULL | (u64)(dpl) << 45)
+#define DESC_DATA(dpl)	 (0x00cf93000000ffffULL | (u64)(dpl) << 45)
 
 DEFINE_PER_CPU(struct gdt_page, gdt_page) __aligned(64) = {
 	.gdt = {
@@ -29,7 +29,8 @@ DEFINE_PER_CPU(struct gdt_page, gdt_page) __aligned(64) = {
 	},
 };
 
-DEFINE_PER_CPU(struct tss_struct, cpu_tss) __aligned(128) = {
+DEFINE_PER_CPU(struct tss_struct, cpu_tss)
+__aligned(128) = {
 	.io_bitmap_base = sizeof(struct tss_struct),
 };
 
@@ -48,7 +49,8 @@ bool in_ist_stack(unsigned long sp, unsigned long *low, unsigned long *high)
 	if (sp < s || sp >= s + sizeof(struct ist_stacks))
 		return false;
 	*low = sp < s + IST_NMI_STACK_SIZE ? s : s + IST_NMI_STACK_SIZE;
-	*high = sp < s + IST_NMI_STACK_SIZE ? s + IST_NMI_STACK_SIZE : s + sizeof(struct ist_stacks);
+	*high = sp < s + IST_NMI_STACK_SIZE ? s + IST_NMI_STACK_SIZE
+					    : s + sizeof(struct ist_stacks);
 	return true;
 }
 

@@ -11,9 +11,9 @@
 #include "arch/x86/ptrace.h"
 #include "arch/x86/traps.h"
 
-#define STUB_SIZE 16
+#define STUB_SIZE      16
 #define GATE_INTERRUPT 0x8e
-#define GATE_DPL3 0x60
+#define GATE_DPL3      0x60
 
 extern const char exception_stubs[], irq_stubs[];
 extern const char asm_exc_page_fault[], asm_exc_debug[], asm_exc_nmi[], asm_exc_double_fault[],
@@ -21,7 +21,8 @@ extern const char asm_exc_page_fault[], asm_exc_debug[], asm_exc_nmi[], asm_exc_
 
 static struct gate_struct idt_table[NR_VECTORS] __aligned(PAGE_SIZE) __ro_after_init;
 
-static void set_gate(unsigned int vector, const char *entry, unsigned int dpl_bits, unsigned int ist)
+static void set_gate(unsigned int vector, const char *entry, unsigned int dpl_bits,
+		     unsigned int ist)
 {
 	unsigned long addr = (unsigned long)entry;
 

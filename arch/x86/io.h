@@ -8,26 +8,30 @@
 
 #include "lib/types.h"
 
-#define __BUILD_PORT_IO(suffix, type, reg)                                                         \
-	static __always_inline void out##suffix(type value, u16 port)                              \
-	{                                                                                          \
-		__asm__ __volatile__("out" #suffix " %" reg "0, %w1" : : "a"(value), "Nd"(port));  \
-	}                                                                                          \
-	static __always_inline type in##suffix(u16 port)                                           \
-	{                                                                                          \
-		type value;                                                                        \
-		__asm__ __volatile__("in" #suffix " %w1, %" reg "0" : "=a"(value) : "Nd"(port));   \
-		return value;                                                                      \
-	}                                                                                          \
-	static __always_inline void outs##suffix(u16 port, const void *buf, unsigned long n)       \
-	{                                                                                          \
-		__asm__ __volatile__("rep outs" #suffix : "+S"(buf), "+c"(n) : "d"(port)           \
-				     : "memory");                                                  \
-	}                                                                                          \
-	static __always_inline void ins##suffix(u16 port, void *buf, unsigned long n)              \
-	{                                                                                          \
-		__asm__ __volatile__("rep ins" #suffix : "+D"(buf), "+c"(n) : "d"(port)            \
-				     : "memory");                                                  \
+#define __BUILD_PORT_IO(suffix, type, reg)                                                        \
+	static __always_inline void out##suffix(type value, u16 port)                             \
+	{                                                                                         \
+		__asm__ __volatile__("out" #suffix " %" reg "0, %w1" : : "a"(value), "Nd"(port)); \
+	}                                                                                         \
+	static __always_inline type in##suffix(u16 port)                                          \
+	{                                                                                         \
+		type value;                                                                       \
+		__asm__ __volatile__("in" #suffix " %w1, %" reg "0" : "=a"(value) : "Nd"(port));  \
+		return value;                                                                     \
+	}                                                                                         \
+	static __always_inline void outs##suffix(u16 port, const void *buf, unsigned long n)      \
+	{                                                                                         \
+		__asm__ __volatile__("rep outs" #suffix                                           \
+				     : "+S"(buf), "+c"(n)                                         \
+				     : "d"(port)                                                  \
+				     : "memory");                                                 \
+	}                                                                                         \
+	static __always_inline void ins##suffix(u16 port, void *buf, unsigned long n)             \
+	{                                                                                         \
+		__asm__ __volatile__("rep ins" #suffix                                            \
+				     : "+D"(buf), "+c"(n)                                         \
+				     : "d"(port)                                                  \
+				     : "memory");                                                 \
 	}
 __BUILD_PORT_IO(b, u8, "b")
 __BUILD_PORT_IO(w, u16, "w")
@@ -40,14 +44,14 @@ static __always_inline void io_delay(void)
 	outb(0, 0x80);
 }
 
-#define __BUILD_MMIO(suffix, type)                                                                 \
-	static __always_inline type read##suffix(const volatile void __iomem *addr)                \
-	{                                                                                          \
-		return *(const volatile type *)addr;                                               \
-	}                                                                                          \
-	static __always_inline void write##suffix(type value, volatile void __iomem *addr)         \
-	{                                                                                          \
-		*(volatile type *)addr = value;                                                    \
+#define __BUILD_MMIO(suffix, type)                                                         \
+	static __always_inline type read##suffix(const volatile void __iomem *addr)        \
+	{                                                                                  \
+		return *(const volatile type *)addr;                                       \
+	}                                                                                  \
+	static __always_inline void write##suffix(type value, volatile void __iomem *addr) \
+	{                                                                                  \
+		*(volatile type *)addr = value;                                            \
 	}
 __BUILD_MMIO(b, u8)
 __BUILD_MMIO(w, u16)

@@ -39,15 +39,15 @@ static __always_inline bool irqs_disabled_flags(unsigned long flags)
 	return !(flags & X86_EFLAGS_IF);
 }
 
-#define local_irq_disable() native_irq_disable()
-#define local_irq_enable() native_irq_enable()
+#define local_irq_disable()	native_irq_disable()
+#define local_irq_enable()	native_irq_enable()
 #define local_save_flags(flags) ((flags) = native_save_fl())
 /* Saves whether interrupts were on into the unsigned long @flags, and turns them off. */
 #define local_irq_save(flags) ((flags) = native_irq_save())
-#define local_irq_restore(flags)                                                                   \
-	do {                                                                                       \
-		if (!irqs_disabled_flags(flags))                                                   \
-			native_irq_enable();                                                       \
+#define local_irq_restore(flags)                 \
+	do {                                     \
+		if (!irqs_disabled_flags(flags)) \
+			native_irq_enable();     \
 	} while (0)
 #define irqs_disabled() irqs_disabled_flags(native_save_fl())
 

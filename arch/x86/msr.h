@@ -11,30 +11,30 @@
 #include "lib/types.h"
 #endif
 
-#define MSR_IA32_TSC 0x10
-#define MSR_IA32_APICBASE 0x1b
-#define MSR_IA32_APICBASE_BSP (1 << 8)
+#define MSR_IA32_TSC		 0x10
+#define MSR_IA32_APICBASE	 0x1b
+#define MSR_IA32_APICBASE_BSP	 (1 << 8)
 #define MSR_IA32_APICBASE_ENABLE (1 << 11)
-#define X2APIC_ENABLE (1UL << 10)
-#define MSR_IA32_MISC_ENABLE 0x1a0
-#define MSR_IA32_CR_PAT 0x277
-#define MSR_IA32_TSC_DEADLINE 0x6e0
-#define MSR_IA32_TSC_ADJUST 0x3b
-#define MSR_PLATFORM_INFO 0xce
-#define APIC_BASE_MSR 0x800
-#define MSR_EFER 0xc0000080
-#define EFER_SCE (1 << 0)
-#define EFER_LME (1 << 8)
-#define EFER_LMA (1 << 10)
-#define EFER_NX (1 << 11)
-#define MSR_STAR 0xc0000081
-#define MSR_LSTAR 0xc0000082
-#define MSR_CSTAR 0xc0000083
-#define MSR_SYSCALL_MASK 0xc0000084
-#define MSR_FS_BASE 0xc0000100
-#define MSR_GS_BASE 0xc0000101
-#define MSR_KERNEL_GS_BASE 0xc0000102
-#define MSR_TSC_AUX 0xc0000103
+#define X2APIC_ENABLE		 (1UL << 10)
+#define MSR_IA32_MISC_ENABLE	 0x1a0
+#define MSR_IA32_CR_PAT		 0x277
+#define MSR_IA32_TSC_DEADLINE	 0x6e0
+#define MSR_IA32_TSC_ADJUST	 0x3b
+#define MSR_PLATFORM_INFO	 0xce
+#define APIC_BASE_MSR		 0x800
+#define MSR_EFER		 0xc0000080
+#define EFER_SCE		 (1 << 0)
+#define EFER_LME		 (1 << 8)
+#define EFER_LMA		 (1 << 10)
+#define EFER_NX			 (1 << 11)
+#define MSR_STAR		 0xc0000081
+#define MSR_LSTAR		 0xc0000082
+#define MSR_CSTAR		 0xc0000083
+#define MSR_SYSCALL_MASK	 0xc0000084
+#define MSR_FS_BASE		 0xc0000100
+#define MSR_GS_BASE		 0xc0000101
+#define MSR_KERNEL_GS_BASE	 0xc0000102
+#define MSR_TSC_AUX		 0xc0000103
 
 #ifndef __ASSEMBLY__
 

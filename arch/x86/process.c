@@ -107,8 +107,8 @@ struct fork_frame {
 	struct pt_regs regs;
 };
 
-int copy_thread(struct task_struct *p, u64 clone_flags, unsigned long sp, int (*fn)(void *), void *arg,
-		unsigned long tls)
+int copy_thread(struct task_struct *p, u64 clone_flags, unsigned long sp, int (*fn)(void *),
+		void *arg, unsigned long tls)
 {
 	struct fork_frame *frame = (struct fork_frame *)((char *)p->stack + THREAD_SIZE) - 1;
 

@@ -24,15 +24,15 @@
 #include "lib/errno.h"
 #include "lib/string.h"
 
-#define NR_restart_syscall 219
-#define RED_ZONE 128
-#define SIGKILL_AND_SIGSTOP (BIT(9 - 1) | BIT(19 - 1))
-#define UC_FP_XSTATE 1
-#define UC_SIGCONTEXT_SS 2
+#define NR_restart_syscall   219
+#define RED_ZONE	     128
+#define SIGKILL_AND_SIGSTOP  (BIT(9 - 1) | BIT(19 - 1))
+#define UC_FP_XSTATE	     1
+#define UC_SIGCONTEXT_SS     2
 #define UC_STRICT_RESTORE_SS 4
 /* Flags that a handler may change. */
-#define FIX_EFLAGS                                                                                 \
-	(X86_EFLAGS_AC | BIT(11) /* OF */ | X86_EFLAGS_DF | X86_EFLAGS_TF | BIT(7) | BIT(6) |      \
+#define FIX_EFLAGS                                                                            \
+	(X86_EFLAGS_AC | BIT(11) /* OF */ | X86_EFLAGS_DF | X86_EFLAGS_TF | BIT(7) | BIT(6) | \
 	 BIT(4) | BIT(2) | X86_EFLAGS_CF | X86_EFLAGS_RF)
 
 struct sigcontext {
@@ -85,7 +85,8 @@ static unsigned int sas_ss_flags(unsigned long sp)
 }
 
 /* Where the frame goes: 0 if it would overflow the alternate stack it must be on. */
-static unsigned long frame_address(const struct pt_regs *regs, unsigned long sa_flags, unsigned long *fpstate)
+static unsigned long frame_address(const struct pt_regs *regs, unsigned long sa_flags,
+				   unsigned long *fpstate)
 {
 	unsigned long sp = regs->sp - RED_ZONE;
 	bool nested = on_sig_stack(regs->sp), entering = false;
@@ -96,7 +97,8 @@ static unsigned long frame_address(const struct pt_regs *regs, unsigned long sa_
 	}
 	*fpstate = ALIGN_DOWN(sp - fpu_sigframe_size(), 64);
 	sp = ALIGN_DOWN(*fpstate - sizeof(struct rt_sigframe), 16) - 8;
-	if ((nested || entering) && (sp <= current->sas_ss_sp || sp > current->sas_ss_sp + current->sas_ss_size))
+	if ((nested || entering) &&
+	    (sp <= current->sas_ss_sp || sp > current->sas_ss_sp + current->sas_ss_size))
 		return 0;
 	return sp;
 }
@@ -143,15 +145,16 @@ fault:
 	return -EFAULT;
 }
 
-static int put_frame(struct rt_sigframe __user *frame, const struct ksignal *ks, const struct pt_regs *regs,
-		     unsigned long fpstate, u64 mask)
+static int put_frame(struct rt_sigframe __user *frame, const struct ksignal *ks,
+		     const struct pt_regs *regs, unsigned long fpstate, u64 mask)
 {
 	unsigned int i;
 
 	if (!user_access_begin(frame, sizeof(*frame)))
 		return -EFAULT;
 	PUT(ks->sa_restorer, frame->pretcode);
-	PUT((fpu_xfeatures ? UC_FP_XSTATE : 0) | UC_SIGCONTEXT_SS | UC_STRICT_RESTORE_SS, frame->uc.uc_flags);
+	PUT((fpu_xfeatures ? UC_FP_XSTATE : 0) | UC_SIGCONTEXT_SS | UC_STRICT_RESTORE_SS,
+	    frame->uc.uc_flags);
 	PUT(0, frame->uc.uc_link);
 	PUT(current->sas_ss_sp, frame->uc.uc_stack.ss_sp);
 	PUT(sas_ss_flags(regs->sp) | (current->sas_ss_flags & SS_AUTODISARM),
@@ -172,7 +175,8 @@ fault:
 
 static int setup_rt_frame(struct ksignal *ks, struct pt_regs *regs)
 {
-	u64 mask = test_tsk_thread_flag(current, TIF_RESTORE_SIGMASK) ? current->saved_sigmask : current->blocked;
+	u64 mask = test_tsk_thread_flag(current, TIF_RESTORE_SIGMASK) ? current->saved_sigmask
+								      : current->blocked;
 	struct rt_sigframe __user *frame;
 	unsigned long fpstate, sp;
 
@@ -181,7 +185,8 @@ static int setup_rt_frame(struct ksignal *ks, struct pt_regs *regs)
 		return -EFAULT;
 	sp = frame_address(regs, ks->sa_flags, &fpstate);
 	frame = (struct rt_sigframe __user *)sp;
-	if (!sp || fpu_save_to_user((void __user *)fpstate) || put_frame(frame, ks, regs, fpstate, mask))
+	if (!sp || fpu_save_to_user((void __user *)fpstate) ||
+	    put_frame(frame, ks, regs, fpstate, mask))
 		return -EFAULT;
 	if (current->sas_ss_flags & SS_AUTODISARM) {
 		current->sas_ss_sp = 0;

@@ -12,19 +12,19 @@
 #include "arch/x86/ptrace.h"
 #include "lib/types.h"
 
-#define SA_NOCLDSTOP 0x00000001UL
-#define SA_NOCLDWAIT 0x00000002UL
-#define SA_SIGINFO 0x00000004UL
-#define SA_RESTORER 0x04000000UL
-#define SA_ONSTACK 0x08000000UL
-#define SA_RESTART 0x10000000UL
-#define SA_NODEFER 0x40000000UL
-#define SA_RESETHAND 0x80000000UL
-#define SS_ONSTACK 1
-#define SS_DISABLE 2
+#define SA_NOCLDSTOP  0x00000001UL
+#define SA_NOCLDWAIT  0x00000002UL
+#define SA_SIGINFO    0x00000004UL
+#define SA_RESTORER   0x04000000UL
+#define SA_ONSTACK    0x08000000UL
+#define SA_RESTART    0x10000000UL
+#define SA_NODEFER    0x40000000UL
+#define SA_RESETHAND  0x80000000UL
+#define SS_ONSTACK    1
+#define SS_DISABLE    2
 #define SS_AUTODISARM (1U << 31)
-#define MINSIGSTKSZ 2048
-#define SIGINFO_SIZE 128
+#define MINSIGSTKSZ   2048
+#define SIGINFO_SIZE  128
 
 /* A signal on its way to a handler. */
 struct ksignal {

@@ -25,7 +25,7 @@ extern char _text[], _etext[], _sinittext[], _einittext[], __entry_text_start[],
 struct unwind {
 	unsigned long bp;
 	unsigned long low, high; /* the stack */
-	unsigned long ip;        /* of the current step */
+	unsigned long ip;	 /* of the current step */
 };
 
 static bool in_kernel_text(unsigned long a)
@@ -44,7 +44,8 @@ static bool stack_bounds(struct unwind *u, struct task_struct *task, unsigned lo
 {
 	u->low = (unsigned long)task->stack;
 	u->high = u->low + THREAD_SIZE;
-	return (sp >= u->low && sp < u->high) || (task == current && in_ist_stack(sp, &u->low, &u->high));
+	return (sp >= u->low && sp < u->high) ||
+	       (task == current && in_ist_stack(sp, &u->low, &u->high));
 }
 
 static bool on_stack(const struct unwind *u, unsigned long p, unsigned long size)
@@ -83,8 +84,8 @@ static bool unwind_next(struct unwind *u, struct task_struct *task)
 	return in_kernel_text(u->ip);
 }
 
-static unsigned int collect(struct unwind *u, struct task_struct *task, unsigned long *entries, unsigned int max,
-			    unsigned int skip)
+static unsigned int collect(struct unwind *u, struct task_struct *task, unsigned long *entries,
+			    unsigned int max, unsigned int skip)
 {
 	unsigned int n = 0;
 
@@ -106,7 +107,8 @@ unsigned int stack_trace_save(unsigned long *entries, unsigned int max, unsigned
 	return collect(&u, current, entries, max, skip);
 }
 
-unsigned int stack_trace_save_tsk(struct task_struct *task, unsigned long *entries, unsigned int max)
+unsigned int stack_trace_save_tsk(struct task_struct *task, unsigned long *entries,
+				  unsigned int max)
 {
 	struct unwind u = { 0 };
 	const unsigned long *sp;
@@ -123,7 +125,8 @@ unsigned int stack_trace_save_tsk(struct task_struct *task, unsigned long *entri
 	return collect(&u, task, entries, max, 0);
 }
 
-unsigned int stack_trace_save_regs(const struct pt_regs *regs, unsigned long *entries, unsigned int max)
+unsigned int stack_trace_save_regs(const struct pt_regs *regs, unsigned long *entries,
+				   unsigned int max)
 {
 	struct unwind u = { .bp = regs->bp };
 	unsigned int n = 1;
@@ -139,7 +142,8 @@ unsigned int stack_trace_save_regs(const struct pt_regs *regs, unsigned long *en
 	return n + collect(&u, current, entries + n, max - n, 0);
 }
 
-static void print_trace(const unsigned long *entries, unsigned int n, const char *loglvl, bool first_is_ip)
+static void print_trace(const unsigned long *entries, unsigned int n, const char *loglvl,
+			bool first_is_ip)
 {
 	printk("%sCall Trace:\n", loglvl);
 	for (unsigned int i = 0; i < n; i++) {
@@ -173,8 +177,8 @@ void show_stack(struct task_struct *task, const char *loglvl)
 
 void dump_stack(void)
 {
-	printk(KERN_DEFAULT "CPU: %u PID: %d Comm: %.15s\n", (unsigned int)smp_processor_id(), current->pid,
-	       current->comm);
+	printk(KERN_DEFAULT "CPU: %u PID: %d Comm: %.15s\n", (unsigned int)smp_processor_id(),
+	       current->pid, current->comm);
 	show_stack(NULL, KERN_DEFAULT);
 }
 

@@ -16,8 +16,10 @@ struct task_struct;
 /* Return addresses, innermost first, of the caller; how many were stored. => any context */
 unsigned int stack_trace_save(unsigned long *entries, unsigned int max, unsigned int skip);
 /* The same for a task that is not running, or for an interrupted place. */
-unsigned int stack_trace_save_tsk(struct task_struct *task, unsigned long *entries, unsigned int max);
-unsigned int stack_trace_save_regs(const struct pt_regs *regs, unsigned long *entries, unsigned int max);
+unsigned int stack_trace_save_tsk(struct task_struct *task, unsigned long *entries,
+				  unsigned int max);
+unsigned int stack_trace_save_regs(const struct pt_regs *regs, unsigned long *entries,
+				   unsigned int max);
 /* Backtrace of @task (NULL: current) to the log, with @loglvl in front of each line. */
 void show_stack(struct task_struct *task, const char *loglvl);
 /* All registers, the code around ip, and, for the kernel's own, the backtrace. */

@@ -25,8 +25,8 @@ struct task_struct *__switch_to_asm(struct task_struct *prev, struct task_struct
  *   @tls if CLONE_SETTLS is in @clone_flags.
  * Resets what must not be shared of p->thread. 0, -ENOMEM. => may sleep
  */
-int copy_thread(struct task_struct *p, u64 clone_flags, unsigned long sp, int (*fn)(void *), void *arg,
-		unsigned long tls);
+int copy_thread(struct task_struct *p, u64 clone_flags, unsigned long sp, int (*fn)(void *),
+		void *arg, unsigned long tls);
 /* Releases what copy_thread() took. => @p never runs again */
 void exit_thread(struct task_struct *p);
 /* exec: clean floating-point state and segment bases for current. 0, -ENOMEM. */

@@ -27,8 +27,8 @@ DEFINE_PER_CPU(unsigned long, cpu_user_rsp); /* entry.S: between SYSCALL and the
 
 extern const struct syscall_entry __syscalls_start[], __syscalls_end[];
 
-static long sys_ni_syscall(unsigned long a, unsigned long b, unsigned long c, unsigned long d, unsigned long e,
-			   unsigned long f)
+static long sys_ni_syscall(unsigned long a, unsigned long b, unsigned long c, unsigned long d,
+			   unsigned long e, unsigned long f)
 {
 	return -ENOSYS;
 }
@@ -53,6 +53,6 @@ void syscall_init_cpu(void)
 	wrmsrl(MSR_STAR, (u64)__USER32_CS << 48 | (u64)__KERNEL_CS << 32);
 	wrmsrl(MSR_LSTAR, (u64)entry_SYSCALL_64);
 	wrmsrl(MSR_SYSCALL_MASK, X86_EFLAGS_CF | X86_EFLAGS_TF | X86_EFLAGS_IF | X86_EFLAGS_DF |
-					 X86_EFLAGS_IOPL | X86_EFLAGS_NT | X86_EFLAGS_RF | X86_EFLAGS_AC |
-					 X86_EFLAGS_ID);
+					 X86_EFLAGS_IOPL | X86_EFLAGS_NT | X86_EFLAGS_RF |
+					 X86_EFLAGS_AC | X86_EFLAGS_ID);
 }

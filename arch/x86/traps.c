@@ -28,7 +28,14 @@
 #include "lib/string.h"
 
 enum { SIG_ILL = 4, SIG_TRAP = 5, SIG_BUS = 7, SIG_FPE = 8, SIG_SEGV = 11 };
-enum { CODE_KERNEL = 0x80, CODE_MAPERR = 1, CODE_ILLOPN = 2, CODE_ADRALN = 1, CODE_BRKPT = 1, CODE_TRACE = 2 };
+enum {
+	CODE_KERNEL = 0x80,
+	CODE_MAPERR = 1,
+	CODE_ILLOPN = 2,
+	CODE_ADRALN = 1,
+	CODE_BRKPT = 1,
+	CODE_TRACE = 2
+};
 enum { FPE_INTDIV = 1, FPE_INTOVF, FPE_FLTDIV, FPE_FLTOVF, FPE_FLTUND, FPE_FLTRES, FPE_FLTINV };
 
 user_fault_fn user_fault_handler __ro_after_init;
@@ -93,7 +100,7 @@ void exit_to_user_mode_loop(struct pt_regs *regs)
 
 struct exception {
 	const char *name;
-	u8 sig;   /* in user mode; 0: never comes from there */
+	u8 sig; /* in user mode; 0: never comes from there */
 	u8 code;
 	bool addr_is_ip;
 };
@@ -212,12 +219,14 @@ void do_machine_check(struct pt_regs *regs, unsigned long error_code)
 /* ---- page faults ---- */
 
 /* The fault is the kernel's, or on a kernel address. */
-static noinline void bad_page_fault(struct pt_regs *regs, unsigned long error_code, unsigned long address)
+static noinline void bad_page_fault(struct pt_regs *regs, unsigned long error_code,
+				    unsigned long address)
 {
 	if (user_mode(regs)) {
 		local_irq_enable();
 		/* A program must not learn which kernel addresses are mapped. */
-		do_trap_signal(regs, X86_TRAP_PF, error_code | X86_PF_PROT, SIG_SEGV, CODE_MAPERR, address);
+		do_trap_signal(regs, X86_TRAP_PF, error_code | X86_PF_PROT, SIG_SEGV, CODE_MAPERR,
+			       address);
 		return;
 	}
 	if (fixup_exception(regs))
@@ -228,8 +237,8 @@ static noinline void bad_page_fault(struct pt_regs *regs, unsigned long error_co
 /* Only uaccess may touch user memory in kernel mode; with SMAP that is visible in the flags. */
 static bool may_handle_kernel_mode_fault(const struct pt_regs *regs)
 {
-	return (regs->flags & X86_EFLAGS_IF) && !in_interrupt() && !this_cpu_read(pagefault_disabled_depth) &&
-	       user_fault_handler && current->mm;
+	return (regs->flags & X86_EFLAGS_IF) && !in_interrupt() &&
+	       !this_cpu_read(pagefault_disabled_depth) && user_fault_handler && current->mm;
 }
 
 void do_page_fault(struct pt_regs *regs, unsigned long error_code, unsigned long address)
@@ -239,7 +248,8 @@ void do_page_fault(struct pt_regs *regs, unsigned long error_code, unsigned long
 		user_fault_handler(regs, error_code, address);
 		return;
 	}
-	if (address < TASK_SIZE && !(error_code & X86_PF_INSTR) && may_handle_kernel_mode_fault(regs)) {
+	if (address < TASK_SIZE && !(error_code & X86_PF_INSTR) &&
+	    may_handle_kernel_mode_fault(regs)) {
 		local_irq_enable();
 		if (!user_fault_handler(regs, error_code, address))
 			return;
@@ -255,16 +265,19 @@ void show_unhandled_signal(int sig, const struct pt_regs *regs)
 	const struct thread_struct *t = &current->thread;
 	const char *name = NULL;
 
-	if (sig != SIG_SEGV && sig != SIG_BUS && sig != SIG_ILL && sig != SIG_FPE && sig != SIG_TRAP)
+	if (sig != SIG_SEGV && sig != SIG_BUS && sig != SIG_ILL && sig != SIG_FPE &&
+	    sig != SIG_TRAP)
 		return;
 	if (t->trap_nr == X86_TRAP_PF && (sig == SIG_SEGV || sig == SIG_BUS)) {
-		pr_info_ratelimited("%s[%d]: %s at %lx ip %016lx sp %016lx error %lx\n", current->comm,
-				    current->pid, sig == SIG_BUS ? "bus error" : "segfault", t->cr2,
-				    regs->ip, regs->sp, t->error_code);
+		pr_info_ratelimited("%s[%d]: %s at %lx ip %016lx sp %016lx error %lx\n",
+				    current->comm, current->pid,
+				    sig == SIG_BUS ? "bus error" : "segfault", t->cr2, regs->ip,
+				    regs->sp, t->error_code);
 		return;
 	}
 	if (t->trap_nr < FIRST_IRQ_VECTOR)
 		name = exceptions[t->trap_nr].name;
-	pr_info_ratelimited("traps: %s[%d] trap %s ip:%lx sp:%lx error:%lx\n", current->comm, current->pid,
-			    name ? name : "unknown", regs->ip, regs->sp, t->error_code);
+	pr_info_ratelimited("traps: %s[%d] trap %s ip:%lx sp:%lx error:%lx\n", current->comm,
+			    current->pid, name ? name : "unknown", regs->ip, regs->sp,
+			    t->error_code);
 }

@@ -14,36 +14,36 @@
  */
 #pragma once
 
-#define X86_TRAP_DE 0
-#define X86_TRAP_DB 1
-#define X86_TRAP_NMI 2
-#define X86_TRAP_BP 3
-#define X86_TRAP_OF 4
-#define X86_TRAP_BR 5
-#define X86_TRAP_UD 6
-#define X86_TRAP_NM 7
-#define X86_TRAP_DF 8
-#define X86_TRAP_OLD_MF 9
-#define X86_TRAP_TS 10
-#define X86_TRAP_NP 11
-#define X86_TRAP_SS 12
-#define X86_TRAP_GP 13
-#define X86_TRAP_PF 14
+#define X86_TRAP_DE	  0
+#define X86_TRAP_DB	  1
+#define X86_TRAP_NMI	  2
+#define X86_TRAP_BP	  3
+#define X86_TRAP_OF	  4
+#define X86_TRAP_BR	  5
+#define X86_TRAP_UD	  6
+#define X86_TRAP_NM	  7
+#define X86_TRAP_DF	  8
+#define X86_TRAP_OLD_MF	  9
+#define X86_TRAP_TS	  10
+#define X86_TRAP_NP	  11
+#define X86_TRAP_SS	  12
+#define X86_TRAP_GP	  13
+#define X86_TRAP_PF	  14
 #define X86_TRAP_SPURIOUS 15
-#define X86_TRAP_MF 16
-#define X86_TRAP_AC 17
-#define X86_TRAP_MC 18
-#define X86_TRAP_XF 19
-#define NR_VECTORS 256
-#define FIRST_IRQ_VECTOR 32
+#define X86_TRAP_MF	  16
+#define X86_TRAP_AC	  17
+#define X86_TRAP_MC	  18
+#define X86_TRAP_XF	  19
+#define NR_VECTORS	  256
+#define FIRST_IRQ_VECTOR  32
 
 /* Error code of a page fault. */
-#define X86_PF_PROT BIT(0)  /* the page was there, the access was not allowed */
+#define X86_PF_PROT  BIT(0) /* the page was there, the access was not allowed */
 #define X86_PF_WRITE BIT(1)
-#define X86_PF_USER BIT(2)  /* from user mode */
-#define X86_PF_RSVD BIT(3)  /* a reserved bit was set in an entry */
+#define X86_PF_USER  BIT(2) /* from user mode */
+#define X86_PF_RSVD  BIT(3) /* a reserved bit was set in an entry */
 #define X86_PF_INSTR BIT(4) /* fetch of an instruction */
-#define X86_PF_PK BIT(5)
+#define X86_PF_PK    BIT(5)
 
 #ifndef __ASSEMBLY__
 
@@ -74,8 +74,8 @@ DECLARE_PER_CPU(unsigned int, irq_depth);
 DECLARE_PER_CPU(struct pt_regs *, irq_regs);
 /* True in an interrupt handler (not in an exception handler). */
 #define in_interrupt() (this_cpu_read(irq_depth) != 0)
-#define in_irq() in_interrupt()
-#define in_hardirq() in_interrupt()
+#define in_irq()       in_interrupt()
+#define in_hardirq()   in_interrupt()
 /* The interrupted registers, in an interrupt handler; else NULL. */
 #define get_irq_regs() this_cpu_read(irq_regs)
 

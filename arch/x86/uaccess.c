@@ -9,7 +9,7 @@
 
 #include "lib/string.h"
 
-#define ONES 0x0101010101010101UL
+#define ONES  0x0101010101010101UL
 #define HIGHS 0x8080808080808080UL
 
 unsigned long copy_from_user_failed(void *to, unsigned long n, unsigned long left)

@@ -50,118 +50,118 @@ static __always_inline void pagefault_enable(void)
 /* ---- single values ---- */
 
 /* Moves of 1, 2, 4, 8 bytes with a fixup: err becomes -EFAULT and the value 0. */
-#define __get_asm(suffix, reg, val, ptr, err)                                                      \
-	__asm__ __volatile__("1: mov" suffix " %[mem], %" reg "[v]\n"                              \
-			     "2:\n\t"                                                              \
-			     ".pushsection .fixup, \"ax\"\n"                                       \
-			     "3: movl %[efault], %[e]\n\t"                                         \
-			     "xorl %k[v], %k[v]\n\t"                                               \
-			     "jmp 2b\n\t"                                                          \
-			     ".popsection\n\t" _ASM_EXTABLE(1b, 3b)                                \
-			     : [v] "=q"(val), [e] "+r"(err)                                        \
+#define __get_asm(suffix, reg, val, ptr, err)                         \
+	__asm__ __volatile__("1: mov" suffix " %[mem], %" reg "[v]\n" \
+			     "2:\n\t"                                 \
+			     ".pushsection .fixup, \"ax\"\n"          \
+			     "3: movl %[efault], %[e]\n\t"            \
+			     "xorl %k[v], %k[v]\n\t"                  \
+			     "jmp 2b\n\t"                             \
+			     ".popsection\n\t" _ASM_EXTABLE(1b, 3b)   \
+			     : [v] "=q"(val), [e] "+r"(err)           \
 			     : [mem] "m"(*(ptr)), [efault] "i"(-EFAULT))
 
 /* On a fault jumps to @label. */
-#define __put_asm(suffix, reg, val, ptr, label)                                                    \
-	__asm__ goto("1: mov" suffix " %" reg "[v], %[mem]\n\t" _ASM_EXTABLE(1b, %l[label])        \
-		     :                                                                             \
-		     : [v] "q"(val), [mem] "m"(*(ptr))                                             \
-		     : "memory"                                                                    \
+#define __put_asm(suffix, reg, val, ptr, label)                                              \
+	__asm__ goto("1: mov" suffix " %" reg "[v], %[mem]\n\t" _ASM_EXTABLE(1b, % l[label]) \
+		     :                                                                       \
+		     : [v] "q"(val), [mem] "m"(*(ptr))                                       \
+		     : "memory"                                                              \
 		     : label)
 
-#define __user_int(x)                                                                              \
-	__typeof__(__builtin_choose_expr(                                                          \
-		sizeof(x) == 1, (u8)0,                                                             \
-		__builtin_choose_expr(sizeof(x) == 2, (u16)0,                                      \
+#define __user_int(x)                                         \
+	__typeof__(__builtin_choose_expr(                     \
+		sizeof(x) == 1, (u8)0,                        \
+		__builtin_choose_expr(sizeof(x) == 2, (u16)0, \
 				      __builtin_choose_expr(sizeof(x) == 4, (u32)0, (u64)0))))
 
-#define __get_user_sized(val, ptr, err)                                                            \
-	do {                                                                                       \
-		switch (sizeof(*(ptr))) {                                                          \
-		case 1:                                                                            \
-			__get_asm("b", "b", val, (const volatile u8 *)(ptr), err);                 \
-			break;                                                                     \
-		case 2:                                                                            \
-			__get_asm("w", "w", val, (const volatile u16 *)(ptr), err);                \
-			break;                                                                     \
-		case 4:                                                                            \
-			__get_asm("l", "k", val, (const volatile u32 *)(ptr), err);                \
-			break;                                                                     \
-		default:                                                                           \
-			__get_asm("q", "q", val, (const volatile u64 *)(ptr), err);                \
-			break;                                                                     \
-		}                                                                                  \
+#define __get_user_sized(val, ptr, err)                                             \
+	do {                                                                        \
+		switch (sizeof(*(ptr))) {                                           \
+		case 1:                                                             \
+			__get_asm("b", "b", val, (const volatile u8 *)(ptr), err);  \
+			break;                                                      \
+		case 2:                                                             \
+			__get_asm("w", "w", val, (const volatile u16 *)(ptr), err); \
+			break;                                                      \
+		case 4:                                                             \
+			__get_asm("l", "k", val, (const volatile u32 *)(ptr), err); \
+			break;                                                      \
+		default:                                                            \
+			__get_asm("q", "q", val, (const volatile u64 *)(ptr), err); \
+			break;                                                      \
+		}                                                                   \
 	} while (0)
 
-#define __put_user_sized(val, ptr, label)                                                          \
-	do {                                                                                       \
-		switch (sizeof(*(ptr))) {                                                          \
-		case 1:                                                                            \
-			__put_asm("b", "b", val, (volatile u8 *)(ptr), label);                     \
-			break;                                                                     \
-		case 2:                                                                            \
-			__put_asm("w", "w", val, (volatile u16 *)(ptr), label);                    \
-			break;                                                                     \
-		case 4:                                                                            \
-			__put_asm("l", "k", val, (volatile u32 *)(ptr), label);                    \
-			break;                                                                     \
-		default:                                                                           \
-			__put_asm("q", "q", val, (volatile u64 *)(ptr), label);                    \
-			break;                                                                     \
-		}                                                                                  \
+#define __put_user_sized(val, ptr, label)                                       \
+	do {                                                                    \
+		switch (sizeof(*(ptr))) {                                       \
+		case 1:                                                         \
+			__put_asm("b", "b", val, (volatile u8 *)(ptr), label);  \
+			break;                                                  \
+		case 2:                                                         \
+			__put_asm("w", "w", val, (volatile u16 *)(ptr), label); \
+			break;                                                  \
+		case 4:                                                         \
+			__put_asm("l", "k", val, (volatile u32 *)(ptr), label); \
+			break;                                                  \
+		default:                                                        \
+			__put_asm("q", "q", val, (volatile u64 *)(ptr), label); \
+			break;                                                  \
+		}                                                               \
 	} while (0)
 
-#define __user_size_check(x)                                                                       \
+#define __user_size_check(x) \
 	BUILD_BUG_ON(sizeof(x) != 1 && sizeof(x) != 2 && sizeof(x) != 4 && sizeof(x) != 8)
 
 /* x = *ptr: 0 or -EFAULT (x is 0 then). The caller has checked the range. */
-#define __get_user(x, ptr)                                                                         \
-	({                                                                                         \
-		__user_int(*(ptr)) __gu_val;                                                       \
-		int __gu_err = 0;                                                                  \
-		__user_size_check(*(ptr));                                                         \
-		stac();                                                                            \
-		__get_user_sized(__gu_val, (ptr), __gu_err);                                       \
-		clac();                                                                            \
-		(x) = (__typeof__(*(ptr)))(unsigned long)__gu_val;                                 \
-		__gu_err;                                                                          \
+#define __get_user(x, ptr)                                         \
+	({                                                         \
+		__user_int(*(ptr)) __gu_val;                       \
+		int __gu_err = 0;                                  \
+		__user_size_check(*(ptr));                         \
+		stac();                                            \
+		__get_user_sized(__gu_val, (ptr), __gu_err);       \
+		clac();                                            \
+		(x) = (__typeof__(*(ptr)))(unsigned long)__gu_val; \
+		__gu_err;                                          \
 	})
 
 /* x = *ptr, integers and pointers of up to 8 bytes: 0 or -EFAULT. => may sleep */
-#define get_user(x, ptr)                                                                           \
-	({                                                                                         \
-		__typeof__(*(ptr)) const __user *__gup = (ptr);                                    \
-		int __gur = -EFAULT;                                                               \
-		if (access_ok(__gup, sizeof(*__gup)))                                              \
-			__gur = __get_user(x, __gup);                                              \
-		else                                                                               \
-			(x) = (__typeof__(*(ptr)))0;                                               \
-		__gur;                                                                             \
+#define get_user(x, ptr)                                        \
+	({                                                      \
+		__typeof__(*(ptr)) const __user *__gup = (ptr); \
+		int __gur = -EFAULT;                            \
+		if (access_ok(__gup, sizeof(*__gup)))           \
+			__gur = __get_user(x, __gup);           \
+		else                                            \
+			(x) = (__typeof__(*(ptr)))0;            \
+		__gur;                                          \
 	})
 
 /* *ptr = x. Both forms as above. */
-#define __put_user(x, ptr)                                                                         \
-	({                                                                                         \
-		__label__ __pu_fault, __pu_done;                                                   \
-		int __pu_err = -EFAULT;                                                            \
-		__typeof__(*(ptr)) __pu_x = (x);                                                   \
-		__user_int(*(ptr)) __pu_val = (__user_int(*(ptr)))(unsigned long)__pu_x;           \
-		__user_size_check(*(ptr));                                                         \
-		stac();                                                                            \
-		__put_user_sized(__pu_val, (ptr), __pu_fault);                                     \
-		clac();                                                                            \
-		__pu_err = 0;                                                                      \
-		goto __pu_done;                                                                    \
-	__pu_fault:                                                                                \
-		clac();                                                                            \
-	__pu_done:;                                                                                \
-		__pu_err;                                                                          \
+#define __put_user(x, ptr)                                                               \
+	({                                                                               \
+		__label__ __pu_fault, __pu_done;                                         \
+		int __pu_err = -EFAULT;                                                  \
+		__typeof__(*(ptr)) __pu_x = (x);                                         \
+		__user_int(*(ptr)) __pu_val = (__user_int(*(ptr)))(unsigned long)__pu_x; \
+		__user_size_check(*(ptr));                                               \
+		stac();                                                                  \
+		__put_user_sized(__pu_val, (ptr), __pu_fault);                           \
+		clac();                                                                  \
+		__pu_err = 0;                                                            \
+		goto __pu_done;                                                          \
+__pu_fault:                                                                              \
+		clac();                                                                  \
+__pu_done:;                                                                              \
+		__pu_err;                                                                \
 	})
 
-#define put_user(x, ptr)                                                                           \
-	({                                                                                         \
-		__typeof__(*(ptr)) __user *__pup = (ptr);                                          \
-		access_ok(__pup, sizeof(*__pup)) ? __put_user(x, __pup) : -EFAULT;                 \
+#define put_user(x, ptr)                                                           \
+	({                                                                         \
+		__typeof__(*(ptr)) __user *__pup = (ptr);                          \
+		access_ok(__pup, sizeof(*__pup)) ? __put_user(x, __pup) : -EFAULT; \
 	})
 
 /*
@@ -176,22 +176,22 @@ static __always_inline bool user_access_begin(const void __user *ptr, size_t len
 	return true;
 }
 #define user_access_end() clac()
-#define unsafe_put_user(x, ptr, label)                                                             \
-	do {                                                                                       \
-		__user_size_check(*(ptr));                                                         \
-		__typeof__(*(ptr)) __up_x = (x);                                                   \
-		__user_int(*(ptr)) __up_val = (__user_int(*(ptr)))(unsigned long)__up_x;           \
-		__put_user_sized(__up_val, (ptr), label);                                          \
+#define unsafe_put_user(x, ptr, label)                                                   \
+	do {                                                                             \
+		__user_size_check(*(ptr));                                               \
+		__typeof__(*(ptr)) __up_x = (x);                                         \
+		__user_int(*(ptr)) __up_val = (__user_int(*(ptr)))(unsigned long)__up_x; \
+		__put_user_sized(__up_val, (ptr), label);                                \
 	} while (0)
-#define unsafe_get_user(x, ptr, label)                                                             \
-	do {                                                                                       \
-		__user_int(*(ptr)) __ug_val;                                                       \
-		int __ug_err = 0;                                                                  \
-		__user_size_check(*(ptr));                                                         \
-		__get_user_sized(__ug_val, (ptr), __ug_err);                                       \
-		(x) = (__typeof__(*(ptr)))(unsigned long)__ug_val;                                 \
-		if (unlikely(__ug_err))                                                            \
-			goto label;                                                                \
+#define unsafe_get_user(x, ptr, label)                             \
+	do {                                                       \
+		__user_int(*(ptr)) __ug_val;                       \
+		int __ug_err = 0;                                  \
+		__user_size_check(*(ptr));                         \
+		__get_user_sized(__ug_val, (ptr), __ug_err);       \
+		(x) = (__typeof__(*(ptr)))(unsigned long)__ug_val; \
+		if (unlikely(__ug_err))                            \
+			goto label;                                \
 	} while (0)
 
 /* ---- blocks; each gives the number of bytes that were not copied, 0 for success ---- */
@@ -201,10 +201,10 @@ unsigned long __copy_user(void *to, const void *from, unsigned long n);
 unsigned long __clear_user(void __user *to, unsigned long n);
 
 #define __copy_from_user(to, from, n) __copy_user((to), (const void *)(from), (n))
-#define __copy_to_user(to, from, n) __copy_user((void *)(to), (from), (n))
+#define __copy_to_user(to, from, n)   __copy_user((void *)(to), (from), (n))
 /* => between pagefault_disable() and pagefault_enable() */
 #define __copy_from_user_inatomic(to, from, n) __copy_from_user((to), (from), (n))
-#define __copy_to_user_inatomic(to, from, n) __copy_to_user((to), (from), (n))
+#define __copy_to_user_inatomic(to, from, n)   __copy_to_user((to), (from), (n))
 
 /* What could not be copied is zeroed in the kernel's buffer. */
 unsigned long copy_from_user_failed(void *to, unsigned long n, unsigned long left) __cold;
@@ -231,8 +231,8 @@ static __always_inline __must_check unsigned long clear_user(void __user *to, un
 }
 
 /* Never sleep, for callers that hold what the fault handler may want (a folio's lock): bytes not copied. */
-static __always_inline __must_check unsigned long copy_from_user_inatomic(void *to, const void __user *from,
-									  unsigned long n)
+static __always_inline __must_check unsigned long
+copy_from_user_inatomic(void *to, const void __user *from, unsigned long n)
 {
 	unsigned long left = n;
 
@@ -244,8 +244,8 @@ static __always_inline __must_check unsigned long copy_from_user_inatomic(void *
 	return left;
 }
 
-static __always_inline __must_check unsigned long copy_to_user_inatomic(void __user *to, const void *from,
-									unsigned long n)
+static __always_inline __must_check unsigned long
+copy_to_user_inatomic(void __user *to, const void *from, unsigned long n)
 {
 	unsigned long left = n;
 

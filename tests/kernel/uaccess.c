@@ -87,7 +87,8 @@ static void user_addresses_fail_without_user_memory(struct ktest *t)
 	KTEST_EXPECT_EQ(t, put_user(v, (int __user *)user), -EFAULT);
 	KTEST_EXPECT_EQ(t, strncpy_from_user(buf, user, 10), (long)-EFAULT);
 	KTEST_EXPECT_EQ(t, strnlen_user(user, 10), 0L);
-	KTEST_EXPECT_EQ(t, futex_atomic_cmpxchg_inatomic(&found, (u32 __user *)user, 0, 1), -EFAULT);
+	KTEST_EXPECT_EQ(t, futex_atomic_cmpxchg_inatomic(&found, (u32 __user *)user, 0, 1),
+			-EFAULT);
 	KTEST_EXPECT_EQ(t, arch_futex_atomic_op_inuser(1, 1, &v, (u32 __user *)user), -EFAULT);
 }
 

@@ -99,7 +99,10 @@ TEST(fork_copies_registers_and_control_words)
 
 static void clobber(int sig unused)
 {
-	__asm__ volatile("movq %0, %%xmm9\n\tldmxcsr %1" : : "r"(0UL), "m"((unsigned int){ 0x1f80 }) : "xmm9");
+	__asm__ volatile("movq %0, %%xmm9\n\tldmxcsr %1"
+			 :
+			 : "r"(0UL), "m"((unsigned int){ 0x1f80 })
+			 : "xmm9");
 }
 
 static void raise_usr1(void)
@@ -107,7 +110,10 @@ static void raise_usr1(void)
 	long ret, pid;
 
 	__asm__ volatile("syscall" : "=a"(pid) : "a"(39) : "rcx", "r11", "memory");
-	__asm__ volatile("syscall" : "=a"(ret) : "a"(62), "D"(pid), "S"(SIGUSR1) : "rcx", "r11", "memory");
+	__asm__ volatile("syscall"
+			 : "=a"(ret)
+			 : "a"(62), "D"(pid), "S"(SIGUSR1)
+			 : "rcx", "r11", "memory");
 }
 
 TEST(handler_does_not_disturb_the_program)
@@ -167,7 +173,8 @@ HELPER(fresh_registers)
 	unsigned int mxcsr;
 	unsigned short cw;
 
-	__asm__ volatile("movq %%xmm15, %0\n\tstmxcsr %1\n\tfnstcw %2" : "=r"(v), "=m"(mxcsr), "=m"(cw));
+	__asm__ volatile("movq %%xmm15, %0\n\tstmxcsr %1\n\tfnstcw %2"
+			 : "=r"(v), "=m"(mxcsr), "=m"(cw));
 	return v == 0 && mxcsr == 0x1f80 && cw == 0x37f ? 0 : 1;
 }
 
@@ -210,7 +217,10 @@ static int code_of(void (*fault)(void))
 
 static void divide_integers(void)
 {
-	__asm__ volatile("xorl %%ecx, %%ecx\n\tmovl $1, %%eax\n\tcltd\n\tidivl %%ecx" : : : "rax", "rcx", "rdx");
+	__asm__ volatile("xorl %%ecx, %%ecx\n\tmovl $1, %%eax\n\tcltd\n\tidivl %%ecx"
+			 :
+			 :
+			 : "rax", "rcx", "rdx");
 }
 
 static void divide_sse(void)
