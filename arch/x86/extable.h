@@ -19,12 +19,14 @@
 
 #include "lib/types.h"
 
-#define _ASM_EXTABLE(from, to)               \
+/* The labels as strings: clang-format takes the % of an operand for an operator. */
+#define _ASM_EXTABLE_STR(from, to)           \
 	".pushsection __ex_table, \"a\"\n\t" \
 	".balign 4\n\t"                      \
-	".long (" #from ") - .\n\t"          \
-	".long (" #to ") - .\n\t"            \
+	".long (" from ") - .\n\t"           \
+	".long (" to ") - .\n\t"             \
 	".popsection\n\t"
+#define _ASM_EXTABLE(from, to) _ASM_EXTABLE_STR(#from, #to)
 
 struct exception_table_entry {
 	s32 insn, fixup;

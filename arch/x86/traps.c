@@ -28,14 +28,7 @@
 #include "lib/string.h"
 
 enum { SIG_ILL = 4, SIG_TRAP = 5, SIG_BUS = 7, SIG_FPE = 8, SIG_SEGV = 11 };
-enum {
-	CODE_KERNEL = 0x80,
-	CODE_MAPERR = 1,
-	CODE_ILLOPN = 2,
-	CODE_ADRALN = 1,
-	CODE_BRKPT = 1,
-	CODE_TRACE = 2
-};
+enum { CODE_KERNEL = 0x80, CODE_MAPERR = 1, CODE_ILLOPN = 2, CODE_ADRALN = 1, CODE_TRACE = 2 };
 enum { FPE_INTDIV = 1, FPE_INTOVF, FPE_FLTDIV, FPE_FLTOVF, FPE_FLTUND, FPE_FLTRES, FPE_FLTINV };
 
 user_fault_fn user_fault_handler __ro_after_init;
