@@ -62,12 +62,12 @@ static __always_inline void pagefault_enable(void)
 			     : [mem] "m"(*(ptr)), [efault] "i"(-EFAULT))
 
 /* On a fault jumps to @label. */
-#define __put_asm(suffix, reg, val, ptr, label)                            \
-	__asm__ goto("1: mov" suffix " %" reg                              \
-		     "[v], %[mem]\n\t" _ASM_EXTABLE_STR("1b", "%l[label]") \
-		     :                                                     \
-		     : [v] "q"(val), [mem] "m"(*(ptr))                     \
-		     : "memory"                                            \
+#define __put_asm(suffix, reg, val, ptr, label)                                 \
+	__asm__ goto("1: mov" suffix " %" reg                                   \
+		     "[v], %[mem]\n\t" _ASM_EXTABLE_STR("1b", "%l[" #label "]") \
+		     :                                                          \
+		     : [v] "q"(val), [mem] "m"(*(ptr))                          \
+		     : "memory"                                                 \
 		     : label)
 
 #define __user_int(x)                                         \
