@@ -49,7 +49,8 @@ static struct mm_struct *mm_init(struct mm_struct *mm)
 {
 	int i;
 
-	mt_init(&mm->mm_mt);
+	/* Readers hold mmap_lock too, so nodes may be changed in place. */
+	mt_init_flags(&mm->mm_mt, MT_FLAGS_EXCLUSIVE);
 	atomic_set(&mm->mm_users, 1);
 	atomic_set(&mm->mm_count, 1);
 	init_rwsem(&mm->mmap_lock);
