@@ -1,8 +1,8 @@
 /*
  * current: the task that runs on this CPU.
  *
- * One load. The compiler may keep the value in a register: it is the same for a thread whenever that thread runs.
- * The context switch alone writes current_task.
+ * One load. The compiler may keep the value in a register: it is the same for a thread whenever
+ * that thread runs. The context switch alone writes current_task.
  *
  * Mirrors Linux arch/x86/include/asm/current.h. Exercised by every boot.
  */

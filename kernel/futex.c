@@ -1,17 +1,19 @@
 /*
  * Futexes.
  *
- * 1. A waiter takes its bucket's lock, reads the word, and if that still has the expected value queues itself before it lets the lock
- *    go. A waker changes the word (in user mode) before it asks for the lock. So either the waiter sees the new value, or the
- *    waker finds the waiter.
- * 2. q->bucket says where a waiter is queued; NULL: it was woken and its waker is done with it. It changes when the waiter is
- *    requeued, so who wants to take himself out checks it again after locking.
- * 3. The word is read and changed under the bucket lock without sleeping; a page that is not there is brought in without the
- *    lock, and all starts again.
+ * 1. A waiter takes its bucket's lock, reads the word, and if that still has the expected value
+ *    queues itself before it lets the lock go. A waker changes the word (in user mode) before it
+ *    asks for the lock. So either the waiter sees the new value, or the waker finds the waiter.
+ * 2. q->bucket says where a waiter is queued; NULL: it was woken and its waker is done with it. It
+ *    changes when the waiter is requeued, so who wants to take himself out checks it again after
+ *    locking.
+ * 3. The word is read and changed under the bucket lock without sleeping; a page that is not there
+ *    is brought in without the lock, and all starts again.
  * 4. Wake-ups happen after the locks are dropped (wake_q).
  *
  * Lock: bucket locks; two of them in address order.
- * Facts: futex(2), robust-futex-ABI. Mirrors Linux kernel/futex/. Exercised by tests/user/threads.c and futex.c.
+ * Facts: futex(2), robust-futex-ABI. Mirrors Linux kernel/futex/. Exercised by tests/user/threads.c
+ * and futex.c.
  */
 #include "kernel/futex.h"
 
@@ -82,7 +84,9 @@ int get_futex_key(u32 __user *uaddr, bool shared, struct futex_key *key, bool wr
 		return -EINVAL;
 	if (!access_ok(uaddr, sizeof(u32)))
 		return -EFAULT;
-	/* The key of private memory: right for anonymous memory that only says it is shared, too. */
+	/*
+	 * The key of private memory: right for anonymous memory that only says it is shared, too.
+	 */
 	key->object = current->mm;
 	key->index = addr & PAGE_MASK;
 	key->offset = addr & ~PAGE_MASK;
@@ -96,7 +100,8 @@ static bool key_eq(const struct futex_key *a, const struct futex_key *b)
 
 static struct futex_bucket *hash_key(const struct futex_key *key)
 {
-	unsigned long v = (unsigned long)key->object ^ key->index * 0x9e3779b97f4a7c15UL ^ (unsigned long)key->offset << 7;
+	unsigned long v = (unsigned long)key->object ^ key->index * 0x9e3779b97f4a7c15UL ^
+			  (unsigned long)key->offset << 7;
 
 	return &futex_buckets[v * 0x61c8864680b583ebUL >> (64 - FUTEX_BUCKET_BITS)];
 }
@@ -155,12 +160,14 @@ static void wake_one(struct futex_q *q, struct wake_q_head *wq)
 }
 
 /* Wakes up to nr of those queued in @b under @key. => @b locked */
-static int wake_matching(struct futex_bucket *b, const struct futex_key *key, int nr, u32 bitset, struct wake_q_head *wq)
+static int wake_matching(struct futex_bucket *b, const struct futex_key *key, int nr, u32 bitset,
+			 struct wake_q_head *wq)
 {
 	struct futex_q *q, *next;
 	int woken = 0;
 
-	list_for_each_entry_safe(q, next, &b->chain, list) {
+	list_for_each_entry_safe(q, next, &b->chain, list)
+	{
 		if (woken >= nr)
 			break;
 		if (!key_eq(&q->key, key) || !(q->bitset & bitset))
@@ -298,8 +305,8 @@ static void requeue_one(struct futex_q *q, struct futex_bucket *to, const struct
 	WRITE_ONCE(q->bucket, to);
 }
 
-static int futex_requeue(u32 __user *uaddr1, u32 __user *uaddr2, bool shared, int nr_wake, int nr_requeue,
-			 const u32 *expected)
+static int futex_requeue(u32 __user *uaddr1, u32 __user *uaddr2, bool shared, int nr_wake,
+			 int nr_requeue, const u32 *expected)
 {
 	struct futex_bucket *b1, *b2;
 	struct futex_key key1, key2;
@@ -331,7 +338,8 @@ retry:
 			return -EAGAIN;
 		}
 	}
-	list_for_each_entry_safe(q, next, &b1->chain, list) {
+	list_for_each_entry_safe(q, next, &b1->chain, list)
+	{
 		if (!key_eq(&q->key, &key1))
 			continue;
 		if (woken < nr_wake) {
@@ -376,7 +384,8 @@ static int op_compare(unsigned int cmp, int old, int arg)
 	return -ENOSYS;
 }
 
-static int futex_wake_op(u32 __user *uaddr1, u32 __user *uaddr2, bool shared, int nr_wake, int nr_wake2, u32 op)
+static int futex_wake_op(u32 __user *uaddr1, u32 __user *uaddr2, bool shared, int nr_wake,
+			 int nr_wake2, u32 op)
 {
 	u32 oparg = sign_extend12(op >> 12);
 	struct futex_bucket *b1, *b2;
@@ -440,8 +449,8 @@ static int read_timeout(const struct timespec64 __user *uts, int op, ktime_t *un
 	return 0;
 }
 
-static long sys_futex(u32 __user *uaddr, int op, u32 val, const struct timespec64 __user *utime, u32 __user *uaddr2,
-		      u32 val3)
+static long sys_futex(u32 __user *uaddr, int op, u32 val, const struct timespec64 __user *utime,
+		      u32 __user *uaddr2, u32 val3)
 {
 	bool shared = !(op & FUTEX_PRIVATE_FLAG);
 	int cmd = op & FUTEX_CMD_MASK, val2 = (int)(unsigned long)utime;
@@ -523,7 +532,8 @@ static int robust_owner_died(u32 __user *uaddr, struct task_struct *curr, bool p
 		if ((word & FUTEX_TID_MASK) != (u32)curr->pid)
 			return 0;
 		pagefault_disable();
-		err = futex_atomic_cmpxchg_inatomic(&found, uaddr, word, (word & FUTEX_WAITERS) | FUTEX_OWNER_DIED);
+		err = futex_atomic_cmpxchg_inatomic(&found, uaddr, word,
+						    (word & FUTEX_WAITERS) | FUTEX_OWNER_DIED);
 		pagefault_enable();
 		if (!err && found == word)
 			break;
@@ -537,7 +547,8 @@ static int robust_owner_died(u32 __user *uaddr, struct task_struct *curr, bool p
 }
 
 /* A link; bit 0 of the pointer marks a priority-inheritance lock, which this kernel has not. */
-static int fetch_link(struct robust_list __user **entry, struct robust_list __user *__user *from, bool *pi)
+static int fetch_link(struct robust_list __user **entry, struct robust_list __user *__user *from,
+		      bool *pi)
 {
 	unsigned long v;
 
@@ -562,7 +573,8 @@ void exit_robust_list(struct task_struct *curr)
 	while (entry != &head->list && --limit) {
 		/* Before the word is released: then its owner may take the entry out. */
 		err = fetch_link(&next, &entry->next, &next_pi);
-		if (entry != pending && !pi && robust_owner_died((u32 __user *)((char *)entry + offset), curr, false))
+		if (entry != pending && !pi &&
+		    robust_owner_died((u32 __user *)((char *)entry + offset), curr, false))
 			return;
 		if (err)
 			return;

@@ -1,8 +1,8 @@
 /*
  * Runs the initcalls that init.h registers: level after level, inside a level in link order.
  *
- * The linker puts all levels into one array (linker.ld), so the order is already there. `initcall_debug` on the command line
- * prints each with the time it took.
+ * The linker puts all levels into one array (linker.ld), so the order is already there.
+ * `initcall_debug` on the command line prints each with the time it took.
  *
  * Mirrors the end of Linux init/main.c. Exercised by every boot.
  */

@@ -1,9 +1,10 @@
 /*
  * Runs the in-kernel test suites and leaves QEMU with the verdict.
  *
- * Suites stand in a linker section in link order. lib/ktap.c prints the protocol and says which cases were chosen; its lines go straight to the
- * consoles, whatever the log level is. Random numbers of a case depend on the seed of the run and the case's name, so one
- * case alone gets the same ones as in the full run.
+ * Suites stand in a linker section in link order. lib/ktap.c prints the protocol and says which
+ * cases were chosen; its lines go straight to the consoles, whatever the log level is. Random
+ * numbers of a case depend on the seed of the run and the case's name, so one case alone gets the
+ * same ones as in the full run.
  *
  * Mirrors Linux lib/kunit/{test,executor}.c. Exercised by itself: every boot of `make test`.
  */
@@ -64,12 +65,13 @@ void ktest_skip(struct ktest *t, const char *fmt, ...)
 	t->skipped = true;
 }
 
-bool __ktest_streq(struct ktest *t, const char *file, int line, const char *ea, const char *a, const char *eb,
-		   const char *b)
+bool __ktest_streq(struct ktest *t, const char *file, int line, const char *ea, const char *a,
+		   const char *eb, const char *b)
 {
 	if (a && b && !strcmp(a, b))
 		return true;
-	ktest_fail(t, file, line, "%s == %s: \"%s\" == \"%s\"", ea, eb, a ? a : "(null)", b ? b : "(null)");
+	ktest_fail(t, file, line, "%s == %s: \"%s\" == \"%s\"", ea, eb, a ? a : "(null)",
+		   b ? b : "(null)");
 	return false;
 }
 
@@ -101,12 +103,15 @@ static unsigned int count_chosen(const char *list, const struct ktest_suite *s)
 
 static void run_case(const struct ktest_suite *s, const struct ktest_case *c, u64 seed)
 {
-	struct ktest t = { .suite = s->name, .name = c->name, .seed = seed, .rnd = seed_for(seed, c->name) };
+	struct ktest t = {
+		.suite = s->name, .name = c->name, .seed = seed, .rnd = seed_for(seed, c->name)
+	};
 	char repeat[160];
 
 	c->run(&t);
 	if (t.failed)
-		ktap_diag(&report, "repeat with: %s", ktap_repeat_command(repeat, sizeof(repeat), s->name, c->name, seed));
+		ktap_diag(&report, "repeat with: %s",
+			  ktap_repeat_command(repeat, sizeof(repeat), s->name, c->name, seed));
 	ktap_result(&report, !t.failed, c->name, t.skipped && !t.failed ? t.reason : NULL);
 }
 

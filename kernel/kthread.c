@@ -1,11 +1,13 @@
 /*
  * Kernel threads: kthreadd and its children.
  *
- * The asker puts a request into kthread_create_list and wakes kthreadd, which makes the new task. That reports its task_struct, sleeps
- * uninterruptibly until somebody wakes it, and runs its function. struct kthread hangs at task->worker_private and is freed with the
- * task_struct. A stop sets a flag, wakes, and waits for `exited`.
+ * The asker puts a request into kthread_create_list and wakes kthreadd, which makes the new task.
+ * That reports its task_struct, sleeps uninterruptibly until somebody wakes it, and runs its
+ * function. struct kthread hangs at task->worker_private and is freed with the task_struct. A stop
+ * sets a flag, wakes, and waits for `exited`.
  *
- * Lock: kthread_create_lock for the list. Mirrors Linux kernel/kthread.c. Exercised by the locks suite.
+ * Lock: kthread_create_lock for the list. Mirrors Linux kernel/kthread.c. Exercised by the locks
+ * suite.
  */
 #include "kernel/kthread.h"
 
@@ -20,9 +22,9 @@
 #include "mm/phys/gfp.h"
 #include "mm/slab/slab.h"
 
-#define CLONE_FS 0x00000200
+#define CLONE_FS    0x00000200
 #define CLONE_FILES 0x00000400
-#define SIGCHLD_NR 17
+#define SIGCHLD_NR  17
 
 enum { KTHREAD_STOP, KTHREAD_PARK, KTHREAD_PARKED };
 
@@ -39,7 +41,7 @@ struct create_request {
 	int (*fn)(void *);
 	void *data;
 	char name[TASK_COMM_LEN];
-	struct task_struct *result;   /* or ERR_PTR */
+	struct task_struct *result; /* or ERR_PTR */
 	struct completion done;
 };
 
@@ -100,7 +102,8 @@ static int kthread_main(void *arg)
 
 static void create_one(struct create_request *req)
 {
-	pid_t pid = kernel_thread(kthread_main, req, req->name, CLONE_FS | CLONE_FILES | SIGCHLD_NR);
+	pid_t pid =
+		kernel_thread(kthread_main, req, req->name, CLONE_FS | CLONE_FILES | SIGCHLD_NR);
 
 	if (pid < 0) {
 		req->result = ERR_PTR(pid);
@@ -120,7 +123,8 @@ int kthreadd(void *unused)
 			schedule();
 		__set_current_state(TASK_RUNNING);
 		spin_lock(&kthread_create_lock);
-		while ((req = list_first_entry_or_null(&kthread_create_list, struct create_request, list))) {
+		while ((req = list_first_entry_or_null(&kthread_create_list, struct create_request,
+						       list))) {
 			list_del_init(&req->list);
 			spin_unlock(&kthread_create_lock);
 			create_one(req);
@@ -131,7 +135,8 @@ int kthreadd(void *unused)
 	return 0;
 }
 
-static struct task_struct *create_named(int (*fn)(void *), void *data, const char *fmt, va_list args)
+static struct task_struct *create_named(int (*fn)(void *), void *data, const char *fmt,
+					va_list args)
 {
 	struct create_request req = { .fn = fn, .data = data };
 
@@ -147,7 +152,8 @@ static struct task_struct *create_named(int (*fn)(void *), void *data, const cha
 	return req.result;
 }
 
-struct task_struct *kthread_create_on_node(int (*fn)(void *), void *data, int node, const char *fmt, ...)
+struct task_struct *kthread_create_on_node(int (*fn)(void *), void *data, int node, const char *fmt,
+					   ...)
 {
 	struct task_struct *t;
 	va_list args;
@@ -158,7 +164,8 @@ struct task_struct *kthread_create_on_node(int (*fn)(void *), void *data, int no
 	return t;
 }
 
-struct task_struct *kthread_create_on_cpu(int (*fn)(void *), void *data, unsigned int cpu, const char *namefmt)
+struct task_struct *kthread_create_on_cpu(int (*fn)(void *), void *data, unsigned int cpu,
+					  const char *namefmt)
 {
 	char name[TASK_COMM_LEN];
 	const char *pct = strchr(namefmt, '%');

@@ -1,8 +1,9 @@
 /*
  * Kernel threads.
  *
- * kthreadd (process 2) creates them on request, so they inherit nothing from who asked. A new thread sleeps until the first
- * wake_up_process(); kthread_run() does both. Its function ends by returning; the value goes to kthread_stop().
+ * kthreadd (process 2) creates them on request, so they inherit nothing from who asked. A new
+ * thread sleeps until the first wake_up_process(); kthread_run() does both. Its function ends by
+ * returning; the value goes to kthread_stop().
  *
  * Mirrors Linux include/linux/kthread.h. Exercised by the locks suite.
  */
@@ -20,21 +21,25 @@ struct task_struct *kthread_create_on_node(int (*threadfn)(void *data), void *da
 /* The name is "@namefmt" with the CPU for %u. Bound to @cpu. */
 struct task_struct *kthread_create_on_cpu(int (*threadfn)(void *data), void *data, unsigned int cpu,
 					  const char *namefmt);
-#define kthread_run(fn, data, fmt, ...)                                                            \
-	({                                                                                         \
-		struct task_struct *__k = kthread_create(fn, data, fmt, ##__VA_ARGS__);            \
-		if (!IS_ERR(__k))                                                                  \
-			wake_up_process(__k);                                                      \
-		__k;                                                                               \
+#define kthread_run(fn, data, fmt, ...)                                                 \
+	({                                                                              \
+		struct task_struct *__k = kthread_create(fn, data, fmt, ##__VA_ARGS__); \
+		if (!IS_ERR(__k))                                                       \
+			wake_up_process(__k);                                           \
+		__k;                                                                    \
 	})
 int wake_up_process(struct task_struct *p);
 
 /* A thread not yet woken: it may only run on @cpu, and users cannot change that. */
 void kthread_bind(struct task_struct *k, unsigned int cpu);
-/* Sets the stop flag, wakes it, waits for its end: what its function returned, -EINTR if it never ran. => may sleep */
+/*
+ * Sets the stop flag, wakes it, waits for its end: what its function returned, -EINTR if it never
+ * ran. => may sleep
+ */
 int kthread_stop(struct task_struct *k);
 bool kthread_should_stop(void);
-void kthread_park(struct task_struct *k);      /* asks it to wait in kthread_parkme(), and waits until it does */
+void kthread_park(
+	struct task_struct *k); /* asks it to wait in kthread_parkme(), and waits until it does */
 void kthread_unpark(struct task_struct *k);
 bool kthread_should_park(void);
 void kthread_parkme(void);

@@ -1,11 +1,13 @@
 /*
  * The lock-order checker of debug kernels; see kernel/lockdep.h for the idea.
  *
- * edges[a] is the set of classes that were taken while a was held. Before a new edge a -> b is stored, a search from b looks whether a
- * can be reached: then two code paths disagree about the order, and two CPUs on these paths could wait for each other for ever.
+ * edges[a] is the set of classes that were taken while a was held. Before a new edge a -> b is
+ * stored, a search from b looks whether a can be reached: then two code paths disagree about the
+ * order, and two CPUs on these paths could wait for each other for ever.
  *
- * Held locks: spinlocks in a stack of the CPU (kernel code is not preempted, so only interrupt handlers come in between, and they leave
- * the stack as it was); sleeping locks in a small table of the task. Both only remember class and address.
+ * Held locks: spinlocks in a stack of the CPU (kernel code is not preempted, so only interrupt
+ * handlers come in between, and they leave the stack as it was); sleeping locks in a small table of
+ * the task. Both only remember class and address.
  *
  * The checker's own lock is a plain ticket lock that it does not check itself.
  * Mirrors Linux kernel/locking/lockdep.c. Exercised by the locks suite in debug kernels.
@@ -23,10 +25,10 @@
 #include "kernel/spinlock.h"
 #include "lib/string.h"
 
-#define MAX_CLASSES 255
-#define MAX_HELD 24
+#define MAX_CLASSES  255
+#define MAX_HELD     24
 #define MAX_SLEEPING 12
-#define MAX_TASKS 64
+#define MAX_TASKS    64
 
 struct held {
 	const void *lock;
@@ -144,10 +146,10 @@ static void report_inversion(u8 held, u8 class)
 {
 	if (!report_begin())
 		return;
-	printk(KERN_ERR "======== possible deadlock: %s is taken while %s is held,\n", class_name[class],
-	       class_name[held]);
-	printk(KERN_ERR "======== but elsewhere %s is taken while %s is held ========\n", class_name[held],
-	       class_name[class]);
+	printk(KERN_ERR "======== possible deadlock: %s is taken while %s is held,\n",
+	       class_name[class], class_name[held]);
+	printk(KERN_ERR "======== but elsewhere %s is taken while %s is held ========\n",
+	       class_name[held], class_name[class]);
 	dump_stack();
 }
 
@@ -180,7 +182,10 @@ static void add_edges(const struct held *held, int depth, u8 class, int subclass
 		report_inversion(other, class);
 }
 
-/* The table of current's sleeping locks; NULL if there are too many tasks with locks: then those are not checked. */
+/*
+ * The table of current's sleeping locks; NULL if there are too many tasks with locks: then those
+ * are not checked.
+ */
 static struct held_task *held_of_current(bool create)
 {
 	struct task_struct *me = current;
@@ -218,7 +223,8 @@ static void set_class(u8 *class, const void *lock, const char *name)
 		printk(KERN_DEBUG "lockdep: class %u is %pS\n", *class, lock);
 }
 
-static void push_held(struct held *held, int *depth, int max, const void *lock, u8 class, int subclass)
+static void push_held(struct held *held, int *depth, int max, const void *lock, u8 class,
+		      int subclass)
 {
 	if (*depth >= max) {
 		lockdep_report("too many locks held", __FILE__, __LINE__);
@@ -228,7 +234,8 @@ static void push_held(struct held *held, int *depth, int max, const void *lock, 
 	++*depth;
 }
 
-void lock_acquire(u8 *class, const void *lock, const char *name, int subclass, bool sleeping, bool trylock)
+void lock_acquire(u8 *class, const void *lock, const char *name, int subclass, bool sleeping,
+		  bool trylock)
 {
 	struct held_stack *st;
 	struct held_task *ht;
@@ -276,7 +283,8 @@ void lock_release(u8 *class, const void *lock, bool sleeping)
 		struct held_stack *st = this_cpu_ptr(&held_spin);
 
 		if (!pop_held(st->held, &st->depth, lock))
-			lockdep_report("a spinlock is released that this CPU does not hold", __FILE__, __LINE__);
+			lockdep_report("a spinlock is released that this CPU does not hold",
+				       __FILE__, __LINE__);
 	} else {
 		struct held_task *ht = held_of_current(false);
 
@@ -308,7 +316,8 @@ void __might_sleep(const char *file, int line)
 	if (lockdep_off || oops_in_progress || panic_cpu != ~0U)
 		return;
 	if (st->depth)
-		lockdep_report(class_name[st->held[st->depth - 1].class] ?: "a spinlock", file, line);
+		lockdep_report(class_name[st->held[st->depth - 1].class] ?: "a spinlock", file,
+			       line);
 	else if (irqs_disabled() && !is_idle_task(current))
 		lockdep_report("sleeping with interrupts off", file, line);
 	else if (current->rcu_read_depth)

@@ -1,10 +1,12 @@
 /*
  * Mutexes: the part that waits.
  *
- * 1. A free mutex may be taken by whoever comes, even while others wait: that keeps the lock busy. The first waiter, when it
- *    was woken in vain, sets HANDOFF; the next unlock then makes that waiter the owner instead of freeing the lock.
- * 2. Spinning: while the owner is on a CPU and nothing else should run here, waiting in place is cheaper than two switches. The
- *    owner's task_struct may be looked at because it is freed only after a grace period, and we do not sleep meanwhile.
+ * 1. A free mutex may be taken by whoever comes, even while others wait: that keeps the lock busy.
+ *    The first waiter, when it was woken in vain, sets HANDOFF; the next unlock then makes that
+ *    waiter the owner instead of freeing the lock.
+ * 2. Spinning: while the owner is on a CPU and nothing else should run here, waiting in place is
+ *    cheaper than two switches. The owner's task_struct may be looked at because it is freed only
+ *    after a grace period, and we do not sleep meanwhile.
  *
  * Mirrors Linux kernel/locking/mutex.c. Exercised by the locks suite.
  */
@@ -23,7 +25,9 @@ static struct task_struct *owner_task(unsigned long owner)
 	return (struct task_struct *)(owner & ~MUTEX_FLAGS);
 }
 
-/* Takes a free lock, or one that was handed to us. want_handoff: if neither, asks for the next one. */
+/*
+ * Takes a free lock, or one that was handed to us. want_handoff: if neither, asks for the next one.
+ */
 static bool mutex_try(struct mutex *lock, bool want_handoff)
 {
 	unsigned long owner = READ_ONCE(lock->owner), next;
@@ -54,7 +58,8 @@ static bool mutex_spin(struct mutex *lock)
 				return true;
 			continue;
 		}
-		if ((owner & MUTEX_FLAG_HANDOFF) || !READ_ONCE(task->on_cpu) || need_resched() || task == current)
+		if ((owner & MUTEX_FLAG_HANDOFF) || !READ_ONCE(task->on_cpu) || need_resched() ||
+		    task == current)
 			return false;
 		cpu_relax();
 	}
@@ -97,14 +102,18 @@ void __mutex_unlock_slowpath(struct mutex *lock)
 	unsigned long owner = READ_ONCE(lock->owner);
 	struct mutex_waiter *first;
 
-	/* Without HANDOFF the lock is free before anyone is woken, so a spinner may take it meanwhile. */
+	/*
+	 * Without HANDOFF the lock is free before anyone is woken, so a spinner may take it
+	 * meanwhile.
+	 */
 	while (!(owner & MUTEX_FLAG_HANDOFF))
 		if (try_cmpxchg(&lock->owner, &owner, owner & MUTEX_FLAG_WAITERS))
 			break;
 	spin_lock(&lock->wait_lock);
 	first = list_first_entry_or_null(&lock->wait_list, struct mutex_waiter, list);
 	if (owner & MUTEX_FLAG_HANDOFF)
-		__atomic_store_n(&lock->owner, first ? (unsigned long)first->task | MUTEX_FLAG_WAITERS : 0,
+		__atomic_store_n(&lock->owner,
+				 first ? (unsigned long)first->task | MUTEX_FLAG_WAITERS : 0,
 				 __ATOMIC_SEQ_CST);
 	if (first)
 		wake_up_process(first->task);

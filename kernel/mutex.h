@@ -1,13 +1,16 @@
 /*
  * Mutexes: mutual exclusion between tasks that may sleep.
  *
- * 1. One word: the owner's task pointer; bit 0 says that somebody waits, bit 1 that the lock is handed to the first waiter. Free and nobody
- *    waiting is 0, so lock and unlock without contention are one compare-and-exchange each, inline.
- * 2. Contended, a locker first spins while the owner runs on another CPU (it will be done soon), then queues. Who was woken
- *    and finds the lock stolen asks for it to be handed over: nobody starves.
+ * 1. One word: the owner's task pointer; bit 0 says that somebody waits, bit 1 that the lock is
+ *    handed to the first waiter. Free and nobody waiting is 0, so lock and unlock without
+ *    contention are one compare-and-exchange each, inline.
+ * 2. Contended, a locker first spins while the owner runs on another CPU (it will be done soon),
+ *    then queues. Who was woken and finds the lock stolen asks for it to be handed over: nobody
+ *    starves.
  * 3. Only the owner unlocks; never from interrupts; not recursive.
  *
- * Lock order inside: wait_lock, then run-queue locks. All zero bytes are NOT a valid mutex: mutex_init() or DEFINE_MUTEX.
+ * Lock order inside: wait_lock, then run-queue locks. All zero bytes are NOT a valid mutex:
+ * mutex_init() or DEFINE_MUTEX.
  * Mirrors Linux include/linux/mutex.h. Exercised by the locks suite.
  */
 #pragma once
@@ -20,23 +23,26 @@
 
 struct mutex {
 	unsigned long owner;
-	spinlock_t wait_lock;     /* protects wait_list and bits 0 and 1 of owner */
+	spinlock_t wait_lock; /* protects wait_list and bits 0 and 1 of owner */
 	u8 class;
 	struct list_head wait_list;
 };
 
 #define MUTEX_FLAG_WAITERS 1UL
 #define MUTEX_FLAG_HANDOFF 2UL
-#define MUTEX_FLAGS 3UL
+#define MUTEX_FLAGS	   3UL
 
-#define __MUTEX_INITIALIZER(name) { .owner = 0, .wait_list = LIST_HEAD_INIT((name).wait_list) }
+#define __MUTEX_INITIALIZER(name)                                         \
+	{                                                                 \
+		.owner = 0, .wait_list = LIST_HEAD_INIT((name).wait_list) \
+	}
 #define DEFINE_MUTEX(name) struct mutex name = __MUTEX_INITIALIZER(name)
 #ifdef CONFIG_DEBUG_LOCKS
-#define mutex_init(m)                                                                              \
-	do {                                                                                       \
-		static struct lock_class_key __key;                                                \
-		*(m) = (struct mutex)__MUTEX_INITIALIZER(*(m));                                    \
-		(m)->class = lockdep_class(&__key, #m);                                            \
+#define mutex_init(m)                                           \
+	do {                                                    \
+		static struct lock_class_key __key;             \
+		*(m) = (struct mutex)__MUTEX_INITIALIZER(*(m)); \
+		(m)->class = lockdep_class(&__key, #m);         \
 	} while (0)
 #else
 #define mutex_init(m) (*(m) = (struct mutex)__MUTEX_INITIALIZER(*(m)))

@@ -1,11 +1,13 @@
 /*
  * The end: panic, and the reports that lead to it or stop short of it.
  *
- * 1. The first CPU that panics wins (panic_cpu); others that follow stop themselves. It prints the reason and a backtrace, stops the
- *    other CPUs, and then does what panic= says.
- * 2. A report (oops, warning) is bracketed by oops_begin() and oops_end(): one CPU at a time, interrupts off. A
- *    fault inside a report on the same CPU may nest, so a broken report is not silent.
- * 3. While a report is printed oops_in_progress is not zero, and the log takes its lock only if it can.
+ * 1. The first CPU that panics wins (panic_cpu); others that follow stop themselves. It prints the
+ *    reason and a backtrace, stops the other CPUs, and then does what panic= says.
+ * 2. A report (oops, warning) is bracketed by oops_begin() and oops_end(): one CPU at a time,
+ *    interrupts off. A fault inside a report on the same CPU may nest, so a broken report is not
+ *    silent.
+ * 3. While a report is printed oops_in_progress is not zero, and the log takes its lock only if it
+ *    can.
  *
  * Mirrors Linux kernel/panic.c, lib/bust_spinlocks.c. Exercised by tests/boot (errors at boot).
  */
@@ -107,7 +109,10 @@ void panic(const char *fmt, ...)
 
 	local_irq_disable();
 	if (!try_cmpxchg(&panic_cpu, &none, me)) {
-		/* A second panic: of this CPU while it printed the first, or of another one, which will be stopped. */
+		/*
+		 * A second panic: of this CPU while it printed the first, or of another one, which
+		 * will be stopped.
+		 */
 		if (none == me)
 			panic_finish();
 		for (;;)
@@ -143,8 +148,8 @@ static void warn_begin(const char *file, int line, const char *func)
 
 	add_taint(TAINT_WARN);
 	pr_warn("------------[ cut here ]------------\n");
-	pr_warn("WARNING: CPU: %d PID: %d at %s:%d %s()\n", smp_processor_id(), t ? t->pid : 0, file,
-		line, func);
+	pr_warn("WARNING: CPU: %d PID: %d at %s:%d %s()\n", smp_processor_id(), t ? t->pid : 0,
+		file, line, func);
 }
 
 static void warn_end(void)

@@ -1,9 +1,11 @@
 /*
- * The kernel command line: words, some of the form name=value, split at blanks; "quotes" keep blanks inside a value.
+ * The kernel command line: words, some of the form name=value, split at blanks; "quotes" keep
+ * blanks inside a value.
  *
- * 1. early_param handlers run once, in the order of the line, before there is any memory to allocate from.
- * 2. Everybody else asks for a value by name when he needs it; if a name comes twice the last one counts. '-' and
- *    '_' in names are the same.
+ * 1. early_param handlers run once, in the order of the line, before there is any memory to
+ *    allocate from.
+ * 2. Everybody else asks for a value by name when he needs it; if a name comes twice the last one
+ *    counts. '-' and '_' in names are the same.
  * 3. Words after "--" belong to init, and are neither.
  *
  * Mirrors Linux kernel/params.c. Exercised by tests/boot.
@@ -17,10 +19,11 @@
 extern const struct early_param __early_params_start[], __early_params_end[];
 
 /*
- * Next word at *@pos: name is copied to @name, value (without quotes) to @value if there is one; *pos moves behind it.
- * False at the end. What does not fit is cut.
+ * Next word at *@pos: name is copied to @name, value (without quotes) to @value if there is one;
+ * *pos moves behind it. False at the end. What does not fit is cut.
  */
-static bool next_word(const char **pos, char *name, size_t nlen, char *value, size_t vlen, bool *has_value)
+static bool next_word(const char **pos, char *name, size_t nlen, char *value, size_t vlen,
+		      bool *has_value)
 {
 	const char *p = skip_spaces(*pos);
 	size_t n = 0, v = 0;

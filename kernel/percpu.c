@@ -1,10 +1,11 @@
 /*
  * Per-CPU areas: the copies of the template, one for each possible CPU.
  *
- * The linker collects every DEFINE_PER_CPU variable between __per_cpu_start and __per_cpu_end. A CPU's area is a copy of that
- * template followed by PERCPU_DYNAMIC_RESERVE zeroed bytes, which alloc_percpu() hands out first. Areas come from the CPU's own node.
- * Nothing may have taken the address of a template variable before setup_per_cpu_areas(), since the boot CPU
- * moves to a copy there: lists that point at their own head would still point at the template.
+ * The linker collects every DEFINE_PER_CPU variable between __per_cpu_start and __per_cpu_end. A
+ * CPU's area is a copy of that template followed by PERCPU_DYNAMIC_RESERVE zeroed bytes, which
+ * alloc_percpu() hands out first. Areas come from the CPU's own node. Nothing may have taken the
+ * address of a template variable before setup_per_cpu_areas(), since the boot CPU moves to a copy
+ * there: lists that point at their own head would still point at the template.
  *
  * Mirrors Linux arch/x86/kernel/setup_percpu.c. Exercised by the locks suite (percpu cases).
  */
@@ -23,7 +24,9 @@ unsigned long __per_cpu_offset[NR_CPUS] __ro_after_init;
 unsigned long pcpu_unit_size __ro_after_init;
 DEFINE_PER_CPU_READ_MOSTLY(unsigned long, this_cpu_off);
 
-/* Other code in C and assembly finds the current task here; the first 64 bytes of the area are hot. */
+/*
+ * Other code in C and assembly finds the current task here; the first 64 bytes of the area are hot.
+ */
 DEFINE_PER_CPU_FIRST(struct task_struct *, current_task) = &init_task;
 
 void load_percpu_segment(int cpu)
@@ -37,7 +40,8 @@ void __init setup_per_cpu_areas(void)
 	unsigned int cpu;
 
 	pcpu_unit_size = ALIGN(static_size + PERCPU_DYNAMIC_RESERVE, PAGE_SIZE);
-	for_each_possible_cpu(cpu) {
+	for_each_possible_cpu(cpu)
+	{
 		char *area = memblock_alloc_node(pcpu_unit_size, PAGE_SIZE, cpu_to_node(cpu));
 
 		if (!area)

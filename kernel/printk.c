@@ -1,14 +1,17 @@
 /*
  * The kernel log.
  *
- * 1. log_buf is a ring of records, each a header and its text, kept 8-byte aligned and never split: where the end of the buffer is too
- *    near, a header of length 0 says "go on at the start". Adding a record drops the oldest ones until it fits.
- * 2. Every record has a number that only grows. A reader remembers the number of the next record it wants; if that is older than
- *    first_seq, the reader has missed some.
- * 3. A record whose text did not end in a newline stays open: KERN_CONT appends to it while it is the last.
- * 4. Everything, consoles included, happens under printk_lock with interrupts off. Whoever is called while its own CPU holds the
- *    lock (a fault inside printk, an NMI) does not wait: the message goes to the consoles as it is if
- *    a report is in progress, and is counted as lost otherwise.
+ * 1. log_buf is a ring of records, each a header and its text, kept 8-byte aligned and never split:
+ *    where the end of the buffer is too near, a header of length 0 says "go on at the start".
+ *    Adding a record drops the oldest ones until it fits.
+ * 2. Every record has a number that only grows. A reader remembers the number of the next record it
+ *    wants; if that is older than first_seq, the reader has missed some.
+ * 3. A record whose text did not end in a newline stays open: KERN_CONT appends to it while it is
+ *    the last.
+ * 4. Everything, consoles included, happens under printk_lock with interrupts off. Whoever is
+ *    called while its own CPU holds the lock (a fault inside printk, an NMI) does not wait: the
+ *    message goes to the consoles as it is if a report is in progress, and is counted as lost
+ *    otherwise.
  *
  * Lock: printk_lock is a leaf but for the consoles' own.
  * Mirrors Linux kernel/printk/printk.c. Exercised by every boot and tests/user/kmsg.c.
@@ -32,17 +35,17 @@
 static char log_buf[LOG_BUF_SIZE] __aligned(8);
 static u32 first_idx, next_idx;
 static u64 first_seq, next_seq;
-static u32 last_idx;              /* of record next_seq - 1 */
-static u64 clear_seq;             /* syslog(CLEAR): dmesg starts here */
+static u32 last_idx;  /* of record next_seq - 1 */
+static u64 clear_seq; /* syslog(CLEAR): dmesg starts here */
 
 static DEFINE_SPINLOCK(printk_lock);
 static unsigned int printk_cpu = ~0U; /* holder of printk_lock */
 static char text_buf[LOG_LINE_MAX + 24];
 static char line_buf[LOG_LINE_MAX + 64];
 static struct console *consoles;
-static bool mid_line;             /* the consoles' cursor is not at the start of a line */
+static bool mid_line; /* the consoles' cursor is not at the start of a line */
 static bool readers_pending;
-static unsigned long lost;        /* messages that came at an impossible moment */
+static unsigned long lost; /* messages that came at an impossible moment */
 
 int console_loglevel = 7;
 int console_printk_default = 7;
@@ -106,7 +109,10 @@ u32 log_find(u64 seq)
 	return idx;
 }
 
-/* Room for @len bytes that begin at next_idx, or at 0 if the rest of the buffer is too short: the oldest records go. */
+/*
+ * Room for @len bytes that begin at next_idx, or at 0 if the rest of the buffer is too short: the
+ * oldest records go.
+ */
 static u32 log_make_room(u32 len)
 {
 	bool wrap = next_idx + len + sizeof(struct printk_log) > LOG_BUF_SIZE;
@@ -114,7 +120,8 @@ static u32 log_make_room(u32 len)
 
 	while (first_seq < next_seq) {
 		u32 oldest = (u32)((char *)log_record(first_idx) - log_buf);
-		bool behind = wrap && oldest >= next_idx; /* would be cut off by the new end marker */
+		bool behind = wrap &&
+			      oldest >= next_idx; /* would be cut off by the new end marker */
 
 		if (!behind && !(oldest >= start && oldest < end))
 			break;
@@ -126,7 +133,8 @@ static u32 log_make_room(u32 len)
 	return start;
 }
 
-static struct printk_log *log_store(int facility, int level, bool newline, u64 ts, const char *text, u32 n)
+static struct printk_log *log_store(int facility, int level, bool newline, u64 ts, const char *text,
+				    u32 n)
 {
 	u32 len = ALIGN(sizeof(struct printk_log) + n, 8);
 	u32 idx = log_make_room(len);
@@ -161,7 +169,8 @@ static bool log_extend(const char *text, u32 n, bool newline)
 
 		/* Only where no record stands behind: simplest when that is plainly free. */
 		if (next_idx + more + sizeof(*r) > LOG_BUF_SIZE ||
-		    (first_idx >= next_idx && first_idx < next_idx + more + sizeof(*r) && first_seq + 1 < next_seq))
+		    (first_idx >= next_idx && first_idx < next_idx + more + sizeof(*r) &&
+		     first_seq + 1 < next_seq))
 			return false;
 		r->len = len;
 		next_idx += more;
@@ -212,7 +221,8 @@ u32 log_format(const struct printk_log *r, bool syslog, char *buf, u32 size)
 }
 
 /* A whole record, on lines of its own; an open record leaves its line open. */
-static void show_record(const struct printk_log *r, void (*out)(struct console *, const char *, unsigned int),
+static void show_record(const struct printk_log *r,
+			void (*out)(struct console *, const char *, unsigned int),
 			struct console *con)
 {
 	u32 n = log_format(r, false, line_buf, sizeof(line_buf));
@@ -245,8 +255,8 @@ static void console_emit(const struct printk_log *r, bool extended, const char *
 /* ---- printk ---- */
 
 /*
- * True with printk_lock held and interrupts off. In a panic, whoever held the lock may have been stopped: wait for a while
- * only, then go on without (locked says whether to unlock).
+ * True with printk_lock held and interrupts off. In a panic, whoever held the lock may have been
+ * stopped: wait for a while only, then go on without (locked says whether to unlock).
  */
 static bool printk_enter(unsigned long *flags, bool *locked)
 {
@@ -388,7 +398,10 @@ void register_console(struct console *con)
 
 	if (!printk_enter(&flags, &locked))
 		return;
-	/* The first real console takes over from the boot consoles, which have shown everything until now. */
+	/*
+	 * The first real console takes over from the boot consoles, which have shown everything
+	 * until now.
+	 */
 	for (p = &consoles; first && (c = *p);) {
 		if (c->flags & CON_BOOT) {
 			*p = c->next;
@@ -543,7 +556,8 @@ ssize_t kmsg_read_record(u64 *seq, char *buf, size_t size)
 		n = -EINVAL;
 		goto out;
 	}
-	n = scnprintf(buf, size, "%u,%llu,%llu,-;", r->facility << 3 | r->level, *seq, r->ts_nsec / 1000);
+	n = scnprintf(buf, size, "%u,%llu,%llu,-;", r->facility << 3 | r->level, *seq,
+		      r->ts_nsec / 1000);
 	n += put_escaped(buf + n, size - n - 1, r->text, r->text_len);
 	buf[n++] = '\n';
 	++*seq;
@@ -572,7 +586,8 @@ bool ___ratelimit(struct ratelimit_state *rs, const char *func)
 	return false;
 }
 
-void print_hex_dump(const char *level, const char *prefix, int prefix_type, const void *buf, size_t len)
+void print_hex_dump(const char *level, const char *prefix, int prefix_type, const void *buf,
+		    size_t len)
 {
 	const u8 *p = buf;
 	size_t off, i;

@@ -1,13 +1,17 @@
 /*
  * RCU: grace periods and callbacks.
  *
- * 1. rcu_qs_count of a CPU counts its quiescent states. A grace period takes a snapshot of all counts and waits until each has moved. A CPU
- *    that idles, or stays in the kernel for long, is asked to reschedule, which counts.
- * 2. Callbacks hang in a lock-free list for each CPU, newest first. The thread takes whole lists by exchange, turns them round, waits for a
- *    grace period and runs them: those of one CPU in the order they came.
- * 3. The thread sleeps until a tick or an idle loop finds a list that is not empty. Whoever waits for a grace period kicks it at once.
+ * 1. rcu_qs_count of a CPU counts its quiescent states. A grace period takes a snapshot of all
+ *    counts and waits until each has moved. A CPU that idles, or stays in the kernel for long, is
+ *    asked to reschedule, which counts.
+ * 2. Callbacks hang in a lock-free list for each CPU, newest first. The thread takes whole lists by
+ *    exchange, turns them round, waits for a grace period and runs them: those of one CPU in the
+ *    order they came.
+ * 3. The thread sleeps until a tick or an idle loop finds a list that is not empty. Whoever waits
+ *    for a grace period kicks it at once.
  *
- * Mirrors Linux kernel/rcu/tree.c in purpose, kernel/rcu/tiny.c in size. Exercised by the locks suite.
+ * Mirrors Linux kernel/rcu/tree.c in purpose, kernel/rcu/tiny.c in size. Exercised by the locks
+ * suite.
  */
 #include "kernel/rcu.h"
 
@@ -65,7 +69,8 @@ static struct rcu_head *take_callbacks(void)
 	struct rcu_head *all = NULL;
 	int cpu;
 
-	for_each_possible_cpu(cpu) {
+	for_each_possible_cpu(cpu)
+	{
 		struct rcu_head *p = READ_ONCE(per_cpu(rcu_list, cpu));
 
 		if (p)
@@ -104,12 +109,12 @@ static void wait_for_grace_period(void)
 
 	smp_mb();
 	waiting = READ_ONCE(cpu_online_mask) & ~BIT(smp_processor_id());
-	for_each_cpu(cpu, waiting)
-		snap[cpu] = READ_ONCE(per_cpu(rcu_qs_count, cpu));
+	for_each_cpu(cpu, waiting) snap[cpu] = READ_ONCE(per_cpu(rcu_qs_count, cpu));
 	while (waiting) {
 		unsigned long left = 0;
 
-		for_each_cpu(cpu, waiting) {
+		for_each_cpu(cpu, waiting)
+		{
 			if (READ_ONCE(per_cpu(rcu_qs_count, cpu)) != snap[cpu])
 				continue;
 			left |= BIT(cpu);
@@ -188,7 +193,8 @@ void rcu_barrier(void)
 		return;
 	}
 	/* One list after the other; each callback runs after those that were in front of it. */
-	for_each_possible_cpu(cpu) {
+	for_each_possible_cpu(cpu)
+	{
 		struct rcu_head **list = &per_cpu(rcu_list, cpu), *old = READ_ONCE(*list);
 
 		init_completion(&w.done);
@@ -206,8 +212,7 @@ unsigned long rcu_pending_callbacks(void)
 	unsigned long n = 0;
 	int cpu;
 
-	for_each_possible_cpu(cpu)
-		n += READ_ONCE(per_cpu(rcu_list, cpu)) != NULL;
+	for_each_possible_cpu(cpu) n += READ_ONCE(per_cpu(rcu_list, cpu)) != NULL;
 	return n;
 }
 

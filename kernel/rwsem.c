@@ -1,9 +1,10 @@
 /*
  * rw_semaphore: the part that waits.
  *
- * All who cannot have the lock queue up under wait_lock and set RWSEM_WAITERS, which keeps newcomers out of the fast path. The
- * lock is then only ever given by rwsem_grant(), which runs under wait_lock whenever the count may have become low enough: by whoever
- * lets go last, and by whoever queued or left the queue. The one it gives the lock to need not do anything but wake up.
+ * All who cannot have the lock queue up under wait_lock and set RWSEM_WAITERS, which keeps
+ * newcomers out of the fast path. The lock is then only ever given by rwsem_grant(), which runs
+ * under wait_lock whenever the count may have become low enough: by whoever lets go last, and by
+ * whoever queued or left the queue. The one it gives the lock to need not do anything but wake up.
  *
  * Mirrors Linux kernel/locking/rwsem.c. Exercised by the locks suite.
  */
@@ -42,7 +43,8 @@ static void rwsem_grant(struct rw_semaphore *sem)
 		return;
 	w = list_first_entry(&sem->wait_list, struct rwsem_waiter, list);
 	if (w->writer) {
-		long want = list_is_singular(&sem->wait_list) ? RWSEM_WRITER : RWSEM_WRITER | RWSEM_WAITERS;
+		long want = list_is_singular(&sem->wait_list) ? RWSEM_WRITER
+							      : RWSEM_WRITER | RWSEM_WAITERS;
 
 		/* Any reader left, or one that is just taking its 256 back: he will call again. */
 		count = RWSEM_WAITERS;
@@ -50,13 +52,15 @@ static void rwsem_grant(struct rw_semaphore *sem)
 			grant_one(w);
 		return;
 	}
-	list_for_each_entry(w, &sem->wait_list, list) {
+	list_for_each_entry(w, &sem->wait_list, list)
+	{
 		if (w->writer)
 			break;
 		readers++;
 	}
 	__atomic_add_fetch(&sem->count, readers * RWSEM_READER, __ATOMIC_SEQ_CST);
-	list_for_each_entry_safe(w, next, &sem->wait_list, list) {
+	list_for_each_entry_safe(w, next, &sem->wait_list, list)
+	{
 		if (!readers--)
 			break;
 		grant_one(w);
@@ -115,8 +119,8 @@ int rwsem_down_write_slowpath(struct rw_semaphore *sem, unsigned int state)
 	long zero = 0;
 
 	/* The writer that holds it runs: it will be done soon. */
-	while ((owner = READ_ONCE(sem->owner)) && READ_ONCE(owner->on_cpu) && !need_resched() && owner != current &&
-	       !(READ_ONCE(sem->count) & RWSEM_WAITERS))
+	while ((owner = READ_ONCE(sem->owner)) && READ_ONCE(owner->on_cpu) && !need_resched() &&
+	       owner != current && !(READ_ONCE(sem->count) & RWSEM_WAITERS))
 		cpu_relax();
 	if (try_cmpxchg(&sem->count, &zero, RWSEM_WRITER))
 		return 0;

@@ -17,7 +17,8 @@ bool _atomic_dec_and_lock(int *counter, spinlock_t *lock)
 	int v = READ_ONCE(*counter);
 
 	while (v > 1)
-		if (__atomic_compare_exchange_n(counter, &v, v - 1, false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED))
+		if (__atomic_compare_exchange_n(counter, &v, v - 1, false, __ATOMIC_SEQ_CST,
+						__ATOMIC_RELAXED))
 			return false;
 	spin_lock(lock);
 	if (__atomic_sub_fetch(counter, 1, __ATOMIC_SEQ_CST) == 0)

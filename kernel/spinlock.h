@@ -1,11 +1,14 @@
 /*
  * Spinlocks: mutual exclusion between CPUs for short sections that do not sleep.
  *
- * 1. A ticket lock: taking a ticket is one locked addition; who holds the ticket that is being served holds the lock, so
- *    waiters get it in the order they came. Unlocking is one plain increment. All zero bytes are an unlocked lock.
- * 2. The kernel is not preempted, so a plain spin_lock() needs nothing else. A lock that an interrupt handler takes too
- *    must be taken with interrupts off everywhere: spin_lock_irq(), or _irqsave() where they may be off already.
- * 3. There are no soft interrupts, hence no _bh variants; rwlocks are not needed: RCU and rw_semaphore do their work.
+ * 1. A ticket lock: taking a ticket is one locked addition; who holds the ticket that is being
+ *    served holds the lock, so waiters get it in the order they came. Unlocking is one plain
+ *    increment. All zero bytes are an unlocked lock.
+ * 2. The kernel is not preempted, so a plain spin_lock() needs nothing else. A lock that an
+ *    interrupt handler takes too must be taken with interrupts off everywhere: spin_lock_irq(), or
+ *    _irqsave() where they may be off already.
+ * 3. There are no soft interrupts, hence no _bh variants; rwlocks are not needed: RCU and
+ *    rw_semaphore do their work.
  * 4. sizeof(spinlock_t) is 4 in every build.
  *
  * Mirrors Linux include/linux/spinlock.h. Exercised by the locks suite.
@@ -26,19 +29,22 @@ typedef struct spinlock {
 			u8 next;  /* the next ticket to hand out */
 		};
 	};
-	u8 class;                 /* lock-order checker */
+	u8 class; /* lock-order checker */
 	u8 unused;
 } spinlock_t;
 
-#define __SPIN_LOCK_UNLOCKED(name) { .tickets = 0 }
+#define __SPIN_LOCK_UNLOCKED(name) \
+	{                          \
+		.tickets = 0       \
+	}
 #define DEFINE_SPINLOCK(x) spinlock_t x = __SPIN_LOCK_UNLOCKED(x)
 
 #ifdef CONFIG_DEBUG_LOCKS
-#define spin_lock_init(l)                                                                          \
-	do {                                                                                       \
-		static struct lock_class_key __key;                                                \
-		*(l) = (spinlock_t)__SPIN_LOCK_UNLOCKED(l);                                        \
-		(l)->class = lockdep_class(&__key, #l);                                            \
+#define spin_lock_init(l)                                   \
+	do {                                                \
+		static struct lock_class_key __key;         \
+		*(l) = (spinlock_t)__SPIN_LOCK_UNLOCKED(l); \
+		(l)->class = lockdep_class(&__key, #l);     \
 	} while (0)
 #else
 #define spin_lock_init(l) (*(l) = (spinlock_t)__SPIN_LOCK_UNLOCKED(l))
@@ -75,7 +81,10 @@ static __always_inline void spin_lock(spinlock_t *lock)
 	__raw_spin_lock(lock);
 }
 
-/* For a second lock of the same kind, taken in an order that the caller knows to be fixed (by address, parent first). */
+/*
+ * For a second lock of the same kind, taken in an order that the caller knows to be fixed (by
+ * address, parent first).
+ */
 static __always_inline void spin_lock_nested(spinlock_t *lock, int subclass)
 {
 	lock_acquire(&lock->class, lock, NULL, subclass, false, false);
@@ -165,17 +174,17 @@ static __always_inline bool spin_trylock_irq(spinlock_t *lock)
 
 /* Linux's raw spinlocks are the same here. */
 typedef spinlock_t raw_spinlock_t;
-#define DEFINE_RAW_SPINLOCK(x) DEFINE_SPINLOCK(x)
-#define raw_spin_lock_init(l) spin_lock_init(l)
-#define raw_spin_lock(l) spin_lock(l)
-#define raw_spin_unlock(l) spin_unlock(l)
-#define raw_spin_lock_irqsave(l, f) spin_lock_irqsave(l, f)
+#define DEFINE_RAW_SPINLOCK(x)		 DEFINE_SPINLOCK(x)
+#define raw_spin_lock_init(l)		 spin_lock_init(l)
+#define raw_spin_lock(l)		 spin_lock(l)
+#define raw_spin_unlock(l)		 spin_unlock(l)
+#define raw_spin_lock_irqsave(l, f)	 spin_lock_irqsave(l, f)
 #define raw_spin_unlock_irqrestore(l, f) spin_unlock_irqrestore(l, f)
 
 /* Drops a count; when it falls to 0 returns true with @lock held, and only then takes it. */
 bool _atomic_dec_and_lock(int *counter, spinlock_t *lock);
 #define atomic_dec_and_lock(atomic, lock) _atomic_dec_and_lock(&(atomic)->counter, lock)
-#define refcount_dec_and_lock(r, lock) _atomic_dec_and_lock(&(r)->refs.counter, lock)
+#define refcount_dec_and_lock(r, lock)	  _atomic_dec_and_lock(&(r)->refs.counter, lock)
 
 DEFINE_GUARD(spinlock, spinlock_t *, spin_lock(_T), spin_unlock(_T))
 DEFINE_GUARD(spinlock_irq, spinlock_t *, spin_lock_irq(_T), spin_unlock_irq(_T))

@@ -1,8 +1,8 @@
 /*
  * syslog(2): what dmesg and klogd use.
  *
- * READ takes records away one reader at a time (syslog_seq is shared by all callers, as on Linux) and waits for new ones;
- * READ_ALL gives the last records that fit, since the last CLEAR.
+ * READ takes records away one reader at a time (syslog_seq is shared by all callers, as on Linux)
+ * and waits for new ones; READ_ALL gives the last records that fit, since the last CLEAR.
  *
  * Lock: syslog_mutex for syslog_seq and the text buffer.
  * Mirrors the syslog part of Linux kernel/printk/printk.c. Exercised by tests/user/kmsg.c.
@@ -16,12 +16,23 @@
 #include "kernel/wait.h"
 #include "lib/errno.h"
 
-enum { ACTION_CLOSE, ACTION_OPEN, ACTION_READ, ACTION_READ_ALL, ACTION_READ_CLEAR, ACTION_CLEAR, ACTION_CONSOLE_OFF,
-       ACTION_CONSOLE_ON, ACTION_CONSOLE_LEVEL, ACTION_SIZE_UNREAD, ACTION_SIZE_BUFFER };
+enum {
+	ACTION_CLOSE,
+	ACTION_OPEN,
+	ACTION_READ,
+	ACTION_READ_ALL,
+	ACTION_READ_CLEAR,
+	ACTION_CLEAR,
+	ACTION_CONSOLE_OFF,
+	ACTION_CONSOLE_ON,
+	ACTION_CONSOLE_LEVEL,
+	ACTION_SIZE_UNREAD,
+	ACTION_SIZE_BUFFER
+};
 
 static DEFINE_MUTEX(syslog_mutex);
 static u64 syslog_seq;
-static u32 syslog_partial;        /* bytes of the record syslog_seq already given */
+static u32 syslog_partial; /* bytes of the record syslog_seq already given */
 static char syslog_text[CONSOLE_EXT_LOG_MAX + 64];
 static int saved_loglevel = -1;
 
@@ -64,7 +75,8 @@ static long syslog_read_all(char __user *buf, int len, bool clear)
 	for (s = seq; (n = log_read_syslog(&s, syslog_text, sizeof(syslog_text))) > 0;)
 		total += n;
 	/* The newest ones if not all fit. */
-	for (s = seq; total > len && (n = log_read_syslog(&s, syslog_text, sizeof(syslog_text))) > 0;)
+	for (s = seq;
+	     total > len && (n = log_read_syslog(&s, syslog_text, sizeof(syslog_text))) > 0;)
 		total -= n;
 	while ((n = log_read_syslog(&s, syslog_text, sizeof(syslog_text))) > 0 && done + n <= len) {
 		if (copy_to_user(buf + done, syslog_text, n))
@@ -101,7 +113,8 @@ long do_syslog(int type, char __user *buf, int len)
 			return 0;
 		if (!access_ok(buf, len))
 			return -EFAULT;
-		return type == ACTION_READ ? syslog_read(buf, len) : syslog_read_all(buf, len, type == ACTION_READ_CLEAR);
+		return type == ACTION_READ ? syslog_read(buf, len)
+					   : syslog_read_all(buf, len, type == ACTION_READ_CLEAR);
 	case ACTION_CLEAR:
 		log_clear_seq(true);
 		return 0;

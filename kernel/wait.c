@@ -1,8 +1,9 @@
 /*
  * Wait queues and completions.
  *
- * A waker that finds the queue empty after a full barrier need not take its lock: a waiter that comes later sets its state, with
- * a full barrier, before it looks at the condition, and so sees what the waker did.
+ * A waker that finds the queue empty after a full barrier need not take its lock: a waiter that
+ * comes later sets its state, with a full barrier, before it looks at the condition, and so sees
+ * what the waker did.
  *
  * Mirrors Linux kernel/sched/{wait,completion}.c. Exercised by the locks suite.
  */
@@ -18,7 +19,10 @@ int default_wake_function(wait_queue_entry_t *e, unsigned int mode, int flags, v
 
 int autoremove_wake_function(wait_queue_entry_t *e, unsigned int mode, int flags, void *key)
 {
-	/* The task may run from here on, but finish_wait() keeps it until the entry points at itself or the lock is free. */
+	/*
+	 * The task may run from here on, but finish_wait() keeps it until the entry points at
+	 * itself or the lock is free.
+	 */
 	int ret = try_to_wake_up(e->private, mode, flags);
 
 	if (ret)
@@ -27,11 +31,13 @@ int autoremove_wake_function(wait_queue_entry_t *e, unsigned int mode, int flags
 }
 
 /* => wq->lock held */
-static void wake_up_common(wait_queue_head_t *wq, unsigned int mode, int nr, int wake_flags, void *key)
+static void wake_up_common(wait_queue_head_t *wq, unsigned int mode, int nr, int wake_flags,
+			   void *key)
 {
 	wait_queue_entry_t *e, *next;
 
-	list_for_each_entry_safe(e, next, &wq->head, entry) {
+	list_for_each_entry_safe(e, next, &wq->head, entry)
+	{
 		unsigned int flags = e->flags;
 		int ret = e->func(e, mode, wake_flags, key);
 
@@ -124,7 +130,10 @@ long prepare_to_wait_event(wait_queue_head_t *wq, wait_queue_entry_t *e, int sta
 
 	spin_lock_irqsave(&wq->lock, flags);
 	if (unlikely(signal_pending_state(state, current))) {
-		/* Out of the queue: an exclusive wake-up from here on goes to somebody who still waits. */
+		/*
+		 * Out of the queue: an exclusive wake-up from here on goes to somebody who still
+		 * waits.
+		 */
 		list_del_init(&e->entry);
 		ret = -ERESTARTSYS;
 	} else {
@@ -145,7 +154,10 @@ void finish_wait(wait_queue_head_t *wq, wait_queue_entry_t *e)
 	unsigned long flags;
 
 	__set_current_state(TASK_RUNNING);
-	/* Both links checked: the waker has written the last of them when they point at the entry itself. */
+	/*
+	 * Both links checked: the waker has written the last of them when they point at the entry
+	 * itself.
+	 */
 	if (!list_empty_careful(&e->entry)) {
 		spin_lock_irqsave(&wq->lock, flags);
 		list_del_init(&e->entry);

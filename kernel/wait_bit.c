@@ -1,8 +1,9 @@
 /*
  * Waiting by address: hashed wait queues for bits and variables.
  *
- * Queues are shared by whatever hashes alike, so each waiter's function compares the address and the bit before it wakes. The cost is borne
- * by waiters; an object that nobody waits for has no queue at all.
+ * Queues are shared by whatever hashes alike, so each waiter's function compares the address and
+ * the bit before it wakes. The cost is borne by waiters; an object that nobody waits for has no
+ * queue at all.
  *
  * Mirrors Linux kernel/sched/wait_bit.c. Exercised by the locks suite.
  */
@@ -38,7 +39,8 @@ static int wake_bit_function(wait_queue_entry_t *e, unsigned int mode, int flags
 	struct wait_bit_queue_entry *wbq = container_of(e, struct wait_bit_queue_entry, wq_entry);
 	struct wait_bit_key *key = arg;
 
-	if (!key || key->flags != wbq->key.flags || key->bit_nr != wbq->key.bit_nr || bit_is_set(key))
+	if (!key || key->flags != wbq->key.flags || key->bit_nr != wbq->key.bit_nr ||
+	    bit_is_set(key))
 		return 0;
 	return autoremove_wake_function(e, mode, flags, arg);
 }
@@ -60,12 +62,12 @@ void wake_up_var(void *var)
 	wake_key(var, -1);
 }
 
-#define DEFINE_WAIT_BIT(name, word, bit)                                                           \
-	struct wait_bit_queue_entry name = {                                                       \
-		.key = { (word), (bit) },                                                          \
-		.wq_entry = { .private = current,                                                  \
-			      .func = wake_bit_function,                                           \
-			      .entry = LIST_HEAD_INIT(name.wq_entry.entry) },                      \
+#define DEFINE_WAIT_BIT(name, word, bit)                                      \
+	struct wait_bit_queue_entry name = {                                  \
+		.key = { (word), (bit) },                                     \
+		.wq_entry = { .private = current,                             \
+			      .func = wake_bit_function,                      \
+			      .entry = LIST_HEAD_INIT(name.wq_entry.entry) }, \
 	}
 
 /* Sleeps once, in the state already set. */

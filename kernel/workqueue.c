@@ -1,12 +1,15 @@
 /*
  * Work queues.
  *
- * 1. work->pending bit 0 belongs to whoever set it from 0: until it is cleared nobody else queues the item. It is cleared just before the
- *    function runs, so the function may queue its own item again.
- * 2. A queue has workers, which sleep on `more` when the list is empty. queue_work() wakes one; if all are busy, a manager request makes
- *    another one, up to max_active. Threads are created by kthreadd, so queueing works in any context.
- * 3. A worker shows what it runs (current_work), so that two workers do not run one item at a time: the second one leaves it
- *    in the list until the first is done. flush_work() waits on `done`, which every finished item wakes.
+ * 1. work->pending bit 0 belongs to whoever set it from 0: until it is cleared nobody else queues
+ *    the item. It is cleared just before the function runs, so the function may queue its own item
+ *    again.
+ * 2. A queue has workers, which sleep on `more` when the list is empty. queue_work() wakes one; if
+ *    all are busy, a manager request makes another one, up to max_active. Threads are created by
+ *    kthreadd, so queueing works in any context.
+ * 3. A worker shows what it runs (current_work), so that two workers do not run one item at a time:
+ *    the second one leaves it in the list until the first is done. flush_work() waits on `done`,
+ *    which every finished item wakes.
  *
  * Lock: wq->lock, interrupts off. Mirrors Linux kernel/workqueue.c. Exercised by the locks suite.
  */
@@ -21,29 +24,30 @@
 #include "mm/phys/gfp.h"
 #include "mm/slab/slab.h"
 
-#define WQ_NAME_LEN 24
+#define WQ_NAME_LEN    24
 #define DEFAULT_ACTIVE 16
 
 struct worker {
-	struct list_head node;            /* wq->workers */
+	struct list_head node; /* wq->workers */
 	struct workqueue_struct *wq;
-	struct work_struct *current_work; /* L what it runs; may be freed by its function, compared only */
-	unsigned long seq;                /* L of current_work */
+	struct work_struct
+		*current_work; /* L what it runs; may be freed by its function, compared only */
+	unsigned long seq;     /* L of current_work */
 	struct task_struct *task;
 };
 
 struct workqueue_struct {
 	spinlock_t lock;
-	struct list_head works;           /* L queued items, oldest first */
-	struct list_head workers;         /* L */
+	struct list_head works;		  /* L queued items, oldest first */
+	struct list_head workers;	  /* L */
 	unsigned int nr_workers, nr_idle; /* L */
-	unsigned int max_active;          /* - */
-	unsigned int flags;               /* - */
-	bool creating, dying;             /* L */
-	unsigned long seq;                /* L number of the item queued last */
-	wait_queue_head_t more;           /* workers wait here */
-	wait_queue_head_t done;           /* flushers wait here */
-	struct list_head all;             /* manager_lock */
+	unsigned int max_active;	  /* - */
+	unsigned int flags;		  /* - */
+	bool creating, dying;		  /* L */
+	unsigned long seq;		  /* L number of the item queued last */
+	wait_queue_head_t more;		  /* workers wait here */
+	wait_queue_head_t done;		  /* flushers wait here */
+	struct list_head all;		  /* manager_lock */
 	char name[WQ_NAME_LEN];
 };
 
@@ -76,11 +80,11 @@ static struct work_struct *next_work(struct workqueue_struct *wq)
 	struct work_struct *work;
 	struct worker *w;
 
-	list_for_each_entry(work, &wq->works, entry) {
+	list_for_each_entry(work, &wq->works, entry)
+	{
 		bool busy = false;
 
-		list_for_each_entry(w, &wq->workers, node)
-			busy |= w->current_work == work;
+		list_for_each_entry(w, &wq->workers, node) busy |= w->current_work == work;
 		if (!busy)
 			return work;
 	}
@@ -170,12 +174,13 @@ static struct workqueue_struct *queue_in_need(void)
 	struct workqueue_struct *wq;
 
 	guard(spinlock_irqsave)(&manager_lock);
-	list_for_each_entry(wq, &all_queues, all) {
+	list_for_each_entry(wq, &all_queues, all)
+	{
 		bool need;
 
 		spin_lock(&wq->lock);
-		need = !list_empty(&wq->works) && !wq->nr_idle && wq->nr_workers < wq->max_active && !wq->creating &&
-		       !wq->dying;
+		need = !list_empty(&wq->works) && !wq->nr_idle && wq->nr_workers < wq->max_active &&
+		       !wq->creating && !wq->dying;
 		if (need)
 			wq->creating = true;
 		spin_unlock(&wq->lock);
@@ -201,7 +206,10 @@ static int manager_thread(void *unused)
 			wake_up_all(&wq->done);
 			spin_unlock_irq(&wq->lock);
 			if (err) {
-				/* The workers there are go on; without any, try again when there may be memory. */
+				/*
+				 * The workers there are go on; without any, try again when there
+				 * may be memory.
+				 */
 				schedule_timeout_idle(HZ / 10);
 				WRITE_ONCE(manager_needed, true);
 				break;
@@ -281,7 +289,9 @@ static bool steal(struct work_struct *work)
 	return was;
 }
 
-/* Takes the item back, whether its timer runs or it is queued; claims it. True if it was waiting. */
+/*
+ * Takes the item back, whether its timer runs or it is queued; claims it. True if it was waiting.
+ */
 static bool grab(struct work_struct *work, struct delayed_work *dw)
 {
 	for (;;) {
@@ -291,7 +301,7 @@ static bool grab(struct work_struct *work, struct delayed_work *dw)
 			return false;
 		if (steal(work))
 			return true;
-		cpu_relax(); /* between two places: its timer fires, or a worker has just taken it */
+		cpu_relax(); /* its timer fires, or a worker has just taken it */
 	}
 }
 
@@ -310,9 +320,7 @@ static bool work_running(struct workqueue_struct *wq, struct work_struct *work)
 	struct worker *w;
 
 	guard(spinlock_irqsave)(&wq->lock);
-	list_for_each_entry(w, &wq->workers, node)
-		if (w->current_work == work)
-			return true;
+	list_for_each_entry(w, &wq->workers, node) if (w->current_work == work) return true;
 	return false;
 }
 
@@ -323,9 +331,7 @@ static bool work_busy(struct workqueue_struct *wq, struct work_struct *work)
 	guard(spinlock_irqsave)(&wq->lock);
 	if (!list_empty(&work->entry))
 		return true;
-	list_for_each_entry(w, &wq->workers, node)
-		if (w->current_work == work)
-			return true;
+	list_for_each_entry(w, &wq->workers, node) if (w->current_work == work) return true;
 	return false;
 }
 
@@ -385,12 +391,9 @@ static bool done_until(struct workqueue_struct *wq, unsigned long seq)
 	struct worker *w;
 
 	guard(spinlock_irqsave)(&wq->lock);
-	list_for_each_entry(work, &wq->works, entry)
-		if (work->seq <= seq)
-			return false;
-	list_for_each_entry(w, &wq->workers, node)
-		if (w->current_work && w->seq <= seq)
-			return false;
+	list_for_each_entry(work, &wq->works, entry) if (work->seq <= seq) return false;
+	list_for_each_entry(w, &wq->workers,
+			    node) if (w->current_work && w->seq <= seq) return false;
 	return true;
 }
 

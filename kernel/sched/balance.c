@@ -1,15 +1,18 @@
 /*
  * Several run queues: where a task wakes, and how idle CPUs get work.
  *
- * 1. A waking task goes, in this order: to the waker's CPU if the waker is about to sleep and nothing else runs there; to the CPU where it ran
- *    last if that is idle; to any idle CPU; else where it ran last.
- * 2. A CPU that runs out of work takes a waiting task from the CPU with the most. A CPU that has work waiting at a tick, while
- *    another one is idle, wakes that one, which then takes.
- * 3. Every BALANCE_TICKS ticks a busy CPU compares itself with the busiest and takes a task if that has at least two more.
- * 4. Only tasks in a waiting list move. The queue that is taken from is only tried to be locked, under the own queue's
- *    lock: no order of locks is needed, and a failed try is no loss.
+ * 1. A waking task goes, in this order: to the waker's CPU if the waker is about to sleep and
+ *    nothing else runs there; to the CPU where it ran last if that is idle; to any idle CPU; else
+ *    where it ran last.
+ * 2. A CPU that runs out of work takes a waiting task from the CPU with the most. A CPU that has
+ *    work waiting at a tick, while another one is idle, wakes that one, which then takes.
+ * 3. Every BALANCE_TICKS ticks a busy CPU compares itself with the busiest and takes a task if that
+ *    has at least two more.
+ * 4. Only tasks in a waiting list move. The queue that is taken from is only tried to be locked,
+ *    under the own queue's lock: no order of locks is needed, and a failed try is no loss.
  *
- * Mirrors the load-balancing half of Linux kernel/sched/fair.c. Exercised by the locks suite on several CPUs.
+ * Mirrors the load-balancing half of Linux kernel/sched/fair.c. Exercised by the locks suite on
+ * several CPUs.
  */
 #include "arch/x86/bitops.h"
 #include "kernel/sched/sched.h"
@@ -37,7 +40,8 @@ int select_task_rq(struct task_struct *p, int cpu, int wake_flags)
 
 	if (unlikely(!(mask & BIT(cpu))))
 		return any_allowed_cpu(p);
-	if ((wake_flags & WF_SYNC) && (mask & BIT(this)) && READ_ONCE(cpu_rq(this)->nr_running) == 1)
+	if ((wake_flags & WF_SYNC) && (mask & BIT(this)) &&
+	    READ_ONCE(cpu_rq(this)->nr_running) == 1)
 		return this;
 	if (idle & BIT(cpu))
 		return cpu;
@@ -51,7 +55,8 @@ static struct task_struct *detach_task(struct rq *src, struct rq *rq)
 	struct task_struct *p;
 
 	for (int i = 0; i < 3; i++) {
-		list_for_each_entry(p, lists[i], se.run_list) {
+		list_for_each_entry(p, lists[i], se.run_list)
+		{
 			if (!(p->cpus_mask & BIT(rq->cpu)))
 				continue;
 			list_del(&p->se.run_list);
@@ -71,7 +76,8 @@ static struct rq *busiest_rq(struct rq *rq, unsigned int at_least)
 	struct rq *best = NULL;
 	int cpu;
 
-	for_each_online_cpu(cpu) {
+	for_each_online_cpu(cpu)
+	{
 		struct rq *src = cpu_rq(cpu);
 		unsigned int n = READ_ONCE(src->nr_running);
 

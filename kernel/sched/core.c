@@ -1,19 +1,23 @@
 /*
  * The scheduler: putting tasks to sleep, waking them, and switching between them.
  *
- * 1. A task is in one of these situations, and rq->lock of the queue of task->cpu protects the change from one to another:
+ * 1. A task is in one of these situations, and rq->lock of the queue of task->cpu protects the
+ *    change from one to another:
  *      running   rq->curr == p, on_rq 1, in no list
  *      waiting   on_rq 1, in one of the lists of fair.c
  *      asleep    on_rq 0, state not TASK_RUNNING, in no list
  *      waking    on_rq 0, state TASK_WAKING: whoever set that carries it from one queue to another
  *      dead      on_rq 0, state TASK_DEAD, never again
- * 2. A running task whose state is not TASK_RUNNING is about to call schedule(). A wake-up that comes before just sets the state back.
- * 3. rq->lock is held, interrupts off, from the choice of the next task until the switch is complete; the next task releases
- *    it (finish_task_switch). So nobody ever sees a task asleep or waiting whose stack is still in use by a CPU.
- * 4. A task that may not stay on its CPU (affinity changed) is not queued when it is switched away from, but handed to another
- *    queue once the switch is complete (rq->push).
- * 5. Page tables: a kernel thread keeps the tables that are loaded (lazy TLB). They need no reference: whoever frees an address space
- *    first makes every CPU that still has it loaded leave it (destroy_context()).
+ * 2. A running task whose state is not TASK_RUNNING is about to call schedule(). A wake-up that
+ *    comes before just sets the state back.
+ * 3. rq->lock is held, interrupts off, from the choice of the next task until the switch is
+ *    complete; the next task releases it (finish_task_switch). So nobody ever sees a task asleep or
+ *    waiting whose stack is still in use by a CPU.
+ * 4. A task that may not stay on its CPU (affinity changed) is not queued when it is switched away
+ *    from, but handed to another queue once the switch is complete (rq->push).
+ * 5. Page tables: a kernel thread keeps the tables that are loaded (lazy TLB). They need no
+ *    reference: whoever frees an address space first makes every CPU that still has it loaded leave
+ *    it (destroy_context()).
  *
  * Mirrors Linux kernel/sched/core.c. Exercised by the locks suite and tests/user/sched.c.
  */
@@ -92,7 +96,10 @@ void activate_task(struct rq *rq, struct task_struct *p, int wake_flags)
 		resched_curr(rq);
 }
 
-/* Carries @p, in state TASK_WAKING and asleep on @rq, to the queue of @cpu. => rq->lock held; returns with the new one held */
+/*
+ * Carries @p, in state TASK_WAKING and asleep on @rq, to the queue of @cpu. => rq->lock held;
+ * returns with the new one held
+ */
 static struct rq *move_waking_task(struct rq *rq, struct task_struct *p, int cpu)
 {
 	struct rq *to = cpu_rq(cpu);
@@ -152,8 +159,8 @@ void wake_q_add(struct wake_q_head *head, struct task_struct *task)
 	void *none = NULL;
 
 	/* Whoever has it in his list already will wake it after this. */
-	if (!__atomic_compare_exchange_n(&task->wake_q_next, &none, (void *)WAKE_Q_TAIL, false, __ATOMIC_SEQ_CST,
-					 __ATOMIC_SEQ_CST))
+	if (!__atomic_compare_exchange_n(&task->wake_q_next, &none, (void *)WAKE_Q_TAIL, false,
+					 __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
 		return;
 	get_task_struct(task);
 	*head->lastp = task;
@@ -230,7 +237,8 @@ static __always_inline void switch_page_tables(struct task_struct *next)
 }
 
 /* The running task goes to sleep or dies. => rq->lock held */
-static __always_inline void deactivate_curr(struct rq *rq, struct task_struct *p, unsigned int state)
+static __always_inline void deactivate_curr(struct rq *rq, struct task_struct *p,
+					    unsigned int state)
 {
 	p->on_rq = 0;
 	rq->nr_running--;
@@ -244,7 +252,8 @@ static __always_inline void deactivate_curr(struct rq *rq, struct task_struct *p
 /* The running task stays runnable but gives up the CPU. => rq->lock held */
 static __always_inline void requeue_curr(struct rq *rq, struct task_struct *p)
 {
-	if (unlikely(!(p->cpus_mask & BIT(rq->cpu))) && (p->cpus_mask & READ_ONCE(cpu_online_mask))) {
+	if (unlikely(!(p->cpus_mask & BIT(rq->cpu))) &&
+	    (p->cpus_mask & READ_ONCE(cpu_online_mask))) {
 		p->on_rq = 0;
 		rq->nr_running--;
 		rq->nr_rt -= rt_task(p);
@@ -360,7 +369,8 @@ void yield(void)
 	rq = this_rq();
 	spin_lock(&rq->lock);
 	/* Everyone else in this epoch is through: wait for the next one. */
-	if (!rt_task(current) && list_empty(rq->active) && !list_empty(rq->expired) && current->se.time_slice > 0)
+	if (!rt_task(current) && list_empty(rq->active) && !list_empty(rq->expired) &&
+	    current->se.time_slice > 0)
 		current->se.time_slice = 0;
 	spin_unlock(&rq->lock);
 	__schedule();
@@ -511,7 +521,9 @@ void wake_up_new_task(struct task_struct *p)
 	if (sched_smp)
 		WRITE_ONCE(p->cpu, select_task_rq(p, task_cpu(p), WF_FORK));
 	rq = __task_rq_lock(p);
-	/* The child is entitled to what its parent has left in this epoch, here or on another CPU. */
+	/*
+	 * The child is entitled to what its parent has left in this epoch, here or on another CPU.
+	 */
 	p->se.epoch = rq->epoch;
 	WRITE_ONCE(p->__state, TASK_RUNNING);
 	activate_task(rq, p, WF_SYNC);
@@ -546,7 +558,8 @@ void __init sched_init(void)
 {
 	int cpu;
 
-	for_each_possible_cpu(cpu) {
+	for_each_possible_cpu(cpu)
+	{
 		struct rq *rq = cpu_rq(cpu);
 
 		spin_lock_init(&rq->lock);
@@ -605,8 +618,7 @@ unsigned int nr_running(void)
 	unsigned int sum = 0;
 	int cpu;
 
-	for_each_online_cpu(cpu)
-		sum += nr_running_cpu(cpu);
+	for_each_online_cpu(cpu) sum += nr_running_cpu(cpu);
 	return sum;
 }
 
@@ -620,8 +632,7 @@ unsigned int nr_iowait(void)
 	unsigned int sum = 0;
 	int cpu;
 
-	for_each_possible_cpu(cpu)
-		sum += nr_iowait_cpu(cpu);
+	for_each_possible_cpu(cpu) sum += nr_iowait_cpu(cpu);
 	return sum;
 }
 
@@ -630,8 +641,8 @@ unsigned long nr_active(void)
 	long sum = 0;
 	int cpu;
 
-	for_each_possible_cpu(cpu)
-		sum += READ_ONCE(cpu_rq(cpu)->nr_running) + READ_ONCE(cpu_rq(cpu)->nr_uninterruptible);
+	for_each_possible_cpu(cpu) sum +=
+		READ_ONCE(cpu_rq(cpu)->nr_running) + READ_ONCE(cpu_rq(cpu)->nr_uninterruptible);
 	return max(sum, 0L);
 }
 
@@ -640,8 +651,7 @@ unsigned long long nr_context_switches(void)
 	unsigned long long sum = 0;
 	int cpu;
 
-	for_each_possible_cpu(cpu)
-		sum += READ_ONCE(cpu_rq(cpu)->nr_switches);
+	for_each_possible_cpu(cpu) sum += READ_ONCE(cpu_rq(cpu)->nr_switches);
 	return sum;
 }
 

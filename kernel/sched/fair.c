@@ -1,22 +1,28 @@
 /*
  * Who runs next: epochs and slices.
  *
- * 1. The time of a run queue is cut into epochs. In each, every runnable task may use SLICE_NS of weighted time: real time
- *    multiplied by se->scale / 1024, which is 1 for nice 0 and 1.25 times more for each nice level up. So over an epoch tasks
- *    get real time in proportion to 1 / scale, and nice -5 gets three times what nice 0 gets.
- * 2. Tasks with time left wait in the active list, the others in the expired one. When active is empty the lists change places
- *    and a new epoch begins. No list is ever sorted or searched: each operation is a few instructions.
- * 3. A slice belongs to an epoch (se->epoch). When a task is next queued or picked in a later one it gets
- *    one SLICE_NS for each epoch that passed, but never holds more than one: time cannot be saved up. Overdraft (a tick is long,
- *    a nice 19 task burns its slice in 0.2 ms) stays as debt: the task sits out as many epochs as it owes.
- * 4. Inside an epoch active tasks take turns at each tick, so that a long slice of one is no long wait for the others.
- * 5. Who sleeps keeps what is left of its slice, and when it wakes in a later epoch has a full one. If that is clearly more than what
- *    the running task has left, it preempts. So a task that sleeps more than it works runs at once, and one that works
- *    more cannot claim to be the other kind for longer than one slice.
+ * 1. The time of a run queue is cut into epochs. In each, every runnable task may use SLICE_NS of
+ *    weighted time: real time multiplied by se->scale / 1024, which is 1 for nice 0 and 1.25 times
+ *    more for each nice level up. So over an epoch tasks get real time in proportion to 1 / scale,
+ *    and nice -5 gets three times what nice 0 gets.
+ * 2. Tasks with time left wait in the active list, the others in the expired one. When active is
+ *    empty the lists change places and a new epoch begins. No list is ever sorted or searched: each
+ *    operation is a few instructions.
+ * 3. A slice belongs to an epoch (se->epoch). When a task is next queued or picked in a later one
+ *    it gets one SLICE_NS for each epoch that passed, but never holds more than one: time cannot be
+ *    saved up. Overdraft (a tick is long, a nice 19 task burns its slice in 0.2 ms) stays as debt:
+ *    the task sits out as many epochs as it owes.
+ * 4. Inside an epoch active tasks take turns at each tick, so that a long slice of one is no long
+ *    wait for the others.
+ * 5. Who sleeps keeps what is left of its slice, and when it wakes in a later epoch has a full one.
+ *    If that is clearly more than what the running task has left, it preempts. So a task that
+ *    sleeps more than it works runs at once, and one that works more cannot claim to be the other
+ *    kind for longer than one slice.
  * 6. A task alone on its CPU starts an epoch of its own whenever its slice is used up.
  * 7. Real-time tasks wait in a list of their own by priority and go first.
  *
- * Mirrors in purpose Linux kernel/sched/fair.c and rt.c, in shape the O(1) scheduler before it. Exercised by tests/user/sched.c.
+ * Mirrors in purpose Linux kernel/sched/fair.c and rt.c, in shape the O(1) scheduler before it.
+ * Exercised by tests/user/sched.c.
  */
 #include "kernel/sched/sched.h"
 
@@ -24,10 +30,9 @@
 
 /* 1024 * 1.25^nice, nice -20 first. */
 const u32 sched_nice_to_scale[40] = {
-	12,    15,    18,    23,    29,    36,    45,    56,    70,    88,
-	110,   137,   172,   215,   268,   336,   419,   524,   655,   819,
-	1024,  1280,  1600,  2000,  2500,  3125,  3906,  4883,  6104,  7629,
-	9537,  11921, 14901, 18626, 23283, 29104, 36380, 45475, 56843, 71054,
+	12,   15,   18,	  23,	 29,	36,    45,    56,    70,    88,	   110,	  137,	 172,  215,
+	268,  336,  419,  524,	 655,	819,   1024,  1280,  1600,  2000,  2500,  3125,	 3906, 4883,
+	6104, 7629, 9537, 11921, 14901, 18626, 23283, 29104, 36380, 45475, 56843, 71054,
 };
 
 u32 sched_scale(int policy, int nice)
@@ -63,9 +68,9 @@ static void rt_queue(struct rq *rq, struct task_struct *p, bool head)
 {
 	struct task_struct *q;
 
-	list_for_each_entry(q, &rq->rt, se.run_list)
-		if (q->se.rt_priority < p->se.rt_priority || (head && q->se.rt_priority == p->se.rt_priority))
-			break;
+	list_for_each_entry(q, &rq->rt, se.run_list) if (q->se.rt_priority < p->se.rt_priority ||
+							 (head && q->se.rt_priority ==
+									  p->se.rt_priority)) break;
 	list_add_tail(&p->se.run_list, &q->se.run_list);
 }
 

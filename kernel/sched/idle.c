@@ -1,9 +1,10 @@
 /*
  * The idle loop: what a CPU does when no task is runnable.
  *
- * Before it halts it passes on what only the next tick would have done: readers of the log are woken, RCU callbacks are handed to their
- * thread. Interrupts stay off from the last look at TIF_NEED_RESCHED until the halt instruction turns them on, so a wake-up that
- * comes in between ends the halt.
+ * Before it halts it passes on what only the next tick would have done: readers of the log are
+ * woken, RCU callbacks are handed to their thread. Interrupts stay off from the last look at
+ * TIF_NEED_RESCHED until the halt instruction turns them on, so a wake-up that comes in between
+ * ends the halt.
  *
  * Mirrors Linux kernel/sched/idle.c. Exercised by every boot.
  */

@@ -10,36 +10,36 @@
 #include "kernel/time.h"
 #include "lib/list.h"
 
-#define SLICE_NS (12 * NSEC_PER_MSEC)    /* weighted ns that a task may use in an epoch */
-#define WAKEUP_GRAN_NS (2 * NSEC_PER_MSEC) /* a woken task preempts if it has so much more left */
+#define SLICE_NS	(12 * NSEC_PER_MSEC) /* weighted ns that a task may use in an epoch */
+#define WAKEUP_GRAN_NS	(2 * NSEC_PER_MSEC)  /* a woken task preempts if it has so much more left */
 #define RR_TIMESLICE_NS (100 * NSEC_PER_MSEC)
 
 struct rq {
 	spinlock_t lock;
-	unsigned int nr_running;         /* L r  current included, idle not */
-	unsigned int nr_rt;              /* L    of them real-time, current included */
-	u32 epoch;                       /* L */
-	struct list_head *active;        /* L    waiting tasks that have time left in this epoch */
-	struct list_head *expired;       /* L    waiting tasks that have not */
+	unsigned int nr_running;   /* L r  current included, idle not */
+	unsigned int nr_rt;	   /* L    of them real-time, current included */
+	u32 epoch;		   /* L */
+	struct list_head *active;  /* L    waiting tasks that have time left in this epoch */
+	struct list_head *expired; /* L    waiting tasks that have not */
 	struct list_head lists[2];
-	struct list_head rt;             /* L    waiting real-time tasks, most urgent first */
-	struct task_struct *curr;        /* L r */
-	struct task_struct *idle;        /* - */
-	struct task_struct *push;        /* L o  leaves this CPU when the switch away from it is done */
-	int cpu;                         /* - */
-	bool online;                     /* r */
-	unsigned int nr_iowait;          /* L r */
-	long nr_uninterruptible;         /* L r  may be negative here: only the sum over CPUs means anything */
-	u64 nr_switches;                 /* L r */
-	unsigned int balance_ticks;      /* o */
+	struct list_head rt;	  /* L    waiting real-time tasks, most urgent first */
+	struct task_struct *curr; /* L r */
+	struct task_struct *idle; /* - */
+	struct task_struct *push; /* L o  leaves this CPU when the switch away from it is done */
+	int cpu;		  /* - */
+	bool online;		  /* r */
+	unsigned int nr_iowait;	  /* L r */
+	long nr_uninterruptible; /* L r  may be negative: only the sum over CPUs counts */
+	u64 nr_switches;	 /* L r */
+	unsigned int balance_ticks; /* o */
 };
 
 DECLARE_PER_CPU_SHARED_ALIGNED(struct rq, runqueues);
 #define cpu_rq(cpu) (&per_cpu(runqueues, cpu))
-#define this_rq() this_cpu_ptr(&runqueues)
+#define this_rq()   this_cpu_ptr(&runqueues)
 
-extern bool sched_smp;                   /* more than one CPU is online: there is something to balance */
-extern unsigned long idle_cpus_mask;     /* atomic; CPUs that run their idle task */
+extern bool sched_smp; /* more than one CPU is online: there is something to balance */
+extern unsigned long idle_cpus_mask; /* atomic; CPUs that run their idle task */
 
 /* The run queue that @p belongs to, locked. => interrupts off */
 static __always_inline struct rq *__task_rq_lock(struct task_struct *p)
@@ -92,7 +92,10 @@ static __always_inline bool rq_has_waiters(const struct rq *rq)
 /* ---- balance.c: which CPU; SMP only ---- */
 
 int select_task_rq(struct task_struct *p, int cpu, int wake_flags);
-/* @rq has nothing to run: takes a waiting task from the busiest CPU. True if it did. => rq->lock held */
+/*
+ * @rq has nothing to run: takes a waiting task from the busiest CPU. True if it did. => rq->lock
+ * held
+ */
 bool idle_pull(struct rq *rq);
 /* Tick: evens out queues now and then. => interrupts off, no lock */
 void balance_tick(struct rq *rq);
@@ -101,12 +104,16 @@ int any_allowed_cpu(struct task_struct *p);
 
 /* ---- core.c ---- */
 
-/* Marks what runs on @rq's CPU for rescheduling, and tells that CPU if it is another one. => rq->lock held */
+/*
+ * Marks what runs on @rq's CPU for rescheduling, and tells that CPU if it is another one. =>
+ * rq->lock held
+ */
 void resched_curr(struct rq *rq);
 /* Adds a task that is on no queue to @rq, and preempts if it is due. => rq->lock held */
 void activate_task(struct rq *rq, struct task_struct *p, int wake_flags);
 /*
- * Carries @p, in state TASK_WAKING and on no queue, from @rq to @cpu's queue and makes it runnable there.
+ * Carries @p, in state TASK_WAKING and on no queue, from @rq to @cpu's queue and makes it runnable
+ * there.
  * => rq->lock held; returns with the other one held instead
  */
 struct rq *sched_move_waking(struct rq *rq, struct task_struct *p, int cpu);

@@ -1,9 +1,11 @@
 /*
  * Scheduling as programs set it: nice levels, policies, affinity.
  *
- * Changing what is in a run queue: the task is taken out of its list, changed, and put back, all under its queue's lock.
+ * Changing what is in a run queue: the task is taken out of its list, changed, and put back, all
+ * under its queue's lock.
  *
- * Facts: sched(7) and the calls' manual pages. Mirrors Linux kernel/sched/syscalls.c. Exercised by tests/user/sched.c.
+ * Facts: sched(7) and the calls' manual pages. Mirrors Linux kernel/sched/syscalls.c. Exercised by
+ * tests/user/sched.c.
  */
 #include "arch/x86/uaccess.h"
 #include "kernel/cred.h"
@@ -15,8 +17,8 @@
 #include "lib/errno.h"
 
 #define PRIO_PROCESS 0
-#define PRIO_PGRP 1
-#define PRIO_USER 2
+#define PRIO_PGRP    1
+#define PRIO_USER    2
 
 /* Takes a waiting task out of its list for a change: true if it was in one. => rq->lock held */
 static bool unqueue(struct rq *rq, struct task_struct *p)
@@ -307,7 +309,8 @@ static long set_one_nice(struct task_struct *p, int nice)
 {
 	if (!same_owner(p) && !capable(CAP_SYS_NICE))
 		return -EPERM;
-	if (nice < p->se.nice && !capable(CAP_SYS_NICE) && 20 - nice > (long)min(rlimit(RLIMIT_NICE), 40UL))
+	if (nice < p->se.nice && !capable(CAP_SYS_NICE) &&
+	    20 - nice > (long)min(rlimit(RLIMIT_NICE), 40UL))
 		return -EACCES;
 	set_user_nice(p, nice);
 	return 0;
@@ -345,13 +348,11 @@ static long for_each_named(int which, int who, nice_fn fn, int arg)
 		if (!pgrp)
 			return ret;
 		hlist_for_each_entry_rcu(p, &pgrp->tasks[PIDTYPE_PGID], pid_links[PIDTYPE_PGID])
-			for_each_thread(p, t)
-				ret = fn(t, arg, ret);
+			for_each_thread(p, t) ret = fn(t, arg, ret);
 		return ret;
 	case PRIO_USER:
-		for_each_process_thread(p, t)
-			if (rcu_dereference(t->cred)->uid == uid)
-				ret = fn(t, arg, ret);
+		for_each_process_thread(p, t) if (rcu_dereference(t->cred)->uid == uid)
+			ret = fn(t, arg, ret);
 		return ret;
 	}
 	return -EINVAL;

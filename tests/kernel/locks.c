@@ -1,10 +1,11 @@
 /*
- * Suite locks: what each primitive promises, with as many threads as there are CPUs (at least four, so that they also
- * interleave on one CPU).
+ * Suite locks: what each primitive promises, with as many threads as there are CPUs (at least four,
+ * so that they also interleave on one CPU).
  *
- * Exclusion is proven by data that only stays consistent when nobody else is inside: two counters that are changed
- * one after the other with time in between. Liveness is proven by every thread reaching its end. RCU is proven by readers that
- * hold on to an object across as much time as they can and check that it is not poisoned.
+ * Exclusion is proven by data that only stays consistent when nobody else is inside: two counters
+ * that are changed one after the other with time in between. Liveness is proven by every thread
+ * reaching its end. RCU is proven by readers that hold on to an object across as much time as they
+ * can and check that it is not poisoned.
  */
 #include "arch/x86/atomic.h"
 #include "kernel/completion.h"
@@ -25,7 +26,7 @@
 #include "mm/slab/slab.h"
 
 #define MAX_THREADS 16
-#define ROUNDS 3000
+#define ROUNDS	    3000
 
 static struct crew {
 	struct ktest *t;
@@ -183,7 +184,8 @@ static void guards_unlock_on_every_way_out(struct ktest *t)
 	KTEST_EXPECT_FALSE(t, spin_is_locked(&spin));
 	KTEST_EXPECT_EQ(t, leave_early(&spin, false), 2);
 	KTEST_EXPECT_FALSE(t, spin_is_locked(&spin));
-	scoped_guard(spinlock_irqsave, &spin) {
+	scoped_guard(spinlock_irqsave, &spin)
+	{
 		KTEST_EXPECT_TRUE(t, irqs_disabled());
 		KTEST_EXPECT_TRUE(t, spin_is_locked(&spin));
 		n++;
@@ -213,7 +215,9 @@ static int mutex_crew(struct crew *c, int me)
 		if (twin_a != twin_b)
 			atomic_inc(&broken);
 		twin_a++;
-		/* Now and then somebody sleeps or gives way inside, so that others have to queue. */
+		/*
+		 * Now and then somebody sleeps or gives way inside, so that others have to queue.
+		 */
 		if ((i & 31) == me)
 			schedule_timeout_uninterruptible(1);
 		else if (!(i & 3))
@@ -283,7 +287,10 @@ static int rwsem_crew(struct crew *c, int me)
 				yield();
 			twin_b++;
 			if (i % 2) {
-				/* As a reader it still sees its own write, with other readers perhaps. */
+				/*
+				 * As a reader it still sees its own write, with other readers
+				 * perhaps.
+				 */
 				atomic_inc(&inside);
 				downgrade_write(&rws);
 				if (twin_a != twin_b)
@@ -346,7 +353,10 @@ static DECLARE_WAIT_QUEUE_HEAD(ring_wait);
 static unsigned int ring[64], ring_head, ring_tail;
 static atomic_long_t ring_sum;
 
-/* Even threads put numbers into a small ring, odd ones take them out: both sides wait for each other all the time. */
+/*
+ * Even threads put numbers into a small ring, odd ones take them out: both sides wait for each
+ * other all the time.
+ */
 static int ring_crew(struct crew *c, int me)
 {
 	for (int i = 0; i < ROUNDS / 4; i++) {
@@ -356,7 +366,8 @@ static int ring_crew(struct crew *c, int me)
 			if (me & 1)
 				wait_event(ring_wait, READ_ONCE(ring_head) != READ_ONCE(ring_tail));
 			else
-				wait_event(ring_wait, READ_ONCE(ring_head) - READ_ONCE(ring_tail) < 8);
+				wait_event(ring_wait,
+					   READ_ONCE(ring_head) - READ_ONCE(ring_tail) < 8);
 			spin_lock(&spin);
 			if ((me & 1) && ring_head != ring_tail) {
 				atomic_long_add(ring[ring_tail % 64], &ring_sum);
@@ -676,7 +687,8 @@ static void affinity_moves_at_once(struct ktest *t)
 	unsigned long old = current->cpus_mask;
 	int cpu;
 
-	for_each_online_cpu(cpu) {
+	for_each_online_cpu(cpu)
+	{
 		KTEST_EXPECT_EQ(t, set_cpus_allowed_ptr(current, BIT(cpu)), 0);
 		KTEST_EXPECT_EQ(t, (int)smp_processor_id(), cpu);
 		yield();
@@ -714,7 +726,8 @@ static void nice_levels_share_the_cpu(struct ktest *t)
 	run_crew_of(t, 3, share_crew);
 	atomic_set(&inside, 0);
 	/* Five levels are a factor of 3.05; an epoch is 12 ms of some 550, ticks are 4 ms. */
-	ktest_info(t, "nice 0, 5, 10: %llu, %llu, %llu us", share[0] / 1000, share[1] / 1000, share[2] / 1000);
+	ktest_info(t, "nice 0, 5, 10: %llu, %llu, %llu us", share[0] / 1000, share[1] / 1000,
+		   share[2] / 1000);
 	KTEST_EXPECT_GT(t, share[0], share[1] * 2);
 	KTEST_EXPECT_LT(t, share[0], share[1] * 5);
 	KTEST_EXPECT_GT(t, share[1], share[2] * 2);
@@ -781,8 +794,7 @@ static void percpu_operations(struct ktest *t)
 {
 	int cpu;
 
-	for_each_online_cpu(cpu)
-		KTEST_EXPECT_EQ(t, per_cpu(pc32, cpu), 7U);
+	for_each_online_cpu(cpu) KTEST_EXPECT_EQ(t, per_cpu(pc32, cpu), 7U);
 	this_cpu_write(pc8, 250);
 	this_cpu_add(pc8, 10);
 	KTEST_EXPECT_EQ(t, this_cpu_read(pc8), 4);
@@ -795,7 +807,8 @@ static void percpu_operations(struct ktest *t)
 	KTEST_EXPECT_EQ(t, this_cpu_xchg(pc64, 1ULL << 40), 0ULL);
 	KTEST_EXPECT_EQ(t, *this_cpu_ptr(&pc64), 1ULL << 40);
 	KTEST_EXPECT_EQ(t, per_cpu(pc64, smp_processor_id()), 1ULL << 40);
-	KTEST_EXPECT_EQ(t, (unsigned long)this_cpu_ptr(&pc64), (unsigned long)&per_cpu(pc64, smp_processor_id()));
+	KTEST_EXPECT_EQ(t, (unsigned long)this_cpu_ptr(&pc64),
+			(unsigned long)&per_cpu(pc64, smp_processor_id()));
 	this_cpu_write(pc64, 0);
 	this_cpu_write(pc8, 0);
 	this_cpu_write(pc16, 0);
