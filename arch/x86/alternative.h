@@ -13,10 +13,15 @@
 
 #ifdef __ASSEMBLY__
 
-.macro __ALTERNATIVE kind 771 :.byte 0x0f, 0x1f,
-	0x00 /* a three-byte NOP */
-		.pushsection.altinstructions,
-	"a".long 771b -..long \kind.popsection.endm
+/* clang-format off */
+.macro __ALTERNATIVE kind
+771:	.byte 0x0f, 0x1f, 0x00 /* a three-byte NOP */
+	.pushsection .altinstructions, "a"
+	.long 771b - .
+	.long \kind
+	.popsection
+.endm
+/* clang-format on */
 #define STAC __ALTERNATIVE ALT_STAC
 #define CLAC __ALTERNATIVE ALT_CLAC
 

@@ -12,8 +12,15 @@
 #ifdef __ASSEMBLY__
 
 /* A fault at label @from continues at label @to. */
-.macro _ASM_EXTABLE from, to.pushsection __ex_table,
-	"a".balign 4.long \from -..long \to -..popsection.endm
+/* clang-format off */
+.macro _ASM_EXTABLE from, to
+	.pushsection __ex_table, "a"
+	.balign 4
+	.long \from - .
+	.long \to - .
+	.popsection
+.endm
+/* clang-format on */
 
 #else
 
