@@ -447,13 +447,13 @@ static long sys_capget(struct cap_header __user *uheader, struct cap_data __user
 }
 SYSCALL(125, capget);
 
-/* Sets follow from the user ID, so only what is so already can be set. */
+/* Sets follow from the user ID, so only what is so already can be set: a part cannot be given up. */
 static long sys_capset(struct cap_header __user *uheader, const struct cap_data __user *udata)
 {
 	struct cap_data data[2] = { 0 };
 	struct cap_header header;
 	int words = cap_words(uheader, &header);
-	u64 effective, permitted, caps = cap_set_of(current_cred());
+	u64 effective, permitted, caps = cap_set_of(current_cred()), known;
 
 	if (words < 0)
 		return words;
@@ -463,8 +463,7 @@ static long sys_capset(struct cap_header __user *uheader, const struct cap_data 
 		return -EFAULT;
 	effective = data[0].effective | (u64)data[1].effective << 32;
 	permitted = data[0].permitted | (u64)data[1].permitted << 32;
-	if ((permitted & ~caps) || (effective & ~permitted))
-		return -EPERM;
-	return 0;
+	known = words == 1 ? caps & U32_MAX : caps;
+	return permitted == known && effective == known ? 0 : -EPERM;
 }
 SYSCALL(126, capset);

@@ -34,14 +34,13 @@ struct linux_binprm {
 	unsigned long p;               /* lowest address written so far */
 	unsigned long argmin;          /* p may not go below it */
 	struct file *file;             /* what to load now */
-	struct file *executable;       /* NULL, or the descriptor's file of execveat on a script */
 	struct file *interpreter;      /* a script's, to become file */
 	int argc, envc;
 	const char *filename;          /* as the caller gave it; for comm */
 	const char *interp;            /* what is really executed */
 	char *fdpath;                  /* "/dev/fd/N/..." for execveat, to free */
 	bool interp_alloced;
-	bool have_execfd, path_inaccessible;
+	bool path_inaccessible;        /* execveat by a descriptor that exec closes */
 	bool point_of_no_return;
 	bool secureexec;
 	u32 euid, egid;                /* after set-user-ID bits */
@@ -73,9 +72,12 @@ char *bprm_stack_page(struct linux_binprm *bprm, unsigned long addr);
 /* len bytes to the new stack. 0, -EFAULT. */
 int bprm_write(struct linux_binprm *bprm, unsigned long addr, const void *from, size_t len);
 int copy_string_kernel(const char *arg, struct linux_binprm *bprm); /* pushes it. 0, -E2BIG, -ENOMEM */
+/* Zeroes from @addr to the end of its page in the new program's memory. 0, -EFAULT. */
+int exec_clear_page_tail(struct mm_struct *mm, unsigned long addr);
 int remove_arg_zero(struct linux_binprm *bprm);
 int bprm_change_interp(const char *interp, struct linux_binprm *bprm);
 
 /* How far addresses vary; norandmaps makes all of them 0. */
 extern int randomize_va_space;
-unsigned long arch_mmap_rnd(void);
+bool exec_randomize(void);         /* for current: also personality(ADDR_NO_RANDOMIZE) */
+unsigned long arch_mmap_rnd(void);  /* offset in bytes, whole pages; 0 without randomization */

@@ -258,7 +258,7 @@ static void exit_notify(struct task_struct *tsk, bool group_dead)
 	}
 }
 
-static void note_maxrss(struct signal_struct *sig, struct mm_struct *mm)
+void note_maxrss(struct signal_struct *sig, struct mm_struct *mm)
 {
 	unsigned long kib = max(mm->hiwater_rss, get_mm_rss(mm)) << (PAGE_SHIFT - 10);
 

@@ -49,6 +49,10 @@ void do_exit(long code) __noreturn;
 void do_group_exit(int exit_code) __noreturn;
 /* Kills current out of a place that cannot go on (an oops of a user task). => process context */
 void make_task_dead(int signr) __noreturn;
+struct mm_struct;
+struct signal_struct;
+/* @mm is about to be left: its peak of resident memory counts for the process. */
+void note_maxrss(struct signal_struct *sig, struct mm_struct *mm);
 /* Takes a dead thread out of all lists and frees it. => no locks */
 void release_task(struct task_struct *p);
 /* In the kernel's name: number of the child, 0 with WNOHANG, -errno. stat, ru may be NULL. => may sleep */

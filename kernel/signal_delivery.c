@@ -235,8 +235,11 @@ static bool report_cldstop(struct signal_struct *signal)
 	return true;
 }
 
+/* An exception of current raised it, and thread.trap_nr tells which. A page fault always has an address to tell. */
 static bool from_fault(const struct kernel_siginfo *info)
 {
+	if (info->si_code == SI_KERNEL && current->thread.trap_nr == X86_TRAP_PF)
+		return false;
 	return (sigmask(info->si_signo) & SYNCHRONOUS_MASK) && info->si_signo != SIGTRAP && info->si_code > 0;
 }
 

@@ -443,7 +443,7 @@ SYSCALL(135, personality);
 #define CAP_LAST_CAP 40
 #define DEFAULT_TIMER_SLACK 50000UL
 
-/* Is @anc current's own process? Then p's orphans may end up with it. => tasklist_lock held */
+/* Orphans of such a process may end up with current. => tasklist_lock held */
 static bool descends_from_current(struct task_struct *p)
 {
 	for (p = p->real_parent; p != &init_task; p = p->real_parent)

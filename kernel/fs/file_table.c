@@ -68,6 +68,8 @@ void fput(struct file *file)
 	}
 	if (inode && (file->f_mode & FMODE_WRITE) && S_ISREG(inode->i_mode))
 		put_write_access(inode);
+	if (file->f_mode & FMODE_EXEC)
+		allow_write_access(file);
 	if (file->f_path.dentry)
 		dput(file->f_path.dentry);
 	if (file->f_path.mnt)

@@ -348,6 +348,8 @@ struct file *do_open_execat(int fd, const char *name, int at_flags)
 		fput(file);
 		return ERR_PTR(err);
 	}
+	/* Denied for as long as this open file lives: the running program holds it. */
+	file->f_mode |= FMODE_EXEC;
 	return file;
 }
 
