@@ -1,0 +1,230 @@
+/*
+ * /proc/PID/stat, statm and status: one task in numbers.
+ *
+ * Field order and names are Linux's (proc(5)); ps and top parse them. Mirrors Linux fs/proc/array.c.
+ * Exercised by tests/user/procfs.c.
+ */
+#include "kernel/bug.h"
+#include "kernel/fork.h"
+#include "kernel/fs/fdtable.h"
+#include "kernel/fs/proc/proc.h"
+#include "kernel/pid.h"
+#include "kernel/sched.h"
+#include "kernel/signal.h"
+#include "kernel/time.h"
+#include "lib/bitmap.h"
+#include "lib/printf.h"
+#include "lib/string.h"
+#include "mm/user/mm.h"
+
+static char task_state_char(struct task_struct *task)
+{
+	unsigned int state = READ_ONCE(task->__state) | READ_ONCE(task->exit_state);
+
+	if (state & EXIT_DEAD)
+		return 'X';
+	if (state & EXIT_ZOMBIE)
+		return 'Z';
+	if (state & __TASK_STOPPED)
+		return 'T';
+	if ((state & TASK_IDLE) == TASK_IDLE)
+		return 'I';
+	if (state & TASK_UNINTERRUPTIBLE)
+		return 'D';
+	return state & TASK_INTERRUPTIBLE ? 'S' : 'R';
+}
+
+static const char *task_state_name(char c)
+{
+	switch (c) {
+	case 'R': return "R (running)";
+	case 'S': return "S (sleeping)";
+	case 'D': return "D (disk sleep)";
+	case 'T': return "T (stopped)";
+	case 'Z': return "Z (zombie)";
+	case 'X': return "X (dead)";
+	}
+	return "I (idle)";
+}
+
+static u64 ns_to_clock(u64 ns)
+{
+	return ns / (NSEC_PER_SEC / USER_HZ);
+}
+
+/* Signal sets of a process: what it ignores and what it catches. */
+static void collect_sigs(struct task_struct *task, u64 *ign, u64 *catch)
+{
+	struct sighand_struct *sh;
+	int i;
+
+	*ign = *catch = 0;
+	rcu_read_lock();
+	sh = READ_ONCE(task->sighand);
+	for (i = 0; sh && i < _NSIG; i++) {
+		if (sh->action[i].sa_handler == SIG_IGN)
+			*ign |= BIT(i);
+		else if (sh->action[i].sa_handler != SIG_DFL)
+			*catch |= BIT(i);
+	}
+	rcu_read_unlock();
+}
+
+void (*proc_tty_numbers)(struct task_struct *task, int *nr, int *pgrp);
+
+struct stat_numbers {
+	u64 utime, stime;
+	unsigned long vsize, rss, start_code, end_code, start_stack, min_flt, maj_flt;
+	unsigned long start_data, end_data, start_brk, arg_start, arg_end, env_start, env_end;
+};
+
+static void collect_mm(struct task_struct *task, struct stat_numbers *s)
+{
+	struct mm_struct *mm = get_task_mm(task);
+
+	if (!mm)
+		return;
+	s->vsize = mm->total_vm << PAGE_SHIFT;
+	s->rss = get_mm_rss(mm);
+	s->start_code = mm->start_code;
+	s->end_code = mm->end_code;
+	s->start_stack = mm->start_stack;
+	s->start_data = mm->start_data;
+	s->end_data = mm->end_data;
+	s->start_brk = mm->start_brk;
+	s->arg_start = mm->arg_start;
+	s->arg_end = mm->arg_end;
+	s->env_start = mm->env_start;
+	s->env_end = mm->env_end;
+	mmput(mm);
+}
+
+static void collect_times(struct task_struct *task, bool whole, struct stat_numbers *s)
+{
+	struct task_struct *t;
+
+	if (!whole) {
+		task_cputime_adjusted(task, &s->utime, &s->stime);
+		s->min_flt = task->min_flt;
+		s->maj_flt = task->maj_flt;
+		return;
+	}
+	thread_group_cputime_adjusted(task, &s->utime, &s->stime);
+	s->min_flt = task->signal->min_flt;
+	s->maj_flt = task->signal->maj_flt;
+	rcu_read_lock();
+	for_each_thread(task, t) {
+		s->min_flt += t->min_flt;
+		s->maj_flt += t->maj_flt;
+	}
+	rcu_read_unlock();
+}
+
+int proc_pid_stat_show(struct seq_file *m, struct task_struct *task, bool whole)
+{
+	struct signal_struct *sig = task->signal;
+	struct stat_numbers s = { 0 };
+	char comm[TASK_COMM_LEN];
+	u64 ign, catch;
+	int tty_nr = 0, tty_pgrp = -1;
+
+	collect_mm(task, &s);
+	collect_times(task, whole, &s);
+	collect_sigs(task, &ign, &catch);
+	if (proc_tty_numbers)
+		proc_tty_numbers(task, &tty_nr, &tty_pgrp);
+	seq_printf(m, "%d (%s) %c %d %d %d %d %d %u %lu %lu %lu %lu %llu %llu %lld %lld ",
+		   task->pid, get_task_comm(comm, task), task_state_char(task), task_ppid_nr(task),
+		   task_pgrp_nr(task), task_session_nr(task), tty_nr, tty_pgrp, task->flags,
+		   s.min_flt, sig->cmin_flt, s.maj_flt, sig->cmaj_flt, ns_to_clock(s.utime),
+		   ns_to_clock(s.stime), (s64)ns_to_clock(sig->cutime), (s64)ns_to_clock(sig->cstime));
+	seq_printf(m, "%d %d %d 0 %llu %lu %lu %lu %lu %lu %lu 0 0 %lu %lu %lu %lu 0 0 0 %d %d %u %u 0 0 0 ",
+		   20 + task->se.nice, task->se.nice, sig->nr_threads, ns_to_clock(task->start_time),
+		   s.vsize, s.rss, sig->rlim[RLIMIT_RSS].rlim_cur, s.start_code, s.end_code, s.start_stack,
+		   (unsigned long)task->pending.signal & 0x7fffffff, (unsigned long)task->blocked & 0x7fffffff,
+		   (unsigned long)ign & 0x7fffffff, (unsigned long)catch & 0x7fffffff,
+		   task->exit_signal, task->cpu, task->se.rt_priority, task->se.policy);
+	seq_printf(m, "%lu %lu %lu %lu %lu %lu %lu %d\n", s.start_data, s.end_data, s.start_brk, s.arg_start,
+		   s.arg_end, s.env_start, s.env_end, task->exit_code);
+	return 0;
+}
+
+int proc_pid_statm_show(struct seq_file *m, struct task_struct *task)
+{
+	struct mm_struct *mm = get_task_mm(task);
+	unsigned long shared, text;
+
+	if (!mm) {
+		seq_puts(m, "0 0 0 0 0 0 0\n");
+		return 0;
+	}
+	shared = get_mm_counter(mm, MM_FILEPAGES) + get_mm_counter(mm, MM_SHMEMPAGES);
+	text = (PAGE_ALIGN(mm->end_code) - (mm->start_code & PAGE_MASK)) >> PAGE_SHIFT;
+	seq_printf(m, "%lu %lu %lu %lu 0 %lu 0\n", mm->total_vm, get_mm_rss(mm), shared, text,
+		   mm->data_vm + mm->stack_vm);
+	mmput(mm);
+	return 0;
+}
+
+static void status_mm(struct seq_file *m, struct mm_struct *mm)
+{
+	unsigned long text = (PAGE_ALIGN(mm->end_code) - (mm->start_code & PAGE_MASK)) >> 10;
+	unsigned long anon = get_mm_counter(mm, MM_ANONPAGES), file = get_mm_counter(mm, MM_FILEPAGES);
+	unsigned long shmem = get_mm_counter(mm, MM_SHMEMPAGES), rss = anon + file + shmem;
+	unsigned long exec = mm->exec_vm << (PAGE_SHIFT - 10), lib = exec > text ? exec - text : 0;
+
+#define K(pages) ((pages) << (PAGE_SHIFT - 10))
+	seq_printf(m, "VmPeak:\t%8lu kB\nVmSize:\t%8lu kB\nVmLck:\t%8lu kB\nVmPin:\t%8u kB\n",
+		   K(max(mm->hiwater_vm, mm->total_vm)), K(mm->total_vm), K(mm->locked_vm), 0);
+	seq_printf(m, "VmHWM:\t%8lu kB\nVmRSS:\t%8lu kB\nRssAnon:\t%8lu kB\nRssFile:\t%8lu kB\nRssShmem:\t%8lu kB\n",
+		   K(max(mm->hiwater_rss, rss)), K(rss), K(anon), K(file), K(shmem));
+	seq_printf(m, "VmData:\t%8lu kB\nVmStk:\t%8lu kB\nVmExe:\t%8lu kB\nVmLib:\t%8lu kB\nVmPTE:\t%8lu kB\nVmSwap:\t%8lu kB\n",
+		   K(mm->data_vm), K(mm->stack_vm), text, lib,
+		   (unsigned long)atomic_long_read(&mm->pgtables_bytes) >> 10, K(get_mm_counter(mm, MM_SWAPENTS)));
+#undef K
+}
+
+static void status_ids(struct seq_file *m, struct task_struct *task)
+{
+	const struct cred *c;
+	int i;
+
+	rcu_read_lock();
+	c = task->cred;
+	seq_printf(m, "Uid:\t%u\t%u\t%u\t%u\n", c->uid, c->euid, c->suid, c->fsuid);
+	seq_printf(m, "Gid:\t%u\t%u\t%u\t%u\n", c->gid, c->egid, c->sgid, c->fsgid);
+	seq_printf(m, "FDSize:\t%u\nGroups:\t", task->files ? READ_ONCE(task->files->fdt)->max_fds : 0);
+	for (i = 0; c->group_info && i < c->group_info->ngroups; i++)
+		seq_printf(m, "%u ", c->group_info->gid[i]);
+	rcu_read_unlock();
+	seq_putc(m, '\n');
+}
+
+int proc_pid_status_show(struct seq_file *m, struct task_struct *task)
+{
+	struct mm_struct *mm;
+	char comm[TASK_COMM_LEN];
+	u64 ign, catch;
+
+	seq_puts(m, "Name:\t");
+	seq_escape(m, get_task_comm(comm, task), "\n");
+	seq_printf(m, "\nUmask:\t%04o\nState:\t%s\nTgid:\t%d\nNgid:\t0\nPid:\t%d\nPPid:\t%d\nTracerPid:\t0\n",
+		   task->fs ? task->fs->umask : 0, task_state_name(task_state_char(task)), task->tgid, task->pid,
+		   task_ppid_nr(task));
+	status_ids(m, task);
+	mm = get_task_mm(task);
+	if (mm) {
+		status_mm(m, mm);
+		mmput(mm);
+	}
+	collect_sigs(task, &ign, &catch);
+	seq_printf(m, "Threads:\t%d\nSigQ:\t0/%lu\nSigPnd:\t%016llx\nShdPnd:\t%016llx\nSigBlk:\t%016llx\nSigIgn:\t%016llx\nSigCgt:\t%016llx\n",
+		   task->signal->nr_threads, task->signal->rlim[RLIMIT_SIGPENDING].rlim_cur, task->pending.signal,
+		   task->signal->shared_pending.signal, task->blocked, ign, catch);
+	seq_printf(m, "CapInh:\t%016x\nCapPrm:\t%016llx\nCapEff:\t%016llx\nCapBnd:\t%016llx\nNoNewPrivs:\t0\nSeccomp:\t0\n", 0,
+		   task->cred->euid ? 0ULL : 0x1ffffffffffULL, task->cred->euid ? 0ULL : 0x1ffffffffffULL,
+		   0x1ffffffffffULL);
+	seq_printf(m, "Cpus_allowed:\t%lx\nCpus_allowed_list:\t%*pbl\n", task->cpus_mask, 64, &task->cpus_mask);
+	seq_printf(m, "voluntary_ctxt_switches:\t%lu\nnonvoluntary_ctxt_switches:\t%lu\n", task->nvcsw, task->nivcsw);
+	return 0;
+}
