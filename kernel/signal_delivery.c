@@ -16,10 +16,14 @@
 #include "kernel/bug.h"
 #include "kernel/cred.h"
 #include "kernel/exit.h"
+#include "kernel/fs/fs.h"
+#include "kernel/printk.h"
 #include "kernel/signal_internal.h"
 #include "kernel/time.h"
 #include "lib/errno.h"
+#include "lib/printf.h"
 #include "lib/string.h"
+#include "mm/user/mm.h"
 
 /* ---- taking one out of a set ---- */
 
@@ -235,20 +239,55 @@ static bool report_cldstop(struct signal_struct *signal)
 	return true;
 }
 
-/* An exception of current raised it, and thread.trap_nr tells which. A page fault always has an address to tell. */
-static bool from_fault(const struct kernel_siginfo *info)
+/* An exception of current raised it, and current->thread tells which. */
+static bool from_exception(const struct kernel_siginfo *info)
 {
-	if (info->si_code == SI_KERNEL && current->thread.trap_nr == X86_TRAP_PF)
+	unsigned long trap = current->thread.trap_nr;
+
+	if (!(sigmask(info->si_signo) & SYNCHRONOUS_MASK) || info->si_signo == SIGTRAP || info->si_code <= 0)
 		return false;
-	return (sigmask(info->si_signo) & SYNCHRONOUS_MASK) && info->si_signo != SIGTRAP && info->si_code > 0;
+	/* Without an address it is a protection fault, or no exception at all: the kernel gave up on a frame or an exec. */
+	return info->si_code != SI_KERNEL || trap == X86_TRAP_GP || trap == X86_TRAP_SS || trap == X86_TRAP_NP;
+}
+
+/* " in NAME[start+length]" for the file that is mapped at @ip, else nothing. */
+static void describe_mapping(char *buf, size_t size, unsigned long ip)
+{
+	struct mm_struct *mm = current->mm;
+	struct vm_area_struct *vma;
+
+	buf[0] = 0;
+	mmap_read_lock(mm);
+	vma = vma_lookup(mm, ip);
+	if (vma && vma->vm_file)
+		scnprintf(buf, size, " in %s[%lx+%lx]", vma->vm_file->f_path.dentry->d_name.name, vma->vm_start,
+			  vma->vm_end - vma->vm_start);
+	mmap_read_unlock(mm);
+}
+
+/* One line in the log for a program that its own fault ends. */
+static void log_fatal_fault(const struct kernel_siginfo *info)
+{
+	const struct thread_struct *t = &current->thread;
+	const struct pt_regs *regs = current_pt_regs();
+	char where[64];
+
+	if (t->trap_nr != X86_TRAP_PF) {
+		show_unhandled_signal(info->si_signo, regs);
+		return;
+	}
+	describe_mapping(where, sizeof(where), regs->ip);
+	pr_info_ratelimited("%s[%d]: %s at %lx ip %016lx sp %016lx error %lx%s\n", current->comm, current->pid,
+			    info->si_signo == SIGBUS ? "bus error" : "segfault", t->cr2, regs->ip, regs->sp,
+			    t->error_code, where);
 }
 
 /* The default action of these ends the process. => siglock not held */
 static void __noreturn die_of_signal(int sig, const struct kernel_siginfo *info)
 {
 	current->flags |= PF_SIGNALED;
-	if (info && from_fault(info))
-		show_unhandled_signal(sig, current_pt_regs());
+	if (info && from_exception(info))
+		log_fatal_fault(info);
 	do_group_exit(sig);
 }
 

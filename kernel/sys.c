@@ -52,12 +52,13 @@ SYSCALL(218, set_tid_address);
 static long task_group_nr(pid_t nr, enum pid_type type)
 {
 	struct task_struct *p;
+	struct pid *pid;
 
 	guard(rcu)();
 	p = nr ? find_task_by_vpid(nr) : current;
-	if (!p)
-		return -ESRCH;
-	return pid_nr(task_pid_type(p, type)) ?: -ESRCH;
+	pid = p ? task_pid_type(p, type) : NULL;
+	/* Process 1 starts in group and session 0. */
+	return pid ? pid_nr(pid) : -ESRCH;
 }
 
 static long sys_getpgid(pid_t nr)
