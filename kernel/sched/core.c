@@ -497,15 +497,18 @@ int sched_fork(unsigned long clone_flags, struct task_struct *p)
 	INIT_LIST_HEAD(&se->run_list);
 	se->sum_exec_runtime = 0;
 	se->exec_start = 0;
-	if (is_idle_task(current) || se->reset_on_fork) {
-		se->policy = SCHED_NORMAL;
-		se->rt_priority = 0;
-		if (se->nice < 0 || is_idle_task(current))
+	if (se->reset_on_fork) {
+		if (rt_task(p) || se->nice < 0)
 			se->nice = 0;
+		if (rt_task(p))
+			se->policy = SCHED_NORMAL;
+		se->rt_priority = 0;
 		se->reset_on_fork = 0;
-		se->scale = sched_scale(SCHED_NORMAL, se->nice);
-		se->time_slice = SLICE_NS;
+		se->scale = sched_scale(se->policy, se->nice);
+		se->time_slice = min(se->time_slice, SLICE_NS);
 	}
+	if (is_idle_task(current))
+		se->time_slice = SLICE_NS;
 	if (is_idle_task(current))
 		p->cpus_mask = cpu_possible_mask;
 	p->nr_cpus_allowed = hweight_long(p->cpus_mask);
