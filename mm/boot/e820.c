@@ -10,8 +10,8 @@
  * 3. Then come the limits of the command line: mem=SIZE drops RAM above that address, memmap=SIZE@ADDR adds a range
  *    of RAM, memmap=SIZE$ADDR reserves one. The first page always goes: firmware keeps its data there, and so no
  *    valid physical address is 0.
- * 4. setup_memory_map() turns the table into memblock: first what is in use is reserved (kernel, modules, boot
- *    information), then RAM is added; in that order nothing allocated on the way can land on something in use.
+ * 4. setup_memory_map() turns the table into memblock: first what is in use is reserved (kernel, modules),
+ *    then RAM is added; in that order nothing allocated on the way can land on something in use.
  *
  * Boot CPU only. Mirrors Linux arch/x86/kernel/e820.c. Exercised by the memblock suite and by
  * boots with odd maps (tests/boot).
@@ -324,6 +324,7 @@ static void __init finish_table(void)
 	merge_entries(&e820_table);
 }
 
+/* Not the boot loader's information: it has been read, and what is needed of it is copied. */
 static void __init reserve_what_is_used(void)
 {
 	phys_addr_t start = __pa_symbol(_text), end = __pa_symbol(_end);
@@ -333,8 +334,6 @@ static void __init reserve_what_is_used(void)
 	start = (phys_addr_t)__boot32_start;
 	end = (phys_addr_t)__boot32_end;
 	memblock_reserve(start, end - start);
-	if (boot_info.info_end > boot_info.info_start)
-		memblock_reserve(boot_info.info_start, boot_info.info_end - boot_info.info_start);
 	for (unsigned int i = 0; i < boot_info.nr_modules; i++) {
 		struct boot_module *m = &boot_info.modules[i];
 
