@@ -7,7 +7,7 @@
  * 3. jiffies counts HZ ticks since boot; a running CPU keeps it up to date, and a CPU that leaves idle does so first.
  *    While all CPUs are idle no tick runs at all.
  *
- * Mirrors Linux include/linux/{time64,ktime,jiffies,timekeeping,tick}.h. Exercised by the time suite and tests/user/time.c.
+ * Mirrors Linux include/linux/{time64,ktime,jiffies,timekeeping,tick}.h. Exercised by the time suite and tests/user/times.c.
  */
 #pragma once
 

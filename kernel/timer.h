@@ -7,7 +7,7 @@
  * 3. Functions run in interrupt context, interrupts off, without the base lock: they may start any timer, their own too.
  * 4. Lock: the base's lock, per CPU; nothing else is taken under it.
  *
- * Mirrors Linux include/linux/{hrtimer,timer}.h. Exercised by the time suite and tests/user/time.c.
+ * Mirrors Linux include/linux/{hrtimer,timer}.h. Exercised by the time suite and tests/user/times.c.
  */
 #pragma once
 

@@ -5,7 +5,7 @@
  * wall clock (its offset is 0 until somebody sets it, as on Linux). The COARSE clocks give the last tick's time.
  * A negative clock id names the CPU time of a process or thread: ~pid << 3, bit 2 set for a thread.
  *
- * Mirrors Linux kernel/time/{time,posix-timers,posix-cpu-timers}.c. Exercised by tests/user/time.c.
+ * Mirrors Linux kernel/time/{time,posix-timers,posix-cpu-timers}.c. Exercised by tests/user/times.c.
  */
 #include "arch/x86/uaccess.h"
 #include "kernel/cred.h"

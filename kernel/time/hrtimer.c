@@ -10,7 +10,7 @@
  *
  * Locks: base->lock with interrupts off protects the tree and the fields of the timers in it. No two bases are locked
  * at once: a timer moves by being taken out of one before it is put into the other.
- * Mirrors Linux kernel/time/hrtimer.c. Exercised by the time suite and tests/user/time.c.
+ * Mirrors Linux kernel/time/hrtimer.c. Exercised by the time suite and tests/user/times.c.
  */
 #include "arch/x86/apic.h"
 #include "arch/x86/barrier.h"

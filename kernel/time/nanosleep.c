@@ -6,7 +6,7 @@
  * 2. An absolute sleep on CLOCK_REALTIME has to follow the wall clock: the sleeper also waits on clock_set_wait, which
  *    clock_was_set() wakes, and computes its moment again.
  *
- * Mirrors Linux kernel/time/{hrtimer,posix-timers}.c. Exercised by tests/user/time.c.
+ * Mirrors Linux kernel/time/{hrtimer,posix-timers}.c. Exercised by tests/user/times.c.
  */
 #include "arch/x86/uaccess.h"
 #include "kernel/current.h"

@@ -5,7 +5,7 @@
  * written whole: no lock. Between reads of the CMOS clock at boot (whole seconds) and clock_settime() nothing changes it.
  *
  * Facts on the CMOS clock: Motorola MC146818 data sheet. Mirrors Linux kernel/time/timekeeping.c and
- * arch/x86/kernel/rtc.c. Exercised by the time suite and tests/user/time.c.
+ * arch/x86/kernel/rtc.c. Exercised by the time suite and tests/user/times.c.
  */
 #include "arch/x86/barrier.h"
 #include "arch/x86/io.h"
