@@ -138,8 +138,14 @@ static __always_inline int put_sigcontext(struct sigcontext __user *sc, const st
 	PUT(mask, sc->oldmask);
 	PUT(t->cr2, sc->cr2);
 	PUT(fpstate, sc->fpstate);
-	for (int i = 0; i < 8; i++)
-		PUT(0, sc->reserved1[i]);
+	PUT(0, sc->reserved1[0]);
+	PUT(0, sc->reserved1[1]);
+	PUT(0, sc->reserved1[2]);
+	PUT(0, sc->reserved1[3]);
+	PUT(0, sc->reserved1[4]);
+	PUT(0, sc->reserved1[5]);
+	PUT(0, sc->reserved1[6]);
+	PUT(0, sc->reserved1[7]);
 	return 0;
 fault:
 	return -EFAULT;
@@ -148,8 +154,6 @@ fault:
 static int put_frame(struct rt_sigframe __user *frame, const struct ksignal *ks,
 		     const struct pt_regs *regs, unsigned long fpstate, u64 mask)
 {
-	unsigned int i;
-
 	if (!user_access_begin(frame, sizeof(*frame)))
 		return -EFAULT;
 	PUT(ks->sa_restorer, frame->pretcode);
@@ -163,11 +167,8 @@ static int put_frame(struct rt_sigframe __user *frame, const struct ksignal *ks,
 	PUT(mask, frame->uc.uc_sigmask);
 	if (put_sigcontext(&frame->uc.uc_mcontext, regs, fpstate, mask))
 		goto fault;
-	/* The kernel fills 48 bytes of siginfo at most; the rest is zero, as a program may rely on. */
-	for (i = 0; i < SIGINFO_SIZE / 8; i++)
-		PUT(((const u64 *)ks->info)[i], ((u64 __user *)frame->info)[i]);
 	user_access_end();
-	return 0;
+	return __copy_to_user(frame->info, ks->info, SIGINFO_SIZE) ? -EFAULT : 0;
 fault:
 	user_access_end();
 	return -EFAULT;

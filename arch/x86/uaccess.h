@@ -61,13 +61,22 @@ static __always_inline void pagefault_enable(void)
 			     : [v] "=q"(val), [e] "+r"(err)           \
 			     : [mem] "m"(*(ptr)), [efault] "i"(-EFAULT))
 
+/* GCC folds no offset into a memory operand of asm goto, but into an address operand; clang knows the first only. */
+#ifdef __clang__
+#define __PUT_MEM      "%[mem]"
+#define __put_mem(ptr) "m"(*(ptr))
+#else
+#define __PUT_MEM      "%a[mem]"
+#define __put_mem(ptr) "p"(ptr)
+#endif
+
 /* On a fault jumps to @label. */
-#define __put_asm(suffix, reg, val, ptr, label)                                 \
-	__asm__ goto("1: mov" suffix " %" reg                                   \
-		     "[v], %[mem]\n\t" _ASM_EXTABLE_STR("1b", "%l[" #label "]") \
-		     :                                                          \
-		     : [v] "q"(val), [mem] "m"(*(ptr))                          \
-		     : "memory"                                                 \
+#define __put_asm(suffix, reg, kind, val, ptr, label)                \
+	__asm__ goto("1: mov" suffix " %" reg "[v], " __PUT_MEM      \
+		     "\n\t" _ASM_EXTABLE_STR("1b", "%l[" #label "]") \
+		     :                                               \
+		     : [v] kind(val), [mem] __put_mem(ptr)           \
+		     : "memory"                                      \
 		     : label)
 
 #define __user_int(x)                                         \
@@ -94,22 +103,22 @@ static __always_inline void pagefault_enable(void)
 		}                                                                   \
 	} while (0)
 
-#define __put_user_sized(val, ptr, label)                                       \
-	do {                                                                    \
-		switch (sizeof(*(ptr))) {                                       \
-		case 1:                                                         \
-			__put_asm("b", "b", val, (volatile u8 *)(ptr), label);  \
-			break;                                                  \
-		case 2:                                                         \
-			__put_asm("w", "w", val, (volatile u16 *)(ptr), label); \
-			break;                                                  \
-		case 4:                                                         \
-			__put_asm("l", "k", val, (volatile u32 *)(ptr), label); \
-			break;                                                  \
-		default:                                                        \
-			__put_asm("q", "q", val, (volatile u64 *)(ptr), label); \
-			break;                                                  \
-		}                                                               \
+#define __put_user_sized(val, ptr, label)                                             \
+	do {                                                                          \
+		switch (sizeof(*(ptr))) {                                             \
+		case 1:                                                               \
+			__put_asm("b", "b", "iq", val, (volatile u8 *)(ptr), label);  \
+			break;                                                        \
+		case 2:                                                               \
+			__put_asm("w", "w", "ir", val, (volatile u16 *)(ptr), label); \
+			break;                                                        \
+		case 4:                                                               \
+			__put_asm("l", "k", "ir", val, (volatile u32 *)(ptr), label); \
+			break;                                                        \
+		default:                                                              \
+			__put_asm("q", "q", "er", val, (volatile u64 *)(ptr), label); \
+			break;                                                        \
+		}                                                                     \
 	} while (0)
 
 #define __user_size_check(x) \
