@@ -26,7 +26,7 @@
 #include "lib/errno.h"
 #include "mm/slab/slab.h"
 
-#define NR_GSI 64
+#define NR_GSI	    64
 #define NR_ISA_IRQS 16
 
 struct irqaction {
@@ -93,7 +93,8 @@ static void device_interrupt(struct pt_regs *regs)
 }
 
 /* First user of a line: its vector, trigger and polarity. */
-static int setup_line(unsigned int irq, unsigned int gsi, struct irq_desc *desc, unsigned long flags)
+static int setup_line(unsigned int irq, unsigned int gsi, struct irq_desc *desc,
+		      unsigned long flags)
 {
 	bool level = gsi >= NR_ISA_IRQS, low = level; /* PCI: level, active low */
 
@@ -112,7 +113,8 @@ static int setup_line(unsigned int irq, unsigned int gsi, struct irq_desc *desc,
 	return ioapic_setup_irq(gsi, ISA_IRQ_VECTOR(gsi), 0, level, low);
 }
 
-int request_irq(unsigned int irq, irq_handler_t handler, unsigned long flags, const char *name, void *dev)
+int request_irq(unsigned int irq, irq_handler_t handler, unsigned long flags, const char *name,
+		void *dev)
 {
 	unsigned int gsi = irq_to_gsi(irq);
 	struct irq_desc *desc;
@@ -195,8 +197,7 @@ static void show_line(struct seq_file *m, unsigned int gsi)
 	if (!desc->actions)
 		return;
 	seq_printf(m, "%4u:", desc->actions->irq);
-	for_each_online_cpu(cpu)
-		seq_printf(m, " %10u", per_cpu(irq_counts, cpu)[gsi]);
+	for_each_online_cpu(cpu) seq_printf(m, " %10u", per_cpu(irq_counts, cpu)[gsi]);
 	seq_printf(m, "   IO-APIC %4u-%s ", gsi, desc->level ? "fasteoi" : "edge   ");
 	for (struct irqaction *a = desc->actions; a; a = a->next)
 		seq_printf(m, "%s %s", a == desc->actions ? "    " : ",", a->name);
@@ -208,15 +209,13 @@ int show_interrupts(struct seq_file *m, void *v)
 	unsigned int cpu;
 
 	seq_puts(m, "     ");
-	for_each_online_cpu(cpu)
-		seq_printf(m, "       CPU%-1u", cpu);
+	for_each_online_cpu(cpu) seq_printf(m, "       CPU%-1u", cpu);
 	seq_puts(m, "\n");
 	for (unsigned int gsi = 0; gsi < NR_GSI; gsi++)
 		show_line(m, gsi);
 	for (unsigned int i = 0; i < NR_ARCH_IRQ_STAT; i++) {
 		seq_printf(m, "%4s:", arch_irqs[i].tag);
-		for_each_online_cpu(cpu)
-			seq_printf(m, " %10lu", per_cpu(irq_stat, cpu)[i]);
+		for_each_online_cpu(cpu) seq_printf(m, " %10lu", per_cpu(irq_stat, cpu)[i]);
 		seq_printf(m, "   %s\n", arch_irqs[i].name);
 	}
 	return 0;

@@ -15,16 +15,17 @@
 typedef enum { IRQ_NONE = 0, IRQ_HANDLED = 1, IRQ_WAKE_THREAD = 2 } irqreturn_t;
 typedef irqreturn_t (*irq_handler_t)(int irq, void *dev);
 
-#define IRQF_SHARED 0x80
+#define IRQF_SHARED	    0x80
 #define IRQF_TRIGGER_RISING 0x1
-#define IRQF_TRIGGER_HIGH 0x4
-#define IRQF_TRIGGER_LOW 0x8
+#define IRQF_TRIGGER_HIGH   0x4
+#define IRQF_TRIGGER_LOW    0x8
 
 /*
  * Installs @handler and unmasks the line. 0; -EINVAL no such line; -EBUSY taken and not shared by both; -ENOMEM.
  * => may sleep; after init_IRQ()
  */
-int request_irq(unsigned int irq, irq_handler_t handler, unsigned long flags, const char *name, void *dev);
+int request_irq(unsigned int irq, irq_handler_t handler, unsigned long flags, const char *name,
+		void *dev);
 /* Removes what request_irq() installed with the same @dev; no handler of it runs any more when it returns. => may sleep */
 void free_irq(unsigned int irq, void *dev);
 /* Boot CPU, after apic_init_early(): sets the I/O APICs up; request_irq works from here (and from slab). */

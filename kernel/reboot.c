@@ -12,13 +12,13 @@
 #include "kernel/syscall.h"
 #include "lib/errno.h"
 
-#define LINUX_REBOOT_MAGIC1 0xfee1dead
-#define LINUX_REBOOT_CMD_RESTART 0x01234567
-#define LINUX_REBOOT_CMD_HALT 0xcdef0123
-#define LINUX_REBOOT_CMD_CAD_ON 0x89abcdef
-#define LINUX_REBOOT_CMD_CAD_OFF 0x00000000
+#define LINUX_REBOOT_MAGIC1	   0xfee1dead
+#define LINUX_REBOOT_CMD_RESTART   0x01234567
+#define LINUX_REBOOT_CMD_HALT	   0xcdef0123
+#define LINUX_REBOOT_CMD_CAD_ON	   0x89abcdef
+#define LINUX_REBOOT_CMD_CAD_OFF   0x00000000
 #define LINUX_REBOOT_CMD_POWER_OFF 0x4321fedc
-#define LINUX_REBOOT_CMD_RESTART2 0xa1b2c3d4
+#define LINUX_REBOOT_CMD_RESTART2  0xa1b2c3d4
 
 static bool magic2_valid(u32 magic)
 {

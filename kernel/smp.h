@@ -23,17 +23,18 @@
 
 typedef unsigned long cpumask_t;
 
-extern cpumask_t cpu_possible_mask; /* CPUs that firmware names as usable, within NR_CPUS and maxcpus= */
+extern cpumask_t
+	cpu_possible_mask; /* CPUs that firmware names as usable, within NR_CPUS and maxcpus= */
 extern cpumask_t cpu_present_mask;
-extern cpumask_t cpu_online_mask;   /* run the scheduler and take interrupts */
-extern unsigned int nr_cpu_ids;     /* highest possible CPU + 1 */
+extern cpumask_t cpu_online_mask; /* run the scheduler and take interrupts */
+extern unsigned int nr_cpu_ids;	  /* highest possible CPU + 1 */
 
-#define cpu_online(cpu) ((READ_ONCE(cpu_online_mask) >> (cpu)) & 1)
-#define cpu_possible(cpu) ((cpu_possible_mask >> (cpu)) & 1)
-#define num_online_cpus() (hweight_long(READ_ONCE(cpu_online_mask)))
+#define cpu_online(cpu)	    ((READ_ONCE(cpu_online_mask) >> (cpu)) & 1)
+#define cpu_possible(cpu)   ((cpu_possible_mask >> (cpu)) & 1)
+#define num_online_cpus()   (hweight_long(READ_ONCE(cpu_online_mask)))
 #define num_possible_cpus() (hweight_long(cpu_possible_mask))
-#define num_present_cpus() (hweight_long(cpu_present_mask))
-#define cpumask_of(cpu) BIT(cpu)
+#define num_present_cpus()  (hweight_long(cpu_present_mask))
+#define cpumask_of(cpu)	    BIT(cpu)
 
 /* Lowest CPU in @mask, NR_CPUS if it is empty. */
 static __always_inline unsigned int cpumask_first(cpumask_t mask)
@@ -48,19 +49,19 @@ static __always_inline unsigned int cpumask_next(int cpu, cpumask_t mask)
 }
 
 /* @mask is read once, at the start of the loop. */
-#define for_each_cpu(cpu, mask)                                                                    \
-	for (unsigned long __m_##cpu = (mask);                                                     \
+#define for_each_cpu(cpu, mask)                \
+	for (unsigned long __m_##cpu = (mask); \
 	     __m_##cpu && ((cpu) = __builtin_ctzl(__m_##cpu), 1); __m_##cpu &= __m_##cpu - 1)
 #define for_each_possible_cpu(cpu) for_each_cpu(cpu, cpu_possible_mask)
-#define for_each_present_cpu(cpu) for_each_cpu(cpu, cpu_present_mask)
-#define for_each_online_cpu(cpu) for_each_cpu(cpu, READ_ONCE(cpu_online_mask))
+#define for_each_present_cpu(cpu)  for_each_cpu(cpu, cpu_present_mask)
+#define for_each_online_cpu(cpu)   for_each_cpu(cpu, READ_ONCE(cpu_online_mask))
 
 /* This CPU's number. Stable until the caller sleeps: kernel code is not preempted. */
 DECLARE_PER_CPU(int, cpu_number);
 #define raw_smp_processor_id() this_cpu_read(cpu_number)
-#define smp_processor_id() raw_smp_processor_id()
-#define get_cpu() smp_processor_id()
-#define put_cpu() barrier()
+#define smp_processor_id()     raw_smp_processor_id()
+#define get_cpu()	       smp_processor_id()
+#define put_cpu()	       barrier()
 
 typedef void (*smp_call_func_t)(void *info);
 
@@ -93,9 +94,10 @@ void smp_send_reschedule(int cpu);
 void smp_send_stop(void);
 
 /* Boot, in this order. Each is called once on the boot CPU. */
-void smp_prepare_boot_cpu(void);      /* after setup_per_cpu_areas(): CPU numbers and nodes; this CPU is 0, online */
-void smp_prepare_cpus(void);          /* after mm: local APICs, call queues, trampoline */
-void smp_init(void);                  /* starts the other CPUs; needs idle tasks (fork_idle) and the tick */
+void smp_prepare_boot_cpu(
+	void); /* after setup_per_cpu_areas(): CPU numbers and nodes; this CPU is 0, online */
+void smp_prepare_cpus(void); /* after mm: local APICs, call queues, trampoline */
+void smp_init(void);	     /* starts the other CPUs; needs idle tasks (fork_idle) and the tick */
 /* First C function of another CPU, from the trampoline, on its idle task's stack; never returns. */
 void start_secondary(void) __noreturn;
 /* Each CPU's highest use of physical package ids, for /proc/cpuinfo. */

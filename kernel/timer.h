@@ -18,15 +18,20 @@
 struct hrtimer_cpu_base;
 
 enum hrtimer_restart { HRTIMER_NORESTART, HRTIMER_RESTART };
-enum hrtimer_mode { HRTIMER_MODE_ABS = 0, HRTIMER_MODE_REL = 1, HRTIMER_MODE_PINNED = 2,
-		    HRTIMER_MODE_ABS_PINNED = 2, HRTIMER_MODE_REL_PINNED = 3 };
+enum hrtimer_mode {
+	HRTIMER_MODE_ABS = 0,
+	HRTIMER_MODE_REL = 1,
+	HRTIMER_MODE_PINNED = 2,
+	HRTIMER_MODE_ABS_PINNED = 2,
+	HRTIMER_MODE_REL_PINNED = 3
+};
 
 struct hrtimer {
-	struct rb_node node;          /* base lock */
-	ktime_t expires;              /* base lock; CLOCK_MONOTONIC */
+	struct rb_node node; /* base lock */
+	ktime_t expires;     /* base lock; CLOCK_MONOTONIC */
 	enum hrtimer_restart (*function)(struct hrtimer *);
-	struct hrtimer_cpu_base *base;/* base lock of the old one to change */
-	bool queued;                  /* base lock; read without it as a hint */
+	struct hrtimer_cpu_base *base; /* base lock of the old one to change */
+	bool queued;		       /* base lock; read without it as a hint */
 };
 
 /* @clock is CLOCK_MONOTONIC or CLOCK_BOOTTIME (the same here). function is set by the caller. */
@@ -44,9 +49,9 @@ bool hrtimer_active(const struct hrtimer *timer);
 u64 hrtimer_forward(struct hrtimer *timer, ktime_t now, ktime_t interval);
 #define hrtimer_forward_now(t, interval) hrtimer_forward(t, ktime_get(), interval)
 ktime_t hrtimer_get_remaining(const struct hrtimer *timer); /* ns, may be negative */
-#define hrtimer_get_expires(t) ((t)->expires)
+#define hrtimer_get_expires(t)	     ((t)->expires)
 #define hrtimer_set_expires(t, time) ((t)->expires = (time))
-#define hrtimer_cb_get_time(t) ktime_get()
+#define hrtimer_cb_get_time(t)	     ktime_get()
 
 /* A timer that wakes one task; .task becomes NULL when it fires. */
 struct hrtimer_sleeper {
@@ -68,24 +73,26 @@ int schedule_hrtimeout_range(ktime_t *expires, u64 delta, enum hrtimer_mode mode
 
 struct timer_list {
 	struct hrtimer hrtimer;
-	unsigned long expires;        /* jiffies */
+	unsigned long expires; /* jiffies */
 	void (*function)(struct timer_list *);
 	unsigned int flags;
 };
 #define TIMER_DEFERRABLE 0x1
-#define TIMER_PINNED 0x2
-#define TIMER_IRQSAFE 0x4
+#define TIMER_PINNED	 0x2
+#define TIMER_IRQSAFE	 0x4
 
-void timer_setup(struct timer_list *timer, void (*function)(struct timer_list *), unsigned int flags);
-#define timer_setup_on_stack(t, f, fl) timer_setup(t, f, fl)
-#define destroy_timer_on_stack(t) ((void)(t))
+void timer_setup(struct timer_list *timer, void (*function)(struct timer_list *),
+		 unsigned int flags);
+#define timer_setup_on_stack(t, f, fl)	       timer_setup(t, f, fl)
+#define destroy_timer_on_stack(t)	       ((void)(t))
 #define from_timer(var, callback_timer, field) container_of(callback_timer, __typeof__(*var), field)
-int mod_timer(struct timer_list *timer, unsigned long expires); /* 1 if it was pending; any context */
-void add_timer(struct timer_list *timer);                       /* at timer->expires; not pending */
-int del_timer(struct timer_list *timer);                        /* 1 if it was pending; any context */
-int del_timer_sync(struct timer_list *timer);                   /* waits for a running function; see hrtimer_cancel */
-#define timer_delete(t) del_timer(t)
-#define timer_delete_sync(t) del_timer_sync(t)
+int mod_timer(struct timer_list *timer,
+	      unsigned long expires);	      /* 1 if it was pending; any context */
+void add_timer(struct timer_list *timer);     /* at timer->expires; not pending */
+int del_timer(struct timer_list *timer);      /* 1 if it was pending; any context */
+int del_timer_sync(struct timer_list *timer); /* waits for a running function; see hrtimer_cancel */
+#define timer_delete(t)	       del_timer(t)
+#define timer_delete_sync(t)   del_timer_sync(t)
 #define timer_shutdown_sync(t) del_timer_sync(t)
 static inline bool timer_pending(const struct timer_list *timer)
 {

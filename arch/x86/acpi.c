@@ -24,7 +24,7 @@
 #include "mm/boot/early_ioremap.h"
 
 #define MAX_TABLE_LEN (16UL << 20) /* a longer one is not believed */
-#define MAP_CHUNK (64UL << 10)     /* mapped at once; below what early_memremap() can do */
+#define MAP_CHUNK     (64UL << 10) /* mapped at once; below what early_memremap() can do */
 
 struct acpi_header {
 	char signature[4];
@@ -138,11 +138,13 @@ static size_t __init check_table(phys_addr_t phys, struct acpi_header *hdr)
 	*hdr = *p;
 	early_memunmap(p, sizeof(*p));
 	if (hdr->length < sizeof(*hdr) || hdr->length > MAX_TABLE_LEN) {
-		pr_warn("ACPI: table %.4s at %#lx has length %u: ignored\n", hdr->signature, phys, hdr->length);
+		pr_warn("ACPI: table %.4s at %#lx has length %u: ignored\n", hdr->signature, phys,
+			hdr->length);
 		return 0;
 	}
 	if (!checksum_ok(phys, hdr->length)) {
-		pr_warn("ACPI: table %.4s at %#lx: checksum is wrong: ignored\n", hdr->signature, phys);
+		pr_warn("ACPI: table %.4s at %#lx: checksum is wrong: ignored\n", hdr->signature,
+			phys);
 		return 0;
 	}
 	return hdr->length;
@@ -221,13 +223,15 @@ static void __init madt_entry(const u8 *e, u8 len)
 }
 
 /* Calls @fn for each entry (type, length, ...) of a table's body from @offset on. */
-static void __init for_each_entry(const u8 *table, size_t len, size_t offset, void (*fn)(const u8 *e, u8 len))
+static void __init for_each_entry(const u8 *table, size_t len, size_t offset,
+				  void (*fn)(const u8 *e, u8 len))
 {
 	while (offset + 2 <= len) {
 		u8 n = table[offset + 1];
 
 		if (n < 2 || offset + n > len) {
-			pr_warn("ACPI: %.4s: entry at %zu runs past the end: rest ignored\n", table, offset);
+			pr_warn("ACPI: %.4s: entry at %zu runs past the end: rest ignored\n", table,
+				offset);
 			return;
 		}
 		fn(table + offset, n);
@@ -267,8 +271,8 @@ static void __init srat_entry(const u8 *e, u8 len)
 		if (!size)
 			return;
 		nid = acpi_map_pxm_to_node(get32(e + 2));
-		pr_info("ACPI: SRAT: Node %d PXM %u [mem %#018lx-%#018lx]%s\n", nid, get32(e + 2), base,
-			base + size - 1, hotplug ? " hotplug" : "");
+		pr_info("ACPI: SRAT: Node %d PXM %u [mem %#018lx-%#018lx]%s\n", nid, get32(e + 2),
+			base, base + size - 1, hotplug ? " hotplug" : "");
 		if (nid == NUMA_NO_NODE || numa_add_memory(nid, base, size, hotplug))
 			srat_bad = true;
 	}
@@ -280,7 +284,8 @@ static void __init parse_srat(const u8 *t, size_t len)
 		return;
 	for_each_entry(t, len, 48, srat_entry);
 	if (srat_bad || !numa_nr_memblks) {
-		pr_warn("ACPI: SRAT: memory ranges contradict each other or are absent: one node is used\n");
+		pr_warn("ACPI: SRAT: memory ranges contradict each other or are absent: one node "
+			"is used\n");
 		numa_forget();
 	}
 }
@@ -302,7 +307,8 @@ static void __init parse_slit(const u8 *t, size_t len)
 
 			/* Below 10 is reserved; 10 is the distance to oneself only. */
 			if (d < LOCAL_DISTANCE || (d == LOCAL_DISTANCE) != (i == j)) {
-				pr_warn("ACPI: SLIT: distance %u from %u to %u: ignored\n", d, i, j);
+				pr_warn("ACPI: SLIT: distance %u from %u to %u: ignored\n", d, i,
+					j);
 				return;
 			}
 		}
@@ -369,7 +375,8 @@ static void __init parse_dsdt(phys_addr_t phys)
 		if (!map)
 			return;
 		for (p = map + 2; p + 4 <= map + n; p++)
-			if (p[0] == '_' && p[1] == 'S' && p[2] == '5' && p[3] == '_' && parse_s5(p, map + n))
+			if (p[0] == '_' && p[1] == 'S' && p[2] == '5' && p[3] == '_' &&
+			    parse_s5(p, map + n))
 				break;
 		early_memunmap(map, n);
 		if (n < MAP_CHUNK)
@@ -437,15 +444,16 @@ static void __init parse_table(phys_addr_t phys)
 
 	if (!len)
 		return;
-	pr_info("ACPI: %.4s %#018lx %06x (v%02u %.6s %.8s)\n", hdr.signature, phys, hdr.length, hdr.revision,
-		hdr.oem_id, hdr.oem_table_id);
+	pr_info("ACPI: %.4s %#018lx %06x (v%02u %.6s %.8s)\n", hdr.signature, phys, hdr.length,
+		hdr.revision, hdr.oem_id, hdr.oem_table_id);
 	for (unsigned int i = 0; i < ARRAY_SIZE(parsers); i++) {
 		u8 *t;
 
 		if (memcmp(hdr.signature, parsers[i].signature, 4))
 			continue;
 		if (len > MAP_CHUNK) {
-			pr_warn("ACPI: %.4s is too long (%zu bytes): ignored\n", hdr.signature, len);
+			pr_warn("ACPI: %.4s is too long (%zu bytes): ignored\n", hdr.signature,
+				len);
 			return;
 		}
 		t = early_memremap(phys, len);
@@ -551,7 +559,8 @@ static void __init read_tables(const void *rsdp, size_t len)
 		return;
 	}
 	pr_info("ACPI: RSDP v%02u %.6s\n", r.revision, r.oem_id);
-	if ((r.revision >= 2 && r.xsdt && !parse_root(r.xsdt, "XSDT", 8)) || !parse_root(r.rsdt, "RSDT", 4))
+	if ((r.revision >= 2 && r.xsdt && !parse_root(r.xsdt, "XSDT", 8)) ||
+	    !parse_root(r.rsdt, "RSDT", 4))
 		acpi_info.present = true;
 	else
 		pr_warn("ACPI: neither XSDT nor RSDT can be read: one CPU, no power management\n");

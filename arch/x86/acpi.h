@@ -13,7 +13,7 @@
 #include "lib/types.h"
 
 #define ACPI_MAX_IOAPICS 8
-#define ACPI_NR_ISA 16
+#define ACPI_NR_ISA	 16
 
 struct acpi_ioapic {
 	u8 id;
@@ -29,20 +29,20 @@ struct acpi_isa_irq {
 
 /* What the tables said; filled by acpi_boot_init(), constant after. Zero: the table or the thing is absent. */
 struct acpi_info {
-	bool present;                     /* an RSDP was found and believed */
-	bool pcat_compat;                 /* the machine has 8259 PICs too */
+	bool present;	  /* an RSDP was found and believed */
+	bool pcat_compat; /* the machine has 8259 PICs too */
 	phys_addr_t lapic_address;
-	u32 apicid[64];                   /* usable CPUs in MADT's order; [0] is not always the boot CPU */
+	u32 apicid[64]; /* usable CPUs in MADT's order; [0] is not always the boot CPU */
 	unsigned int nr_cpus;
 	struct acpi_ioapic ioapic[ACPI_MAX_IOAPICS];
 	unsigned int nr_ioapics;
 	struct acpi_isa_irq isa[ACPI_NR_ISA];
-	u8 lint_nmi;                      /* local APIC pin wired to NMI (0 or 1), 0xff none */
+	u8 lint_nmi; /* local APIC pin wired to NMI (0 or 1), 0xff none */
 	phys_addr_t hpet_address;
-	u16 pm_timer_port;                /* 24 or 32 bits at 3.579545 MHz */
+	u16 pm_timer_port; /* 24 or 32 bits at 3.579545 MHz */
 	bool pm_timer_32bit;
 	u16 pm1a_cnt, pm1b_cnt;
-	u8 slp_typa, slp_typb;            /* of \_S5_ */
+	u8 slp_typa, slp_typb; /* of \_S5_ */
 	bool has_s5;
 	u16 smi_cmd;
 	u8 acpi_enable;

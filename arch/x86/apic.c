@@ -24,36 +24,36 @@
 #include "lib/errno.h"
 #include "mm/boot/fixmap.h"
 
-#define APIC_ID 0x20
-#define APIC_LVR 0x30
+#define APIC_ID	     0x20
+#define APIC_LVR     0x30
 #define APIC_TASKPRI 0x80
-#define APIC_EOI 0xb0
-#define APIC_LDR 0xd0
-#define APIC_DFR 0xe0
-#define APIC_SPIV 0xf0
-#define APIC_ESR 0x280
-#define APIC_ICR 0x300
-#define APIC_ICR2 0x310
-#define APIC_LVTT 0x320
-#define APIC_LVTPC 0x340
-#define APIC_LVT0 0x350
-#define APIC_LVT1 0x360
-#define APIC_LVTERR 0x370
-#define APIC_TMICT 0x380
-#define APIC_TMCCT 0x390
-#define APIC_TDCR 0x3e0
+#define APIC_EOI     0xb0
+#define APIC_LDR     0xd0
+#define APIC_DFR     0xe0
+#define APIC_SPIV    0xf0
+#define APIC_ESR     0x280
+#define APIC_ICR     0x300
+#define APIC_ICR2    0x310
+#define APIC_LVTT    0x320
+#define APIC_LVTPC   0x340
+#define APIC_LVT0    0x350
+#define APIC_LVT1    0x360
+#define APIC_LVTERR  0x370
+#define APIC_TMICT   0x380
+#define APIC_TMCCT   0x390
+#define APIC_TDCR    0x3e0
 
-#define APIC_SPIV_ENABLED BIT(8)
-#define APIC_LVT_MASKED BIT(16)
+#define APIC_SPIV_ENABLED	   BIT(8)
+#define APIC_LVT_MASKED		   BIT(16)
 #define APIC_LVT_TIMER_TSCDEADLINE (2UL << 17)
-#define APIC_DM_NMI 0x400
-#define APIC_DM_INIT 0x500
-#define APIC_DM_STARTUP 0x600
-#define APIC_DM_EXTINT 0x700
-#define APIC_ICR_BUSY BIT(12)
-#define APIC_INT_ASSERT BIT(14)
-#define APIC_INT_LEVELTRIG BIT(15)
-#define APIC_TDR_DIV_1 0xb
+#define APIC_DM_NMI		   0x400
+#define APIC_DM_INIT		   0x500
+#define APIC_DM_STARTUP		   0x600
+#define APIC_DM_EXTINT		   0x700
+#define APIC_ICR_BUSY		   BIT(12)
+#define APIC_INT_ASSERT		   BIT(14)
+#define APIC_INT_LEVELTRIG	   BIT(15)
+#define APIC_TDR_DIV_1		   0xb
 
 #define DEFAULT_APIC_PHYS 0xfee00000UL
 
@@ -61,7 +61,7 @@ bool x2apic_mode;
 bool apic_present;
 unsigned long apic_phys = DEFAULT_APIC_PHYS;
 u32 cpu_apicid[NR_CPUS] = { [0 ... NR_CPUS - 1] = BAD_APICID };
-static void *apic_base;        /* the mapped registers; NULL in x2APIC mode */
+static void *apic_base; /* the mapped registers; NULL in x2APIC mode */
 static bool tsc_deadline;
 static bool nolapic;
 
@@ -145,8 +145,7 @@ void apic_send_ipi_mask(unsigned long mask, u8 vector)
 {
 	unsigned int cpu;
 
-	for_each_cpu(cpu, mask)
-		apic_send_ipi(cpu, vector);
+	for_each_cpu(cpu, mask) apic_send_ipi(cpu, vector);
 }
 
 void apic_send_nmi(unsigned int cpu)
@@ -164,7 +163,8 @@ int apic_wakeup_cpu(u32 apicid, phys_addr_t phys)
 	/* Modern processors and QEMU are ready at once; the second STARTUP serves those that are not. */
 	for (int i = 0; i < 2; i++) {
 		udelay(10);
-		ok &= icr_write(apicid, APIC_DM_STARTUP | APIC_INT_ASSERT | (u32)(phys >> PAGE_SHIFT));
+		ok &= icr_write(apicid,
+				APIC_DM_STARTUP | APIC_INT_ASSERT | (u32)(phys >> PAGE_SHIFT));
 		if (!x2apic_mode)
 			ok &= icr_idle();
 	}
@@ -277,12 +277,14 @@ void __init apic_init_early(void)
 	u64 base;
 
 	if (!boot_cpu_has(X86_FEATURE_APIC) || nolapic) {
-		pr_warn("APIC: not available%s: one CPU, no timer interrupt\n", nolapic ? " (nolapic)" : "");
+		pr_warn("APIC: not available%s: one CPU, no timer interrupt\n",
+			nolapic ? " (nolapic)" : "");
 		return;
 	}
 	base = native_read_msr(MSR_IA32_APICBASE);
 	if (!(base & MSR_IA32_APICBASE_ENABLE)) {
-		base = DEFAULT_APIC_PHYS | (base & 0xfff & ~X2APIC_ENABLE) | MSR_IA32_APICBASE_ENABLE;
+		base = DEFAULT_APIC_PHYS | (base & 0xfff & ~X2APIC_ENABLE) |
+		       MSR_IA32_APICBASE_ENABLE;
 		wrmsrl(MSR_IA32_APICBASE, base);
 	}
 	x2apic_mode = base & X2APIC_ENABLE;
@@ -298,6 +300,6 @@ void __init apic_init_early(void)
 	set_irq_handler(SPURIOUS_APIC_VECTOR, spurious_interrupt);
 	set_irq_handler(ERROR_APIC_VECTOR, error_interrupt);
 	setup_local_APIC();
-	pr_info("APIC: %s mode, boot CPU has id %u, %s timer\n", x2apic_mode ? "x2APIC" : "xAPIC", cpu_apicid[0],
-		tsc_deadline ? "TSC deadline" : "one-shot");
+	pr_info("APIC: %s mode, boot CPU has id %u, %s timer\n", x2apic_mode ? "x2APIC" : "xAPIC",
+		cpu_apicid[0], tsc_deadline ? "TSC deadline" : "one-shot");
 }

@@ -11,21 +11,21 @@
 #include "kernel/printk.h"
 #include "mm/boot/fixmap.h"
 
-#define HPET_ID 0x000
-#define HPET_PERIOD 0x004 /* femtoseconds */
-#define HPET_CFG 0x010
-#define HPET_COUNTER 0x0f0
+#define HPET_ID		0x000
+#define HPET_PERIOD	0x004 /* femtoseconds */
+#define HPET_CFG	0x010
+#define HPET_COUNTER	0x0f0
 #define HPET_CFG_ENABLE BIT(0)
-#define HPET_MIN_PERIOD 1000000U    /* 1 ns: nothing is faster */
-#define HPET_MAX_PERIOD 100000000U  /* the specification's limit */
+#define HPET_MIN_PERIOD 1000000U   /* 1 ns: nothing is faster */
+#define HPET_MAX_PERIOD 100000000U /* the specification's limit */
 
-#define PMTMR_MASK 0xffffffU        /* 24 bits are always there */
+#define PMTMR_MASK	    0xffffffU /* 24 bits are always there */
 #define PMTMR_TICKS_PER_SEC 3579545
 
 #define PIT_TICK_RATE 1193182UL
-#define PIT_CH2 0x42
-#define PIT_MODE 0x43
-#define PORT_B 0x61
+#define PIT_CH2	      0x42
+#define PIT_MODE      0x43
+#define PORT_B	      0x61
 
 static volatile u32 *hpet_reg(unsigned int offset)
 {
@@ -44,8 +44,11 @@ static u64 pmtmr_read(void)
 
 static struct ref_clock hpet = { .name = "HPET", .mask = U32_MAX, .read = hpet_read };
 static const struct ref_clock pm_timer = {
-	.name = "PM-Timer", .mask = PMTMR_MASK, .read = pmtmr_read,
-	.khz_num = PMTMR_TICKS_PER_SEC, .khz_den = 1000,
+	.name = "PM-Timer",
+	.mask = PMTMR_MASK,
+	.read = pmtmr_read,
+	.khz_num = PMTMR_TICKS_PER_SEC,
+	.khz_den = 1000,
 };
 
 static bool __init hpet_init(void)

@@ -7,8 +7,8 @@
 
 struct ref_clock {
 	const char *name;
-	u64 khz_num, khz_den;         /* rate is num / den kHz */
-	u64 mask;                     /* the counter wraps past it */
+	u64 khz_num, khz_den; /* rate is num / den kHz */
+	u64 mask;	      /* the counter wraps past it */
 	u64 (*read)(void);
 };
 

@@ -14,11 +14,11 @@
 #include "lib/errno.h"
 #include "mm/boot/fixmap.h"
 
-#define IOAPIC_VERSION 1
+#define IOAPIC_VERSION	   1
 #define IOAPIC_REDIR(line) (0x10 + 2 * (line))
-#define REDIR_ACTIVE_LOW BIT(13)
-#define REDIR_LEVEL BIT(15)
-#define REDIR_MASKED BIT(16)
+#define REDIR_ACTIVE_LOW   BIT(13)
+#define REDIR_LEVEL	   BIT(15)
+#define REDIR_MASKED	   BIT(16)
 
 static struct ioapic {
 	volatile u32 *regs; /* index at +0, data at +16 bytes */
@@ -54,7 +54,8 @@ int ioapic_setup_irq(unsigned int gsi, u8 vector, unsigned int cpu, bool level, 
 {
 	unsigned int line;
 	const struct ioapic *io = ioapic_of(gsi, &line);
-	u32 low = vector | REDIR_MASKED | (level ? REDIR_LEVEL : 0) | (active_low ? REDIR_ACTIVE_LOW : 0);
+	u32 low = vector | REDIR_MASKED | (level ? REDIR_LEVEL : 0) |
+		  (active_low ? REDIR_ACTIVE_LOW : 0);
 
 	/* The entry has eight bits for the CPU; more need interrupt remapping, which we do not have. */
 	if (!io || cpu_apicid[cpu] > 0xff)
@@ -115,8 +116,9 @@ static void __init ioapic_register(unsigned int n, phys_addr_t phys, unsigned in
 	nr_ioapics++;
 	for (unsigned int line = 0; line < io->nr_lines; line++)
 		ioapic_write(io, IOAPIC_REDIR(line), REDIR_MASKED);
-	pr_info("IOAPIC[%u]: apic_id %u, version %u, address %#lx, GSI %u-%u\n", n, acpi_info.ioapic[n].id,
-		version & 0xff, phys, gsi_base, gsi_base + io->nr_lines - 1);
+	pr_info("IOAPIC[%u]: apic_id %u, version %u, address %#lx, GSI %u-%u\n", n,
+		acpi_info.ioapic[n].id, version & 0xff, phys, gsi_base,
+		gsi_base + io->nr_lines - 1);
 }
 
 void __init setup_IO_APIC(void)

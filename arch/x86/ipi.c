@@ -51,7 +51,8 @@ static void csd_queue(unsigned int cpu, struct call_single_data *csd)
 
 	do {
 		csd->next = first;
-	} while (!__atomic_compare_exchange_n(head, &first, csd, false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED));
+	} while (!__atomic_compare_exchange_n(head, &first, csd, false, __ATOMIC_SEQ_CST,
+					      __ATOMIC_RELAXED));
 	if (!first)
 		apic_send_ipi(cpu, CALL_FUNCTION_VECTOR);
 }
@@ -59,7 +60,8 @@ static void csd_queue(unsigned int cpu, struct call_single_data *csd)
 void flush_smp_call_function_queue(void)
 {
 	struct call_single_data **head = this_cpu_ptr(&call_queue);
-	struct call_single_data *list = __atomic_exchange_n(head, NULL, __ATOMIC_SEQ_CST), *reversed = NULL, *next;
+	struct call_single_data *list = __atomic_exchange_n(head, NULL, __ATOMIC_SEQ_CST),
+				*reversed = NULL, *next;
 
 	/* Pushed in front: turned round, so that calls run in the order they were made. */
 	for (; list; list = next) {
@@ -136,7 +138,8 @@ void smp_call_function_many(cpumask_t mask, smp_call_func_t func, void *info, bo
 	if (!mask)
 		return;
 	check_may_wait();
-	for_each_cpu(cpu, mask) {
+	for_each_cpu(cpu, mask)
+	{
 		struct call_single_data *csd = &csds[cpu];
 
 		csd_wait(csd);
@@ -146,8 +149,7 @@ void smp_call_function_many(cpumask_t mask, smp_call_func_t func, void *info, bo
 		csd_queue(cpu, csd);
 	}
 	if (wait)
-		for_each_cpu(cpu, mask)
-			csd_wait(&csds[cpu]);
+		for_each_cpu(cpu, mask) csd_wait(&csds[cpu]);
 }
 
 void smp_call_function(smp_call_func_t func, void *info, bool wait)
@@ -211,7 +213,8 @@ void smp_send_stop(void)
 	cpumask_t others;
 
 	/* The first CPU to come here stops the others, another one that panics as well included. */
-	if (!__atomic_compare_exchange_n(&stopping, &none, self, false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED) &&
+	if (!__atomic_compare_exchange_n(&stopping, &none, self, false, __ATOMIC_SEQ_CST,
+					 __ATOMIC_RELAXED) &&
 	    none != self)
 		stop_this_cpu();
 	others = READ_ONCE(cpu_online_mask) & ~BIT(self);
@@ -225,8 +228,7 @@ void smp_send_stop(void)
 	if (others) {
 		unsigned int cpu;
 
-		for_each_cpu(cpu, others)
-			apic_send_nmi(cpu);
+		for_each_cpu(cpu, others) apic_send_nmi(cpu);
 		wait_for_stop(500);
 	}
 }

@@ -13,9 +13,9 @@
 #include "lib/types.h"
 
 struct mm_context {
-	pgd_t *pgd;               /* - top table, in the linear map (or swapper_pg_dir) */
-	u64 ctx_id;               /* - never reused */
-	u64 tlb_gen;              /* a counts changes of entries that some TLB may hold */
+	pgd_t *pgd;		  /* - top table, in the linear map (or swapper_pg_dir) */
+	u64 ctx_id;		  /* - never reused */
+	u64 tlb_gen;		  /* a counts changes of entries that some TLB may hold */
 	unsigned long cpu_bitmap; /* a CPUs whose CR3 may point to pgd, running or lazy */
 };
 

@@ -17,7 +17,7 @@
 #define MAX_NUMNODES 8
 #endif
 #define NR_NODE_MEMBLKS (MAX_NUMNODES * 8)
-#define LOCAL_DISTANCE 10
+#define LOCAL_DISTANCE	10
 #define REMOTE_DISTANCE 20
 
 struct numa_memblk {
@@ -28,7 +28,7 @@ struct numa_memblk {
 
 extern struct numa_memblk numa_memblks[NR_NODE_MEMBLKS];
 extern unsigned int numa_nr_memblks;
-extern unsigned int numa_nr_nodes;   /* at least 1 */
+extern unsigned int numa_nr_nodes; /* at least 1 */
 
 /* Records; called while SRAT is read. -EINVAL: overlap with another node, or too many. */
 int numa_add_memory(int nid, phys_addr_t base, phys_addr_t len, bool hotpluggable);

@@ -9,8 +9,8 @@
 
 #define PIC_MASTER_CMD 0x20
 #define PIC_MASTER_IMR 0x21
-#define PIC_SLAVE_CMD 0xa0
-#define PIC_SLAVE_IMR 0xa1
+#define PIC_SLAVE_CMD  0xa0
+#define PIC_SLAVE_IMR  0xa1
 
 void mask_8259A(void)
 {

@@ -12,13 +12,13 @@
 #include "kernel/smp.h"
 #include "kernel/time.h"
 
-#define SCI_EN BIT(0)
-#define SLP_TYP(x) ((u16)(x) << 10)
-#define SLP_EN BIT(13)
-#define QEMU_PM1A_PORT 0x604   /* q35 and recent i440fx */
+#define SCI_EN		     BIT(0)
+#define SLP_TYP(x)	     ((u16)(x) << 10)
+#define SLP_EN		     BIT(13)
+#define QEMU_PM1A_PORT	     0x604 /* q35 and recent i440fx */
 #define QEMU_DEBUG_EXIT_PORT 0xf4
-#define RESET_PORT 0xcf9
-#define KBD_COMMAND 0x64
+#define RESET_PORT	     0xcf9
+#define KBD_COMMAND	     0x64
 
 void qemu_exit(unsigned int code)
 {

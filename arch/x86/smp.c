@@ -89,7 +89,8 @@ void __init smp_prepare_boot_cpu(void)
 {
 	unsigned int cpu;
 
-	for_each_possible_cpu(cpu) {
+	for_each_possible_cpu(cpu)
+	{
 		per_cpu(cpu_number, cpu) = cpu;
 		per_cpu(numa_node, cpu) = cpu_to_node(cpu);
 	}
@@ -125,7 +126,9 @@ static void __init check_tsc(unsigned int cpu)
 	u64 now = rdtsc_ordered();
 
 	if (secondary_tsc[1] < secondary_tsc[0] || now < secondary_tsc[1])
-		pr_warn("tsc: CPU%u's counter is not in step with CPU0's: clocks may jump between CPUs\n", cpu);
+		pr_warn("tsc: CPU%u's counter is not in step with CPU0's: clocks may jump between "
+			"CPUs\n",
+			cpu);
 }
 
 static bool __init boot_secondary(unsigned int cpu)
@@ -148,7 +151,8 @@ static bool __init boot_secondary(unsigned int cpu)
 	give_up = sched_clock() + NSEC_PER_SEC;
 	while (!cpu_online(cpu)) {
 		if (sched_clock() > give_up) {
-			pr_err("smpboot: CPU%u (APIC id %u) does not answer\n", cpu, cpu_apicid[cpu]);
+			pr_err("smpboot: CPU%u (APIC id %u) does not answer\n", cpu,
+			       cpu_apicid[cpu]);
 			return false;
 		}
 		cpu_relax();
@@ -164,13 +168,13 @@ void __init smp_init(void)
 
 	if (num_present_cpus() > 1 && real_mode_page && apic_present) {
 		pr_info("smp: Bringing up secondary CPUs ...\n");
-		for_each_present_cpu(cpu)
-			if (!cpu_online(cpu) && !boot_secondary(cpu))
-				break; /* it may still wake up and use secondary_*: start no other */
+		for_each_present_cpu(cpu) if (
+			!cpu_online(cpu) &&
+			!boot_secondary(
+				cpu)) break; /* it may still wake up and use secondary_*: start no other */
 	}
-	for_each_online_cpu(cpu)
-		node_seen |= BIT(cpu_to_node(cpu));
+	for_each_online_cpu(cpu) node_seen |= BIT(cpu_to_node(cpu));
 	nodes = hweight_long(node_seen);
-	pr_info("smp: Brought up %u node%s, %u CPU%s\n", nodes, nodes == 1 ? "" : "s", num_online_cpus(),
-		num_online_cpus() == 1 ? "" : "s");
+	pr_info("smp: Brought up %u node%s, %u CPU%s\n", nodes, nodes == 1 ? "" : "s",
+		num_online_cpus(), num_online_cpus() == 1 ? "" : "s");
 }

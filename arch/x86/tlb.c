@@ -65,8 +65,8 @@ static void load_context(struct mm_context *ctx)
 /*
  * Brings this CPU's TLB up to ctx->tlb_gen, of which @new_gen is the flush that asks for [start, end). => interrupts off
  */
-static void flush_tlb_func_local(struct mm_context *ctx, unsigned long start, unsigned long end, u64 new_gen,
-				 bool freed_tables)
+static void flush_tlb_func_local(struct mm_context *ctx, unsigned long start, unsigned long end,
+				 u64 new_gen, bool freed_tables)
 {
 	u64 local_gen = this_cpu_read(cpu_tlbstate.loaded_tlb_gen), mm_gen;
 
@@ -80,7 +80,8 @@ static void flush_tlb_func_local(struct mm_context *ctx, unsigned long start, un
 	mm_gen = __atomic_load_n(&ctx->tlb_gen, __ATOMIC_SEQ_CST);
 	if (local_gen >= mm_gen)
 		return; /* an earlier interrupt did this flush together with its own */
-	if (end != TLB_FLUSH_ALL && new_gen == local_gen + 1 && new_gen == mm_gen && !freed_tables) {
+	if (end != TLB_FLUSH_ALL && new_gen == local_gen + 1 && new_gen == mm_gen &&
+	    !freed_tables) {
 		for (unsigned long addr = start; addr < end; addr += PAGE_SIZE)
 			invlpg(addr);
 	} else {
@@ -114,14 +115,12 @@ static cpumask_t cpus_to_flush(const struct mm_context *ctx, bool freed_tables)
 
 	if (freed_tables)
 		return mask;
-	for_each_cpu(cpu, mask)
-		if (READ_ONCE(per_cpu(cpu_tlbstate, cpu).is_lazy))
-			lazy |= BIT(cpu);
+	for_each_cpu(cpu, mask) if (READ_ONCE(per_cpu(cpu_tlbstate, cpu).is_lazy)) lazy |= BIT(cpu);
 	return mask & ~lazy;
 }
 
-void __flush_tlb_mm_range(struct mm_context *ctx, unsigned long start, unsigned long end, u64 new_gen,
-			  bool freed_tables)
+void __flush_tlb_mm_range(struct mm_context *ctx, unsigned long start, unsigned long end,
+			  u64 new_gen, bool freed_tables)
 {
 	struct flush_tlb_info info;
 	unsigned long flags;

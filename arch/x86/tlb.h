@@ -23,12 +23,13 @@
 struct task_struct;
 
 #define TLB_FLUSH_ALL (~0UL)
-#define TLB_SINGLE_PAGE_FLUSH_CEILING 33 /* pages; above, reloading CR3 is cheaper than so many INVLPG */
+#define TLB_SINGLE_PAGE_FLUSH_CEILING \
+	33 /* pages; above, reloading CR3 is cheaper than so many INVLPG */
 
 struct tlb_state {
 	struct mm_context *loaded_mm; /* whose pgd is in CR3 */
-	u64 loaded_tlb_gen;           /* generation of loaded_mm that this TLB matches */
-	bool is_lazy;                 /* a kernel thread runs here: nobody touches user addresses */
+	u64 loaded_tlb_gen;	      /* generation of loaded_mm that this TLB matches */
+	bool is_lazy;		      /* a kernel thread runs here: nobody touches user addresses */
 };
 DECLARE_PER_CPU(struct tlb_state, cpu_tlbstate);
 
@@ -39,15 +40,15 @@ static __always_inline void invlpg(unsigned long addr)
 	__asm__ __volatile__("invlpg (%0)" : : "r"(addr) : "memory");
 }
 
-void __flush_tlb_local(void);      /* all non-global entries of this CPU: reload of CR3 */
-void __flush_tlb_all(void);        /* all entries of this CPU, global ones too */
+void __flush_tlb_local(void); /* all non-global entries of this CPU: reload of CR3 */
+void __flush_tlb_all(void);   /* all entries of this CPU, global ones too */
 /* One kernel address on this CPU, e.g. after set_pte on a fixmap slot that only this CPU uses. */
 #define flush_tlb_one_kernel(addr) invlpg(addr)
 
 /* ---- user addresses, all CPUs that need it ---- */
 
-void __flush_tlb_mm_range(struct mm_context *ctx, unsigned long start, unsigned long end, u64 new_gen,
-			  bool freed_tables);
+void __flush_tlb_mm_range(struct mm_context *ctx, unsigned long start, unsigned long end,
+			  u64 new_gen, bool freed_tables);
 
 /*
  * Drops what TLBs hold for the pages [start, end) of @ctx (end TLB_FLUSH_ALL: everything).
@@ -67,7 +68,7 @@ static __always_inline void flush_tlb_mm_range_freed(struct mm_context *ctx, uns
 }
 
 #define flush_tlb_mm_range(ctx, start, end) flush_tlb_mm_range_freed(ctx, start, end, false)
-#define flush_tlb_mm(ctx) flush_tlb_mm_range_freed(ctx, 0, TLB_FLUSH_ALL, true)
+#define flush_tlb_mm(ctx)		    flush_tlb_mm_range_freed(ctx, 0, TLB_FLUSH_ALL, true)
 
 /* The same for one page; with one CPU in the address space it costs a dozen instructions. */
 static __always_inline void flush_tlb_page(struct mm_context *ctx, unsigned long addr)
@@ -77,7 +78,8 @@ static __always_inline void flush_tlb_page(struct mm_context *ctx, unsigned long
 
 	if (!cpus)
 		return;
-	if (likely(cpus == BIT(smp_processor_id()) && this_cpu_read(cpu_tlbstate.loaded_mm) == ctx &&
+	if (likely(cpus == BIT(smp_processor_id()) &&
+		   this_cpu_read(cpu_tlbstate.loaded_mm) == ctx &&
 		   this_cpu_read(cpu_tlbstate.loaded_tlb_gen) + 1 == gen)) {
 		invlpg(addr);
 		this_cpu_write(cpu_tlbstate.loaded_tlb_gen, gen);

@@ -20,8 +20,8 @@
 #include "kernel/time.h"
 
 #define FIRST_WINDOW_US 100
-#define LAST_WINDOW_US 25600
-#define SPIN_LIMIT 50000000 /* polls before a clock counts as stopped */
+#define LAST_WINDOW_US	25600
+#define SPIN_LIMIT	50000000 /* polls before a clock counts as stopped */
 
 struct sample {
 	u64 tsc, ref;
@@ -43,7 +43,10 @@ static u64 mul_div(u64 a, u64 b, u64 c)
 {
 	u64 quotient, high;
 
-	__asm__("mulq %3\n\tdivq %4" : "=a"(quotient), "=&d"(high) : "0"(a), "rm"(b), "r"(c) : "cc");
+	__asm__("mulq %3\n\tdivq %4"
+		: "=a"(quotient), "=&d"(high)
+		: "0"(a), "rm"(b), "r"(c)
+		: "cc");
 	return quotient;
 }
 
@@ -226,9 +229,13 @@ void __init tsc_init(void)
 		apic_timer_stop();
 	tsc_khz = snap(r.tsc);
 	lapic_timer_khz = snap(r.apic);
-	clocks[0] = (struct tsc_clock){ .base = start, .base_ns = 0, .mult = mult_for_khz(tsc_khz) };
+	clocks[0] =
+		(struct tsc_clock){ .base = start, .base_ns = 0, .mult = mult_for_khz(tsc_khz) };
 	pr_info("tsc: Detected %u.%03u MHz processor%s%s\n", tsc_khz / 1000, tsc_khz % 1000,
-		rate_is_exact ? "" : ", measured against ", rate_is_exact ? "" : ref ? ref->name : "PIT");
+		rate_is_exact ? "" : ", measured against ",
+		rate_is_exact ? ""
+		: ref	      ? ref->name
+			      : "PIT");
 }
 
 void tsc_refine_calibration(void)
@@ -245,10 +252,12 @@ void tsc_refine_calibration(void)
 	if (!khz || diff > tsc_khz / 50 || diff <= tsc_khz / 100000)
 		return;
 	next->base = rdtsc();
-	next->base_ns = clocks[0].base_ns +
-			(u64)(((unsigned __int128)(next->base - clocks[0].base) * clocks[0].mult) >> 32);
+	next->base_ns =
+		clocks[0].base_ns +
+		(u64)(((unsigned __int128)(next->base - clocks[0].base) * clocks[0].mult) >> 32);
 	next->mult = mult_for_khz(khz);
 	smp_store_release(&tsc_clock, (const struct tsc_clock *)next);
 	tsc_khz = khz;
-	pr_info("tsc: Refined TSC clocksource calibration: %llu.%03llu MHz\n", khz / 1000, khz % 1000);
+	pr_info("tsc: Refined TSC clocksource calibration: %llu.%03llu MHz\n", khz / 1000,
+		khz % 1000);
 }

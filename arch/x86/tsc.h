@@ -12,8 +12,8 @@
 
 #include "lib/types.h"
 
-extern unsigned int tsc_khz;        /* 0 until calibrated */
-extern unsigned int lapic_timer_khz;/* APIC timer counts per ms with divisor 1; 0 if unknown */
+extern unsigned int tsc_khz;	     /* 0 until calibrated */
+extern unsigned int lapic_timer_khz; /* APIC timer counts per ms with divisor 1; 0 if unknown */
 
 static __always_inline u64 rdtsc(void)
 {

@@ -25,7 +25,7 @@ struct timezone {
 static struct timezone sys_tz; /* kept for who asks; the kernel counts UTC */
 
 #define CPUCLOCK_PERTHREAD 4
-#define CPUCLOCK_WHICH 3 /* mask: 0 user and system, 1 user, 2 exact run time */
+#define CPUCLOCK_WHICH	   3 /* mask: 0 user and system, 1 user, 2 exact run time */
 
 /* CPU time of a thread (or its whole group) in one of the three ways of counting. */
 static u64 cpu_time_of(struct task_struct *t, bool thread, int which)

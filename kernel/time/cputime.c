@@ -59,7 +59,10 @@ void split_cputime(u64 sum, u64 *utime, u64 *stime)
 		return;
 	}
 	/* sum * stime / samples; the quotient is at most sum. */
-	__asm__("mulq %3\n\tdivq %4" : "=a"(part), "=&d"(high) : "0"(sum), "rm"(*stime), "r"(samples) : "cc");
+	__asm__("mulq %3\n\tdivq %4"
+		: "=a"(part), "=&d"(high)
+		: "0"(sum), "rm"(*stime), "r"(samples)
+		: "cc");
 	*stime = part;
 	*utime = sum - part;
 }

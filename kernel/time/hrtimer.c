@@ -27,9 +27,9 @@
 struct hrtimer_cpu_base {
 	spinlock_t lock;
 	struct rb_root_cached timers;
-	struct hrtimer *running;  /* its function is being called now */
-	ktime_t next_event;       /* programmed; KTIME_MAX: nothing */
-	bool in_interrupt;        /* the interrupt programs the next event when it is through */
+	struct hrtimer *running; /* its function is being called now */
+	ktime_t next_event;	 /* programmed; KTIME_MAX: nothing */
+	bool in_interrupt;	 /* the interrupt programs the next event when it is through */
 };
 
 static DEFINE_PER_CPU_SHARED_ALIGNED(struct hrtimer_cpu_base, hrtimer_bases);

@@ -24,7 +24,7 @@
 #include "lib/errno.h"
 
 #define MIN_PERIOD (20 * NSEC_PER_USEC)
-#define IT_PROF 0
+#define IT_PROF	   0
 #define IT_VIRTUAL 1
 
 /* A timer's setting: time left and interval, ns. */
@@ -46,7 +46,8 @@ static void group_sums(struct signal_struct *sig, struct cpu_sums *sums, bool ex
 	sums->stime = sig->stime;
 	sums->runtime = sig->sum_sched_runtime;
 	guard(rcu)();
-	list_for_each_entry_rcu(t, &sig->thread_head, thread_node) {
+	list_for_each_entry_rcu(t, &sig->thread_head, thread_node)
+	{
 		sums->utime += READ_ONCE(t->utime);
 		sums->stime += READ_ONCE(t->stime);
 		if (exact)
@@ -74,8 +75,8 @@ long sys_times(struct tms __user *tbuf)
 		struct tms tms;
 
 		thread_group_cputime_adjusted(current, &utime, &stime);
-		tms = (struct tms){ nsec_to_clock_t(utime), nsec_to_clock_t(stime), nsec_to_clock_t(sig->cutime),
-				    nsec_to_clock_t(sig->cstime) };
+		tms = (struct tms){ nsec_to_clock_t(utime), nsec_to_clock_t(stime),
+				    nsec_to_clock_t(sig->cutime), nsec_to_clock_t(sig->cstime) };
 		if (copy_to_user(tbuf, &tms, sizeof(tms)))
 			return -EFAULT;
 	}
@@ -158,7 +159,8 @@ static void get_cpu_itimer(struct signal_struct *sig, int which, struct itimer *
 	it->value = expires > now ? (ktime_t)(expires - now) : TICK_NSEC;
 }
 
-static void set_cpu_itimer(struct signal_struct *sig, int which, const struct itimer *new, struct itimer *old)
+static void set_cpu_itimer(struct signal_struct *sig, int which, const struct itimer *new,
+			   struct itimer *old)
 {
 	guard(spinlock_irq)(&current->sighand->siglock);
 	get_cpu_itimer(sig, which, old);
@@ -301,6 +303,7 @@ long sys_alarm(unsigned int seconds)
 	itimer_set(ITIMER_REAL, &new, &old);
 	/* To the nearest second, but 0 only if none was set. */
 	rest = old.value % NSEC_PER_SEC;
-	return old.value / NSEC_PER_SEC + (rest >= NSEC_PER_SEC / 2 || (rest && old.value < NSEC_PER_SEC));
+	return old.value / NSEC_PER_SEC +
+	       (rest >= NSEC_PER_SEC / 2 || (rest && old.value < NSEC_PER_SEC));
 }
 SYSCALL(37, alarm);

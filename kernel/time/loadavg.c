@@ -12,9 +12,9 @@
 #include "kernel/time/internal.h"
 
 #define LOAD_FREQ (5 * HZ + 1)
-#define EXP_1 1884 /* exp(-5/60) * 2^11, and so on for 300 and 900 seconds */
-#define EXP_5 2014
-#define EXP_15 2037
+#define EXP_1	  1884 /* exp(-5/60) * 2^11, and so on for 300 and 900 seconds */
+#define EXP_5	  2014
+#define EXP_15	  2037
 
 static unsigned long avenrun[3];
 static unsigned long calc_load_update = LOAD_FREQ; /* jiffies of the next sample */
@@ -49,8 +49,8 @@ void calc_global_load(unsigned long ticks)
 	if (likely(time_before(ticks, update)))
 		return;
 	samples = (ticks - update) / LOAD_FREQ + 1;
-	if (!__atomic_compare_exchange_n(&calc_load_update, &update, update + samples * LOAD_FREQ, false,
-					 __ATOMIC_SEQ_CST, __ATOMIC_RELAXED))
+	if (!__atomic_compare_exchange_n(&calc_load_update, &update, update + samples * LOAD_FREQ,
+					 false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED))
 		return;
 	active = nr_active() * FIXED_1;
 	for (int i = 0; i < 3; i++) {

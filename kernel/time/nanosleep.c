@@ -142,8 +142,9 @@ long sys_clock_nanosleep(clockid_t clock, int flags, const struct timespec64 __u
 		return err;
 	if (!(flags & TIMER_ABSTIME))
 		return nanosleep_rel(&ts, rmtp);
-	ret = clock == CLOCK_REALTIME || clock == CLOCK_TAI ? sleep_until_real(timespec64_to_ktime(ts)) :
-							      sleep_until(timespec64_to_ktime(ts));
+	ret = clock == CLOCK_REALTIME || clock == CLOCK_TAI
+		      ? sleep_until_real(timespec64_to_ktime(ts))
+		      : sleep_until(timespec64_to_ktime(ts));
 	/* A handler interrupts it for good; otherwise the call is made again as it was. */
 	return ret ? -ERESTARTNOHAND : 0;
 }

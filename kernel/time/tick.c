@@ -25,9 +25,9 @@
 
 struct tick_sched {
 	struct hrtimer timer;
-	ktime_t last;        /* time is charged until here */
+	ktime_t last; /* time is charged until here */
 	bool in_idle;
-	bool stopped;        /* timer not queued, since `last` */
+	bool stopped; /* timer not queued, since `last` */
 };
 
 static DEFINE_PER_CPU(struct tick_sched, tick_scheds);
@@ -40,7 +40,8 @@ void tick_do_update_jiffies64(ktime_t now)
 
 	if (due <= seen)
 		return;
-	while (!__atomic_compare_exchange_n(&jiffies_64, &seen, due, false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED))
+	while (!__atomic_compare_exchange_n(&jiffies_64, &seen, due, false, __ATOMIC_SEQ_CST,
+					    __ATOMIC_RELAXED))
 		if (due <= seen)
 			return;
 	calc_global_load(due);
@@ -132,5 +133,6 @@ void __init time_init(void)
 	hrtimer_init(&refine_timer, CLOCK_MONOTONIC, HRTIMER_MODE_REL_PINNED);
 	refine_timer.function = refine_fn;
 	hrtimer_start(&refine_timer, NSEC_PER_SEC, HRTIMER_MODE_REL_PINNED);
-	pr_info("clocksource: tsc: %u kHz; tick %d HZ%s\n", tsc_khz, HZ, apic_present ? "" : ", without interrupts");
+	pr_info("clocksource: tsc: %u kHz; tick %d HZ%s\n", tsc_khz, HZ,
+		apic_present ? "" : ", without interrupts");
 }

@@ -16,11 +16,11 @@
 #include "lib/string.h"
 
 #define CMOS_INDEX 0x70
-#define CMOS_DATA 0x71
-#define RTC_REG_A 0x0a
-#define RTC_REG_B 0x0b
-#define RTC_UIP 0x80    /* A: an update is going on or about to */
-#define RTC_24H 0x02    /* B */
+#define CMOS_DATA  0x71
+#define RTC_REG_A  0x0a
+#define RTC_REG_B  0x0b
+#define RTC_UIP	   0x80 /* A: an update is going on or about to */
+#define RTC_24H	   0x02 /* B */
 #define RTC_BINARY 0x04 /* B */
 
 static ktime_t wall_offset; /* CLOCK_REALTIME - CLOCK_MONOTONIC, ns */
@@ -87,7 +87,8 @@ static void __init rtc_read_once(struct rtc_regs *r)
 	/* At most 2 ms, on a machine that has a clock. */
 	for (int i = 0; i < 10000 && (cmos_read(RTC_REG_A) & RTC_UIP); i++)
 		cpu_relax();
-	*r = (struct rtc_regs){ cmos_read(0), cmos_read(2), cmos_read(4), cmos_read(7), cmos_read(8), cmos_read(9) };
+	*r = (struct rtc_regs){ cmos_read(0), cmos_read(2), cmos_read(4),
+				cmos_read(7), cmos_read(8), cmos_read(9) };
 }
 
 static unsigned int __init from_bcd(u8 v)
@@ -96,8 +97,8 @@ static unsigned int __init from_bcd(u8 v)
 }
 
 /* Seconds since 1970 of a date of the Gregorian calendar, UTC: years begin in March, so that leap days come last. */
-static time64_t __init mktime64(unsigned int year, unsigned int month, unsigned int day, unsigned int hour,
-				unsigned int min, unsigned int sec)
+static time64_t __init mktime64(unsigned int year, unsigned int month, unsigned int day,
+				unsigned int hour, unsigned int min, unsigned int sec)
 {
 	long days;
 
@@ -105,7 +106,8 @@ static time64_t __init mktime64(unsigned int year, unsigned int month, unsigned 
 		month += 12;
 		year--;
 	}
-	days = 365L * year + year / 4 - year / 100 + year / 400 + (153 * (month - 3) + 2) / 5 + day - 719469;
+	days = 365L * year + year / 4 - year / 100 + year / 400 + (153 * (month - 3) + 2) / 5 +
+	       day - 719469;
 	return ((days * 24 + hour) * 60 + min) * 60 + sec;
 }
 

@@ -19,7 +19,8 @@ static enum hrtimer_restart call_timer_fn(struct hrtimer *hrtimer)
 	return HRTIMER_NORESTART;
 }
 
-void timer_setup(struct timer_list *timer, void (*function)(struct timer_list *), unsigned int flags)
+void timer_setup(struct timer_list *timer, void (*function)(struct timer_list *),
+		 unsigned int flags)
 {
 	hrtimer_init(&timer->hrtimer, CLOCK_MONOTONIC, HRTIMER_MODE_ABS);
 	timer->hrtimer.function = call_timer_fn;

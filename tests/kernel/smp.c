@@ -36,7 +36,8 @@ static void call_runs_on_the_cpu_named(struct ktest *t)
 {
 	int cpu;
 
-	for_each_online_cpu(cpu) {
+	for_each_online_cpu(cpu)
+	{
 		struct where w = { -1, false };
 
 		KTEST_EXPECT_EQ(t, smp_call_function_single(cpu, note_where, &w, true), 0);
@@ -84,11 +85,15 @@ static void async_calls_run_in_order(struct ktest *t)
 	static int log[NR_ORDERED], count;
 	int cpu;
 
-	for_each_online_cpu(cpu) {
+	for_each_online_cpu(cpu)
+	{
 		count = 0;
 		for (int i = 0; i < NR_ORDERED; i++) {
-			calls[i] = (struct ordered){ .csd = { .func = log_order, .info = &calls[i] },
-						     .log = log, .count = &count, .id = i };
+			calls[i] =
+				(struct ordered){ .csd = { .func = log_order, .info = &calls[i] },
+						  .log = log,
+						  .count = &count,
+						  .id = i };
 			KTEST_ASSERT_EQ(t, smp_call_function_single_async(cpu, &calls[i].csd), 0);
 		}
 		while (smp_load_acquire(&count) < NR_ORDERED)
@@ -128,7 +133,8 @@ static void all_cpus_call_each_other(struct ktest *t)
 	int cpu;
 
 	storm_count = 0;
-	for_each_online_cpu(cpu) {
+	for_each_online_cpu(cpu)
+	{
 		struct task_struct *k;
 
 		init_completion(&done[cpu]);
@@ -136,8 +142,7 @@ static void all_cpus_call_each_other(struct ktest *t)
 		KTEST_ASSERT_FALSE(t, IS_ERR(k));
 		wake_up_process(k);
 	}
-	for_each_online_cpu(cpu)
-		wait_for_completion(&done[cpu]);
+	for_each_online_cpu(cpu) wait_for_completion(&done[cpu]);
 	KTEST_EXPECT_EQ(t, storm_count, cpus * (STORM_CALLS * cpus + cpus - 1));
 }
 
@@ -146,7 +151,8 @@ static void masks_iterate_in_order(struct ktest *t)
 	unsigned long mask = BIT(0) | BIT(3) | BIT(63), seen = 0;
 	int cpu, last = -1;
 
-	for_each_cpu(cpu, mask) {
+	for_each_cpu(cpu, mask)
+	{
 		KTEST_EXPECT_GT(t, cpu, last);
 		last = cpu;
 		seen |= BIT(cpu);
@@ -158,18 +164,15 @@ static void masks_iterate_in_order(struct ktest *t)
 }
 
 static const struct ktest_case smp_cases[] = {
-	KTEST_CASE(masks_iterate_in_order),
-	KTEST_CASE(call_runs_on_the_cpu_named),
-	KTEST_CASE(on_each_cpu_reaches_all),
-	KTEST_CASE(async_calls_run_in_order),
-	KTEST_CASE(all_cpus_call_each_other),
-	{},
+	KTEST_CASE(masks_iterate_in_order),   KTEST_CASE(call_runs_on_the_cpu_named),
+	KTEST_CASE(on_each_cpu_reaches_all),  KTEST_CASE(async_calls_run_in_order),
+	KTEST_CASE(all_cpus_call_each_other), {},
 };
 KTEST_SUITE(smp, smp_cases);
 
 /* ---- tlb ---- */
 
-#define TEST_ADDR 0x0000123456600000UL /* in the user half, mapped for the kernel only */
+#define TEST_ADDR     0x0000123456600000UL /* in the user half, mapped for the kernel only */
 #define NR_TEST_PAGES 64
 
 /* An address space of one page table. */
@@ -231,7 +234,7 @@ static void map_all(int which)
 }
 
 struct look {
-	u64 sum;      /* over the first words of all pages, one bit each */
+	u64 sum; /* over the first words of all pages, one bit each */
 	bool go_lazy;
 };
 
@@ -260,8 +263,7 @@ static void expect_all_see(struct ktest *t, u64 want, bool go_lazy)
 {
 	int cpu;
 
-	for_each_online_cpu(cpu)
-		KTEST_EXPECT_EQ(t, look_from(cpu, go_lazy), want);
+	for_each_online_cpu(cpu) KTEST_EXPECT_EQ(t, look_from(cpu, go_lazy), want);
 }
 
 static void leave_all(void *arg)
@@ -270,7 +272,8 @@ static void leave_all(void *arg)
 }
 
 /* Every CPU holds translations; the entries change; after the flush nobody sees the old page. */
-static void check_flush(struct ktest *t, bool lazy, unsigned long start, unsigned long end, u64 changed)
+static void check_flush(struct ktest *t, bool lazy, unsigned long start, unsigned long end,
+			u64 changed)
 {
 	map_all(0);
 	on_each_cpu(leave_all, NULL, true);
@@ -314,7 +317,8 @@ static void page_flush_reaches_every_cpu(struct ktest *t)
 	expect_all_see(t, 0, false);
 	for (int i = 0; i < NR_TEST_PAGES; i++) {
 		set_pte(space.pte + pte_index(test_addr(i)),
-			pfn_pte(__pa(space.data[1]) >> PAGE_SHIFT, __pgprot(_PAGE_PRESENT | _PAGE_ACCESSED)));
+			pfn_pte(__pa(space.data[1]) >> PAGE_SHIFT,
+				__pgprot(_PAGE_PRESENT | _PAGE_ACCESSED)));
 		flush_tlb_page(&space.ctx, test_addr(i));
 		expect_all_see(t, ~0UL >> (63 - i), false);
 	}
@@ -334,7 +338,8 @@ static void local_flush_works_alone(struct ktest *t)
 	seen = *(volatile u64 *)test_addr(7);
 	KTEST_EXPECT_EQ(t, seen, 0ULL);
 	set_pte(space.pte + pte_index(test_addr(7)),
-		pfn_pte(__pa(space.data[1]) >> PAGE_SHIFT, __pgprot(_PAGE_PRESENT | _PAGE_ACCESSED)));
+		pfn_pte(__pa(space.data[1]) >> PAGE_SHIFT,
+			__pgprot(_PAGE_PRESENT | _PAGE_ACCESSED)));
 	flush_tlb_page(&space.ctx, test_addr(7));
 	seen = *(volatile u64 *)test_addr(7);
 	KTEST_EXPECT_EQ(t, seen, 1ULL);

@@ -49,11 +49,13 @@ static void clocks_of_all_cpus_agree(struct ktest *t)
 {
 	int cpu;
 
-	for_each_online_cpu(cpu) {
+	for_each_online_cpu(cpu)
+	{
 		for (int i = 0; i < 100; i++) {
 			ktime_t before = ktime_get(), there = 0, after;
 
-			KTEST_ASSERT_EQ(t, smp_call_function_single(cpu, read_clock, &there, true), 0);
+			KTEST_ASSERT_EQ(t, smp_call_function_single(cpu, read_clock, &there, true),
+					0);
 			after = ktime_get();
 			KTEST_ASSERT_LE(t, before, there);
 			KTEST_ASSERT_LE(t, there, after);
@@ -216,12 +218,14 @@ static void hrtimer_moves_between_cpus(struct ktest *t)
 	int cpu, expected = 0;
 
 	probe_init(&p);
-	for_each_online_cpu(cpu) {
+	for_each_online_cpu(cpu)
+	{
 		smp_call_function_single(cpu, start_here, &p.timer, true);
 		KTEST_EXPECT_TRUE(t, comes_true(&p.fired, ++expected));
 		hrtimer_cancel(&p.timer);
 	}
-	for_each_online_cpu(cpu) {
+	for_each_online_cpu(cpu)
+	{
 		hrtimer_start(&p.timer, NSEC_PER_SEC * 1000, HRTIMER_MODE_REL);
 		smp_call_function_single(cpu, start_here, &p.timer, true);
 		KTEST_EXPECT_TRUE(t, comes_true(&p.fired, ++expected));
@@ -304,10 +308,12 @@ static void tsc_conversion_is_its_own_inverse(struct ktest *t)
 	for (int i = 0; i < 100; i++) {
 		u64 ns = ktime_get() + ktest_random_below(t, 1000 * NSEC_PER_SEC);
 		const struct tsc_clock *c = tsc_clock;
-		u64 back = c->base_ns + (u64)(((unsigned __int128)(ns_to_tsc(ns) - c->base) * c->mult) >> 32);
+		u64 back = c->base_ns +
+			   (u64)(((unsigned __int128)(ns_to_tsc(ns) - c->base) * c->mult) >> 32);
 
 		/* Within one TSC tick, and one part in 10^9 of what mult rounds. */
-		KTEST_ASSERT_LE(t, ns > back ? ns - back : back - ns, 2 + 1000000 / tsc_khz + ns / 1000000000);
+		KTEST_ASSERT_LE(t, ns > back ? ns - back : back - ns,
+				2 + 1000000 / tsc_khz + ns / 1000000000);
 	}
 }
 
