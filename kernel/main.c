@@ -43,6 +43,7 @@
 #include "mm/boot/early_ioremap.h"
 #include "mm/boot/fixmap.h"
 #include "mm/boot/paging.h"
+#include "mm/boot/realmode.h"
 #include "mm/kva/ptdump.h"
 #include "mm/kva/set_memory.h"
 #include "mm/kva/vmalloc.h"

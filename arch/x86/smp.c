@@ -31,8 +31,6 @@
 #include "kernel/time.h"
 #include "lib/err.h"
 #include "lib/string.h"
-#include "mm/boot/memblock.h"
-#include "mm/boot/paging.h"
 
 DEFINE_PER_CPU_READ_MOSTLY(int, cpu_number);
 
@@ -42,18 +40,17 @@ extern char tr_gdt_ptr[], tr_jump32[], tr_jump64[], tr_cr3[], tr_efer[], tr_entr
 extern char secondary_startup_64[];
 
 static phys_addr_t real_mode_page;
+static const phys_addr_t *trampoline_pgd;
 
 /* For the CPU that is being started; read by boot/trampoline.S. */
 u64 secondary_cr3, secondary_gs, secondary_stack;
 static int secondary_cpu;
 static u64 secondary_tsc[2]; /* when it was called, when it came */
 
-void __init reserve_real_mode(void)
+void __init smp_set_trampoline(phys_addr_t page, const phys_addr_t *pgd)
 {
-	/* Page 0 stays with the BIOS. */
-	real_mode_page = memblock_phys_alloc_range(PAGE_SIZE, PAGE_SIZE, PAGE_SIZE, 1UL << 20);
-	if (!real_mode_page && cpu_possible_mask != 1)
-		pr_warn("smpboot: no free page below 1 MiB: one CPU only\n");
+	real_mode_page = page;
+	trampoline_pgd = pgd;
 }
 
 /* Where @field of the blob lies in its copy. */
@@ -74,12 +71,12 @@ static void __init add_base(void *p)
 static void __init setup_trampoline(void)
 {
 	BUG_ON(trampoline_end - trampoline_start > PAGE_SIZE);
-	BUG_ON(trampoline_pgd >> 32);
+	BUG_ON(*trampoline_pgd >> 32);
 	memcpy(__va(real_mode_page), trampoline_start, trampoline_end - trampoline_start);
 	add_base(in_copy(tr_gdt_ptr) + 2);
 	add_base(in_copy(tr_jump32));
 	add_base(in_copy(tr_jump64));
-	*(u32 *)in_copy(tr_cr3) = trampoline_pgd;
+	*(u32 *)in_copy(tr_cr3) = *trampoline_pgd;
 	*(u32 *)in_copy(tr_efer) = native_read_msr(MSR_EFER) & ~(u64)EFER_LMA;
 	*(u64 *)in_copy(tr_entry) = (u64)secondary_startup_64;
 	secondary_cr3 = __pa_symbol(swapper_pg_dir);

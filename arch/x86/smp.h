@@ -5,5 +5,8 @@
 
 #include "kernel/smp.h"
 
-/* Takes the trampoline's page below 1 MiB. => memblock stands, before memblock_free_all() */
-void reserve_real_mode(void);
+/*
+ * Where the trampoline goes: @page, below 1 MiB (0: nowhere, one CPU only), and where the physical address of its top page
+ * table will stand by the time of smp_prepare_cpus(). Called by mm/boot/realmode.c.
+ */
+void smp_set_trampoline(phys_addr_t page, const phys_addr_t *pgd);

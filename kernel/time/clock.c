@@ -45,7 +45,7 @@ static int cpu_clock_get(clockid_t clock, ktime_t *ns)
 {
 	bool thread = clock & CPUCLOCK_PERTHREAD;
 	int which = clock & CPUCLOCK_WHICH;
-	pid_t pid = ~(clock >> 3);
+	pid_t pid = ~(u32)clock >> 3;
 	struct task_struct *t;
 
 	if (which == 3)
