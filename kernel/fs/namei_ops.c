@@ -121,7 +121,7 @@ int vfs_link(struct dentry *old, struct inode *dir, struct dentry *new)
 		return -EPERM;
 	if (!inode->i_nlink)
 		return -ENOENT;
-	down_write(&inode->i_rwsem);
+	down_write_nested(&inode->i_rwsem, 2);
 	err = dir->i_op->link(old, dir, new);
 	up_write(&inode->i_rwsem);
 	return err;
@@ -137,7 +137,7 @@ int vfs_unlink(struct inode *dir, struct dentry *dentry)
 	if (!dir->i_op->unlink)
 		return -EPERM;
 	inode = d_inode(dentry);
-	down_write(&inode->i_rwsem);
+	down_write_nested(&inode->i_rwsem, 2);
 	err = dir->i_op->unlink(dir, dentry);
 	up_write(&inode->i_rwsem);
 	if (!err)
@@ -155,7 +155,7 @@ int vfs_rmdir(struct inode *dir, struct dentry *dentry)
 	if (!dir->i_op->rmdir)
 		return -EPERM;
 	inode = d_inode(dentry);
-	down_write(&inode->i_rwsem);
+	down_write_nested(&inode->i_rwsem, 2);
 	err = dir->i_op->rmdir(dir, dentry);
 	up_write(&inode->i_rwsem);
 	if (!err)
@@ -503,7 +503,7 @@ static void lock_rename(struct dentry *a, struct dentry *b)
 	if (is_subdir(a, b))
 		swap(a, b);
 	down_write(&d_inode(a)->i_rwsem);
-	down_write(&d_inode(b)->i_rwsem);
+	down_write_nested(&d_inode(b)->i_rwsem, 1);
 }
 
 static void unlock_rename(struct dentry *a, struct dentry *b)

@@ -161,7 +161,8 @@ static int copy_pmd_span(struct vm_area_struct *dst_vma, struct vm_area_struct *
 
 	if (!dst)
 		return -ENOMEM;
-	spin_lock(src_ptl);
+	/* The child is not visible: nobody takes these two the other way round. */
+	spin_lock_nested(src_ptl, 1);
 	copy_pte_run(src_vma, dst, pte_offset_kernel(src_pmd, addr), (end - addr) >> PAGE_SHIFT, &rss);
 	spin_unlock(src_ptl);
 	spin_unlock(dst_ptl);

@@ -37,7 +37,7 @@ static int move_ptes(struct mm_struct *mm, unsigned long old, unsigned long new,
 		return -ENOMEM;
 	old_ptl = pte_lockptr(*old_pmd);
 	if (old_ptl != new_ptl)
-		spin_lock(old_ptl);
+		spin_lock_nested(old_ptl, 1);
 	src = pte_offset_kernel(old_pmd, old);
 	for (i = 0; i < len >> PAGE_SHIFT; i++)
 		if (!pte_none(src[i]))
