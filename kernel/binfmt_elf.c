@@ -244,14 +244,13 @@ static int range_is_free(struct mm_struct *mm, unsigned long start, unsigned lon
 
 static int place_main_image(struct image *img, bool dynamic)
 {
-	if (img->hdr.e_type == ET_EXEC) {
-		img->bias = 0;
-	} else if (!dynamic) {
+	/* The range of ET_EXEC was found free before the point of no return. */
+	if (img->hdr.e_type == ET_EXEC)
+		return 0;
+	if (!dynamic)
 		return find_room(img);
-	} else {
-		img->bias = PAGE_ALIGN(ELF_ET_DYN_BASE) + arch_mmap_rnd();
-		img->bias = (img->bias & ~(img->align - 1)) - img->lowest;
-	}
+	img->bias = PAGE_ALIGN(ELF_ET_DYN_BASE) + arch_mmap_rnd();
+	img->bias = (img->bias & ~(img->align - 1)) - img->lowest;
 	return range_is_free(current->mm, img->bias + img->lowest, img->bias + img->highest);
 }
 

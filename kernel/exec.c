@@ -102,7 +102,7 @@ static void drop_page(struct linux_binprm *bprm)
 	if (bprm->page)
 		put_page(virt_to_page(bprm->page));
 	bprm->page = NULL;
-	bprm->page_addr = 1; /* no page begins there */
+	bprm->page_addr = ~0UL;
 }
 
 /* The page at @addr, present and writable, with a reference. => mmap_lock held; may sleep */
@@ -146,13 +146,11 @@ static int grow_stack(struct linux_binprm *bprm, unsigned long addr)
 	return err;
 }
 
-char *bprm_stack_page(struct linux_binprm *bprm, unsigned long addr)
+char *bprm_other_stack_page(struct linux_binprm *bprm, unsigned long addr)
 {
 	unsigned long base = addr & PAGE_MASK;
 	struct page *page;
 
-	if (likely(base == bprm->page_addr))
-		return bprm->page + (addr - base);
 	drop_page(bprm);
 	if (grow_stack(bprm, base))
 		return NULL;
@@ -379,7 +377,7 @@ static int init_bprm(struct linux_binprm *bprm, int fd, const char *name, int fl
 	int err;
 
 	memset(bprm, 0, offsetof(struct linux_binprm, buf));
-	bprm->page_addr = 1;
+	bprm->page_addr = ~0UL;
 	bprm->filename = name;
 	bprm->file = do_open_execat(fd, name, flags);
 	if (IS_ERR(bprm->file)) {

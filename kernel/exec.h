@@ -45,7 +45,7 @@ struct linux_binprm {
 	bool secureexec;
 	u32 euid, egid;                /* after set-user-ID bits */
 	unsigned long exec;            /* address of the file name string: AT_EXECFN */
-	unsigned long page_addr;       /* the stack page that is at hand, and where the kernel sees it */
+	unsigned long page_addr;       /* the stack page that is at hand (~0: none), and where the kernel sees it */
 	char *page;
 	int buf_len;                   /* valid bytes of buf; the rest is zero */
 	char buf[BINPRM_BUF_SIZE] __aligned(8);
@@ -67,8 +67,14 @@ int kernel_execve(const char *path, const char *const *argv, const char *const *
 int begin_new_exec(struct linux_binprm *bprm);
 /* Stack permissions as the image wants; p may move. => after begin_new_exec() */
 int setup_arg_pages(struct linux_binprm *bprm, int executable_stack);
+char *bprm_other_stack_page(struct linux_binprm *bprm, unsigned long addr);
 /* Kernel address of a byte of the new stack, faulted in; NULL: no memory or limit. The rest of the page follows. */
-char *bprm_stack_page(struct linux_binprm *bprm, unsigned long addr);
+static __always_inline char *bprm_stack_page(struct linux_binprm *bprm, unsigned long addr)
+{
+	if (likely(addr - bprm->page_addr < 4096))
+		return bprm->page + (addr - bprm->page_addr);
+	return bprm_other_stack_page(bprm, addr);
+}
 /* len bytes to the new stack. 0, -EFAULT. */
 int bprm_write(struct linux_binprm *bprm, unsigned long addr, const void *from, size_t len);
 int copy_string_kernel(const char *arg, struct linux_binprm *bprm); /* pushes it. 0, -E2BIG, -ENOMEM */
