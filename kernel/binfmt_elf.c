@@ -30,11 +30,11 @@
 #include "mm/user/mm.h"
 #include "mm/user/mman.h"
 
-#define ELF_ET_DYN_BASE (TASK_SIZE / 3 * 2)
+#define ELF_ET_DYN_BASE	   (TASK_SIZE / 3 * 2)
 #define ELF_MAX_PHDRS_SIZE 65536UL
-#define BRK_RND_SIZE 0x02000000UL
-#define NR_AUXV 20
-#define PLATFORM "x86_64"
+#define BRK_RND_SIZE	   0x02000000UL
+#define NR_AUXV		   20
+#define PLATFORM	   "x86_64"
 
 /* A file that is to be mapped, and where its parts came to lie. */
 struct image {
@@ -42,10 +42,10 @@ struct image {
 	struct elf64_hdr hdr;
 	struct elf64_phdr *phdrs;
 	bool phdrs_alloced;
-	unsigned long lowest, highest;          /* pages of all segments, before the bias */
-	unsigned long align;                    /* the largest of the segments, at least a page */
+	unsigned long lowest, highest; /* pages of all segments, before the bias */
+	unsigned long align;	       /* the largest of the segments, at least a page */
 	unsigned long bias;
-	unsigned long phdr_addr;                /* of the program headers in memory */
+	unsigned long phdr_addr; /* of the program headers in memory */
 	unsigned long start_code, end_code, start_data, end_data, brk;
 };
 
@@ -56,8 +56,9 @@ static bool elf_header_ok(const struct image *img)
 	const struct elf64_hdr *h = &img->hdr;
 
 	return !memcmp(h->e_ident, ELFMAG, SELFMAG) && h->e_ident[EI_CLASS] == ELFCLASS64 &&
-	       h->e_ident[EI_DATA] == ELFDATA2LSB && (h->e_type == ET_EXEC || h->e_type == ET_DYN) &&
-	       h->e_machine == EM_X86_64 && img->file->f_op->mmap;
+	       h->e_ident[EI_DATA] == ELFDATA2LSB &&
+	       (h->e_type == ET_EXEC || h->e_type == ET_DYN) && h->e_machine == EM_X86_64 &&
+	       img->file->f_op->mmap;
 }
 
 /* Exactly len bytes at @pos; -EIO when the file ends before. */
@@ -96,7 +97,8 @@ static int load_phdrs(struct image *img, char *head, size_t head_len)
 
 static int check_segment(struct image *img, const struct elf64_phdr *ph)
 {
-	if (ph->p_filesz > ph->p_memsz || ph->p_vaddr > TASK_SIZE || ph->p_memsz > TASK_SIZE - ph->p_vaddr)
+	if (ph->p_filesz > ph->p_memsz || ph->p_vaddr > TASK_SIZE ||
+	    ph->p_memsz > TASK_SIZE - ph->p_vaddr)
 		return -EINVAL;
 	if (ph->p_offset > S64_MAX || ph->p_filesz > S64_MAX - ph->p_offset)
 		return -EINVAL;
@@ -152,15 +154,16 @@ static int map_file_part(struct image *img, const struct elf64_phdr *ph)
 
 	if (!ph->p_filesz)
 		return 0;
-	addr = vm_mmap(img->file, img->bias + ph->p_vaddr - in_page, ph->p_filesz + in_page, elf_prot(ph->p_flags),
-		       MAP_PRIVATE | MAP_FIXED, ph->p_offset - in_page);
+	addr = vm_mmap(img->file, img->bias + ph->p_vaddr - in_page, ph->p_filesz + in_page,
+		       elf_prot(ph->p_flags), MAP_PRIVATE | MAP_FIXED, ph->p_offset - in_page);
 	return IS_ERR_VALUE(addr) ? (int)addr : 0;
 }
 
 /* The part that is not: zeroes. */
 static int map_bss(struct image *img, const struct elf64_phdr *ph)
 {
-	unsigned long start = img->bias + ph->p_vaddr + ph->p_filesz, end = img->bias + ph->p_vaddr + ph->p_memsz;
+	unsigned long start = img->bias + ph->p_vaddr + ph->p_filesz,
+		      end = img->bias + ph->p_vaddr + ph->p_memsz;
 	int err;
 
 	if (ph->p_filesz) {
@@ -391,7 +394,8 @@ static int fill_auxv(unsigned long *auxv, const struct linux_binprm *bprm, const
 }
 
 /* Below the strings everything that a program finds; bprm->p becomes its stack pointer. */
-static int create_elf_tables(struct linux_binprm *bprm, const struct image *img, unsigned long interp_base)
+static int create_elf_tables(struct linux_binprm *bprm, const struct image *img,
+			     unsigned long interp_base)
 {
 	unsigned long auxv[2 * NR_AUXV], p = bprm->p, platform, random, seed[2];
 	struct mm_struct *mm = current->mm;
@@ -410,7 +414,8 @@ static int create_elf_tables(struct linux_binprm *bprm, const struct image *img,
 	w.sp = (random - words * sizeof(long)) & ~15UL;
 	mm->arg_start = bprm->p;
 	bprm->p = mm->start_stack = w.sp;
-	if (bprm_write(bprm, platform, PLATFORM, sizeof(PLATFORM)) || bprm_write(bprm, random, seed, sizeof(seed)))
+	if (bprm_write(bprm, platform, PLATFORM, sizeof(PLATFORM)) ||
+	    bprm_write(bprm, random, seed, sizeof(seed)))
 		return -EFAULT;
 	put_word(&w, bprm->argc);
 	mm->arg_end = mm->env_start = put_pointers(&w, bprm->argc, mm->arg_start);
@@ -437,7 +442,8 @@ static void set_brk(struct mm_struct *mm, const struct image *img, bool dynamic)
 }
 
 /* Everything after the point of no return: an error kills. */
-static int install_image(struct linux_binprm *bprm, struct image *img, struct image *interp, int exec_stack)
+static int install_image(struct linux_binprm *bprm, struct image *img, struct image *interp,
+			 int exec_stack)
 {
 	unsigned long entry;
 	struct mm_struct *mm;

@@ -60,7 +60,8 @@ void commit_creds(struct cred *new)
 
 	rcu_assign_pointer(current->cred, new);
 	/* Who gains rights is no longer its parent's to signal at death. */
-	if (old->euid != new->euid || old->egid != new->egid || old->fsuid != new->fsuid || old->fsgid != new->fsgid)
+	if (old->euid != new->euid || old->egid != new->egid || old->fsuid != new->fsuid ||
+	    old->fsgid != new->fsgid)
 		current->pdeath_signal = 0;
 	put_cred(old);
 }
@@ -278,7 +279,8 @@ static long sys_setfsuid(u32 uid)
 	u32 old = current_fsuid();
 	struct cred *new;
 
-	if (uid == KEEP || uid == old || !(may_take_uid(current_cred(), uid) || capable(CAP_SETUID)))
+	if (uid == KEEP || uid == old ||
+	    !(may_take_uid(current_cred(), uid) || capable(CAP_SETUID)))
 		return old;
 	new = prepare_creds();
 	if (!new)
@@ -294,7 +296,8 @@ static long sys_setfsgid(u32 gid)
 	u32 old = current_fsgid();
 	struct cred *new;
 
-	if (gid == KEEP || gid == old || !(may_take_gid(current_cred(), gid) || capable(CAP_SETGID)))
+	if (gid == KEEP || gid == old ||
+	    !(may_take_gid(current_cred(), gid) || capable(CAP_SETGID)))
 		return old;
 	new = prepare_creds();
 	if (!new)
@@ -391,7 +394,7 @@ SYSCALL(116, setgroups);
 #define LINUX_CAPABILITY_VERSION_1 0x19980330
 #define LINUX_CAPABILITY_VERSION_2 0x20071026
 #define LINUX_CAPABILITY_VERSION_3 0x20080522
-#define CAP_LAST_CAP 40
+#define CAP_LAST_CAP		   40
 
 struct cap_header {
 	u32 version;

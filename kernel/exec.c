@@ -3,11 +3,9 @@
  *
  * 1. do_execve() opens the file, makes a new mm with a one-page stack, and pushes the strings: file name, environment, arguments,
  *    each from the last to the first, so that they lie in order.
- * 2. The strings are copied once: from the caller's memory, which is still loaded, to the page of the new stack as the
- *    linear map shows it. That page is faulted in by hand (no exception) and held by a reference while it is at hand.
- * 3. begin_new_exec() is the point of no return: the other threads die, the mm is exchanged, what must not
+ * 2. begin_new_exec() is the point of no return: the other threads die, the mm is exchanged, what must not
  *    survive goes. The format then maps its segments into current->mm, the new one.
- * 4. Addresses are random unless norandmaps or personality(2) says no: stack top, mmap_base, image base, brk.
+ * 3. Addresses are random unless norandmaps or personality(2) says no: stack top, mmap_base, image base, brk.
  *
  * The file of a running program cannot be written: the open file that exec got denies it as long as it lives, and mm->exe_file
  * and the mappings hold it.
@@ -35,21 +33,19 @@
 #include "lib/err.h"
 #include "lib/printf.h"
 #include "lib/string.h"
-#include "mm/phys/page.h"
 #include "mm/slab/slab.h"
-#include "mm/user/memory.h"
 #include "mm/user/mm.h"
 #include "mm/user/mman.h"
 
-#define ADDR_NO_RANDOMIZE 0x0040000
-#define ARG_MAX 131072UL
+#define ADDR_NO_RANDOMIZE   0x0040000
+#define ARG_MAX		    131072UL
 #define STACK_LIMIT_DEFAULT (8UL << 20)
-#define STACK_RND_PAGES 0x3fffffUL   /* 16 GiB */
-#define MMAP_RND_BITS 28
-#define MIN_GAP (128UL << 20)
-#define MAX_GAP (TASK_SIZE / 6 * 5)
-#define MAX_INTERPRETERS 5
-#define SUID_DUMP_USER 1
+#define STACK_RND_PAGES	    0x3fffffUL /* 16 GiB */
+#define MMAP_RND_BITS	    28
+#define MIN_GAP		    (128UL << 20)
+#define MAX_GAP		    (TASK_SIZE / 6 * 5)
+#define MAX_INTERPRETERS    5
+#define SUID_DUMP_USER	    1
 
 int randomize_va_space = 2;
 
@@ -74,7 +70,8 @@ unsigned long arch_mmap_rnd(void)
 
 static unsigned long stack_top(void)
 {
-	return TASK_SIZE - (exec_randomize() ? (get_random_long() & STACK_RND_PAGES) << PAGE_SHIFT : 0);
+	return TASK_SIZE -
+	       (exec_randomize() ? (get_random_long() & STACK_RND_PAGES) << PAGE_SHIFT : 0);
 }
 
 /* What the program will have: rlimit() knows none for the kernel thread that becomes process 1. */
@@ -95,223 +92,7 @@ static unsigned long mmap_base(void)
 	return PAGE_ALIGN(TASK_SIZE - clamp(gap, MIN_GAP, MAX_GAP) - arch_mmap_rnd());
 }
 
-/* ---- pages of the new stack ---- */
-
-static void drop_page(struct linux_binprm *bprm)
-{
-	if (bprm->page)
-		put_page(virt_to_page(bprm->page));
-	bprm->page = NULL;
-	bprm->page_addr = ~0UL;
-}
-
-/* The page at @addr, present and writable, with a reference. => mmap_lock held; may sleep */
-static struct page *writable_page(struct mm_struct *mm, unsigned long addr)
-{
-	for (int tries = 0; tries < 4; tries++) {
-		struct page *page = NULL;
-		spinlock_t *ptl;
-		pmd_t *pmd;
-		pte_t pte;
-
-		if (fixup_user_fault(mm, addr, true))
-			return NULL;
-		pmd = mm_find_pmd(mm, addr);
-		if (!pmd)
-			continue;
-		ptl = pte_lockptr(*pmd);
-		spin_lock(ptl);
-		pte = *pte_offset_kernel(pmd, addr);
-		if (pte_present(pte) && pte_write(pte)) {
-			page = pfn_to_page(pte_pfn(pte));
-			get_page(page);
-		}
-		spin_unlock(ptl);
-		if (page)
-			return page;
-	}
-	return NULL;
-}
-
-/* Makes the stack reach down to @addr. */
-static int grow_stack(struct linux_binprm *bprm, unsigned long addr)
-{
-	int err;
-
-	if (addr >= bprm->vma->vm_start)
-		return 0;
-	mmap_write_lock(bprm->mm);
-	err = expand_stack(bprm->vma, addr);
-	mmap_write_unlock(bprm->mm);
-	return err;
-}
-
-char *bprm_other_stack_page(struct linux_binprm *bprm, unsigned long addr)
-{
-	unsigned long base = addr & PAGE_MASK;
-	struct page *page;
-
-	drop_page(bprm);
-	if (grow_stack(bprm, base))
-		return NULL;
-	mmap_read_lock(bprm->mm);
-	page = writable_page(bprm->mm, base);
-	mmap_read_unlock(bprm->mm);
-	if (!page)
-		return NULL;
-	bprm->page = page_address(page);
-	bprm->page_addr = base;
-	return bprm->page + (addr - base);
-}
-
-int bprm_write(struct linux_binprm *bprm, unsigned long addr, const void *from, size_t len)
-{
-	while (len) {
-		size_t n = min(len, PAGE_SIZE - (addr & ~PAGE_MASK));
-		char *to = bprm_stack_page(bprm, addr);
-
-		if (!to)
-			return -EFAULT;
-		memcpy(to, from, n);
-		addr += n;
-		from += n;
-		len -= n;
-	}
-	return 0;
-}
-
-/* Clears user memory of the new program, by the same way: no exception for the usual half page of bss. */
-int exec_clear_page_tail(struct mm_struct *mm, unsigned long addr)
-{
-	unsigned long off = addr & ~PAGE_MASK;
-	struct page *page;
-
-	if (!off)
-		return 0;
-	mmap_read_lock(mm);
-	page = writable_page(mm, addr & PAGE_MASK);
-	mmap_read_unlock(mm);
-	if (!page)
-		return -EFAULT;
-	memset((char *)page_address(page) + off, 0, PAGE_SIZE - off);
-	put_page(page);
-	return 0;
-}
-
-/* ---- argument strings ---- */
-
-/* A vector of strings in user or kernel memory. */
-struct arg_list {
-	const char __user *const __user *user;
-	const char *const *kern;
-};
-
-/* Entry @i: 0 and *str, which is NULL at the end; -EFAULT. */
-static int get_arg(const struct arg_list *list, int i, const char **str)
-{
-	if (list->kern) {
-		*str = list->kern[i];
-		return 0;
-	}
-	return get_user(*str, list->user + i);
-}
-
-static int count_args(const struct arg_list *list)
-{
-	const char *str;
-	int i = 0;
-
-	if (!list->kern && !list->user)
-		return 0;
-	for (;; i++) {
-		if (get_arg(list, i, &str))
-			return -EFAULT;
-		if (!str)
-			return i;
-		if (i >= MAX_ARG_STRINGS)
-			return -E2BIG;
-		if ((i & 1023) == 1023 && fatal_signal_pending(current))
-			return -EINTR;
-		cond_resched();
-	}
-}
-
-/* Pushes len bytes, of which the last shall be the terminator. */
-static int push_string(struct linux_binprm *bprm, const char *str, unsigned long len, bool from_kernel)
-{
-	unsigned long pos;
-
-	if (len > bprm->p - bprm->argmin)
-		return -E2BIG;
-	bprm->p -= len;
-	for (pos = bprm->p; len;) {
-		unsigned long n = min(len, PAGE_SIZE - (pos & ~PAGE_MASK));
-		char *to = bprm_stack_page(bprm, pos);
-
-		if (!to)
-			return -ENOMEM;
-		if (from_kernel)
-			memcpy(to, str, n);
-		else if (copy_from_user(to, str, n))
-			return -EFAULT;
-		len -= n;
-		pos += n;
-		str += n;
-		/* Another thread may have changed it since it was measured. */
-		if (!len)
-			to[n - 1] = 0;
-	}
-	return 0;
-}
-
-int copy_string_kernel(const char *arg, struct linux_binprm *bprm)
-{
-	unsigned long len = strnlen(arg, MAX_ARG_STRLEN) + 1;
-
-	return len > MAX_ARG_STRLEN ? -E2BIG : push_string(bprm, arg, len, true);
-}
-
-static int copy_string_user(const char __user *str, struct linux_binprm *bprm)
-{
-	long len = strnlen_user(str, MAX_ARG_STRLEN);
-
-	if (!len)
-		return -EFAULT;
-	return len > MAX_ARG_STRLEN ? -E2BIG : push_string(bprm, str, len, false);
-}
-
-static int copy_strings(int n, const struct arg_list *list, struct linux_binprm *bprm)
-{
-	while (n-- > 0) {
-		const char *str;
-		int err = get_arg(list, n, &str);
-
-		if (!err)
-			err = list->kern ? copy_string_kernel(str, bprm) : copy_string_user(str, bprm);
-		if (err)
-			return err;
-		if (fatal_signal_pending(current))
-			return -EINTR;
-		cond_resched();
-	}
-	return 0;
-}
-
-int remove_arg_zero(struct linux_binprm *bprm)
-{
-	char *page;
-
-	if (!bprm->argc)
-		return 0;
-	do {
-		page = bprm_stack_page(bprm, bprm->p);
-		if (!page)
-			return -EFAULT;
-		bprm->p++;
-	} while (*page);
-	bprm->argc--;
-	return 0;
-}
+/* ---- bprm ---- */
 
 /* How far down the strings may reach: a quarter of the stack limit, at most 6 MiB, less the pointers to them. */
 static int set_stack_limits(struct linux_binprm *bprm)
@@ -326,11 +107,9 @@ static int set_stack_limits(struct linux_binprm *bprm)
 	return 0;
 }
 
-/* ---- bprm ---- */
-
 static void free_bprm(struct linux_binprm *bprm)
 {
-	drop_page(bprm);
+	bprm_drop_page(bprm);
 	if (bprm->mm && !bprm->point_of_no_return)
 		mmput(bprm->mm);
 	if (bprm->file)
@@ -345,8 +124,8 @@ static void free_bprm(struct linux_binprm *bprm)
 /* "/dev/fd/N" or "/dev/fd/N/name": what a script's interpreter gets as its argument. */
 static int name_by_fd(struct linux_binprm *bprm, int fd, const char *name)
 {
-	bprm->fdpath = name[0] ? kasprintf(GFP_KERNEL, "/dev/fd/%d/%s", fd, name) :
-				 kasprintf(GFP_KERNEL, "/dev/fd/%d", fd);
+	bprm->fdpath = name[0] ? kasprintf(GFP_KERNEL, "/dev/fd/%d/%s", fd, name)
+			       : kasprintf(GFP_KERNEL, "/dev/fd/%d", fd);
 	if (!bprm->fdpath)
 		return -ENOMEM;
 	bprm->filename = bprm->fdpath;
@@ -488,7 +267,8 @@ static int de_thread(struct task_struct *tsk)
 		tsk->exit_signal = SIGCHLD;
 		return 0;
 	}
-	scoped_guard(spinlock_irq, &tsk->sighand->siglock) {
+	scoped_guard(spinlock_irq, &tsk->sighand->siglock)
+	{
 		if ((sig->flags & SIGNAL_GROUP_EXIT) || sig->group_exec_task)
 			return -EAGAIN;
 		sig->group_exec_task = tsk;
@@ -632,7 +412,8 @@ int setup_arg_pages(struct linux_binprm *bprm, int executable_stack)
 	if (executable_stack != EXSTACK_ENABLE_X)
 		return 0;
 	mmap_write_lock(mm);
-	err = mprotect_fixup_range(mm, bprm->vma->vm_start, bprm->vma->vm_end, PROT_READ | PROT_WRITE | PROT_EXEC);
+	err = mprotect_fixup_range(mm, bprm->vma->vm_start, bprm->vma->vm_end,
+				   PROT_READ | PROT_WRITE | PROT_EXEC);
 	bprm->vma = find_vma(mm, bprm->p);
 	mmap_write_unlock(mm);
 	return err;
@@ -683,14 +464,15 @@ static int exec_binprm(struct linux_binprm *bprm)
 }
 
 /* Strings in the order in which they lie from high to low. */
-static int push_arguments(struct linux_binprm *bprm, const struct arg_list *argv, const struct arg_list *envp)
+static int push_arguments(struct linux_binprm *bprm, const struct arg_list *argv,
+			  const struct arg_list *envp)
 {
 	int err;
 
-	bprm->argc = count_args(argv);
+	bprm->argc = bprm_count_args(argv);
 	if (bprm->argc < 0)
 		return bprm->argc;
-	bprm->envc = count_args(envp);
+	bprm->envc = bprm_count_args(envp);
 	if (bprm->envc < 0)
 		return bprm->envc;
 	err = set_stack_limits(bprm);
@@ -700,10 +482,10 @@ static int push_arguments(struct linux_binprm *bprm, const struct arg_list *argv
 	if (err)
 		return err;
 	bprm->exec = bprm->p;
-	err = copy_strings(bprm->envc, envp, bprm);
+	err = bprm_copy_strings(bprm->envc, envp, bprm);
 	if (err)
 		return err;
-	err = copy_strings(bprm->argc, argv, bprm);
+	err = bprm_copy_strings(bprm->argc, argv, bprm);
 	if (err)
 		return err;
 	/* Programs take argv[0] for granted. */
@@ -714,7 +496,8 @@ static int push_arguments(struct linux_binprm *bprm, const struct arg_list *argv
 	return err;
 }
 
-static int do_execve(int fd, const char *name, const struct arg_list *argv, const struct arg_list *envp, int flags)
+static int do_execve(int fd, const char *name, const struct arg_list *argv,
+		     const struct arg_list *envp, int flags)
 {
 	struct linux_binprm bprm;
 	int err = init_bprm(&bprm, fd, name, flags);
@@ -762,6 +545,7 @@ static long sys_execveat(int fd, const char __user *name, const char __user *con
 {
 	if (flags & ~(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH))
 		return -EINVAL;
-	return do_sys_execve(fd, getname_flags(name, flags & AT_EMPTY_PATH ? LOOKUP_EMPTY : 0), argv, envp, flags);
+	return do_sys_execve(fd, getname_flags(name, flags & AT_EMPTY_PATH ? LOOKUP_EMPTY : 0),
+			     argv, envp, flags);
 }
 SYSCALL(322, execveat);

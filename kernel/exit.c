@@ -99,7 +99,8 @@ void release_task(struct task_struct *p)
 		leader = p->group_leader;
 		exit_signal_struct(p);
 		/* The last thread takes a leader with it that is dead and that nobody wants. */
-		if (leader != p && thread_group_empty(leader) && leader->exit_state == EXIT_ZOMBIE) {
+		if (leader != p && thread_group_empty(leader) &&
+		    leader->exit_state == EXIT_ZOMBIE) {
 			zap_leader = do_notify_parent(leader, leader->exit_signal);
 			if (zap_leader)
 				leader->exit_state = EXIT_DEAD;
@@ -117,12 +118,16 @@ static bool will_become_orphaned_pgrp(struct pid *pgrp, struct task_struct *igno
 {
 	struct task_struct *p;
 
-	do_each_pid_task(pgrp, PIDTYPE_PGID, p) {
-		if (p == ignored || (p->exit_state && thread_group_empty(p)) || p->real_parent->tgid == 1)
+	do_each_pid_task(pgrp, PIDTYPE_PGID, p)
+	{
+		if (p == ignored || (p->exit_state && thread_group_empty(p)) ||
+		    p->real_parent->tgid == 1)
 			continue;
-		if (task_pgrp(p->real_parent) != pgrp && task_session(p->real_parent) == task_session(p))
+		if (task_pgrp(p->real_parent) != pgrp &&
+		    task_session(p->real_parent) == task_session(p))
 			return false;
-	} while_each_pid_task(pgrp, PIDTYPE_PGID, p);
+	}
+	while_each_pid_task(pgrp, PIDTYPE_PGID, p);
 	return true;
 }
 
@@ -136,10 +141,12 @@ static bool has_stopped_jobs(struct pid *pgrp)
 {
 	struct task_struct *p;
 
-	do_each_pid_task(pgrp, PIDTYPE_PGID, p) {
+	do_each_pid_task(pgrp, PIDTYPE_PGID, p)
+	{
 		if (p->signal->flags & SIGNAL_STOP_STOPPED)
 			return true;
-	} while_each_pid_task(pgrp, PIDTYPE_PGID, p);
+	}
+	while_each_pid_task(pgrp, PIDTYPE_PGID, p);
 	return false;
 }
 
@@ -168,9 +175,7 @@ static struct task_struct *find_alive_thread(struct task_struct *p)
 {
 	struct task_struct *t;
 
-	for_each_thread(p, t)
-		if (!(t->flags & PF_EXITING))
-			return t;
+	for_each_thread(p, t) if (!(t->flags & PF_EXITING)) return t;
 	return NULL;
 }
 
@@ -197,12 +202,14 @@ static struct task_struct *find_new_reaper(struct task_struct *father)
 }
 
 /* The new parent learns of a child that is dead already. => tasklist_lock held */
-static void reparent_leader(struct task_struct *father, struct task_struct *p, struct list_head *dead)
+static void reparent_leader(struct task_struct *father, struct task_struct *p,
+			    struct list_head *dead)
 {
 	if (unlikely(p->exit_state == EXIT_DEAD))
 		return;
 	p->exit_signal = SIGCHLD;
-	if (p->exit_state == EXIT_ZOMBIE && thread_group_empty(p) && do_notify_parent(p, p->exit_signal)) {
+	if (p->exit_state == EXIT_ZOMBIE && thread_group_empty(p) &&
+	    do_notify_parent(p, p->exit_signal)) {
 		p->exit_state = EXIT_DEAD;
 		list_add(&p->dead_entry, dead);
 	}
@@ -216,11 +223,14 @@ static void forget_original_parent(struct task_struct *father, struct list_head 
 	if (list_empty(&father->children))
 		return;
 	reaper = find_new_reaper(father);
-	list_for_each_entry(p, &father->children, sibling) {
-		for_each_thread(p, t) {
+	list_for_each_entry(p, &father->children, sibling)
+	{
+		for_each_thread(p, t)
+		{
 			t->real_parent = t->parent = reaper;
 			if (t->pdeath_signal)
-				group_send_sig_info(t->pdeath_signal, SEND_SIG_NOINFO, t, PIDTYPE_TGID);
+				group_send_sig_info(t->pdeath_signal, SEND_SIG_NOINFO, t,
+						    PIDTYPE_TGID);
 		}
 		if (!same_thread_group(reaper, father))
 			reparent_leader(father, p, dead);
@@ -252,7 +262,8 @@ static void exit_notify(struct task_struct *tsk, bool group_dead)
 	if (unlikely(tsk->signal->notify_count < 0))
 		wake_up_process(tsk->signal->group_exec_task);
 	spin_unlock_irq(&tasklist_lock);
-	list_for_each_entry_safe(p, next, &dead, dead_entry) {
+	list_for_each_entry_safe(p, next, &dead, dead_entry)
+	{
 		list_del_init(&p->dead_entry);
 		release_task(p);
 	}
@@ -302,7 +313,8 @@ void do_exit(long code)
 	if (group_dead) {
 		if (unlikely(tsk->tgid == 1))
 			panic("Attempted to kill init! exitcode=0x%08x\n",
-			      tsk->signal->group_exit_code ? tsk->signal->group_exit_code : (int)code);
+			      tsk->signal->group_exit_code ? tsk->signal->group_exit_code
+							   : (int)code);
 		exit_itimers(tsk->signal);
 		if (tsk->mm)
 			note_maxrss(tsk->signal, tsk->mm);

@@ -17,31 +17,32 @@
 struct pid;
 struct task_struct;
 
-#define WNOHANG 0x00000001
-#define WUNTRACED 0x00000002
-#define WSTOPPED WUNTRACED
-#define WEXITED 0x00000004
-#define WCONTINUED 0x00000008
-#define WNOWAIT 0x01000000
+#define WNOHANG	    0x00000001
+#define WUNTRACED   0x00000002
+#define WSTOPPED    WUNTRACED
+#define WEXITED	    0x00000004
+#define WCONTINUED  0x00000008
+#define WNOWAIT	    0x01000000
 #define __WNOTHREAD 0x20000000
-#define __WALL 0x40000000
-#define __WCLONE 0x80000000
-#define P_ALL 0
-#define P_PID 1
-#define P_PGID 2
-#define P_PIDFD 3
+#define __WALL	    0x40000000
+#define __WCLONE    0x80000000
+#define P_ALL	    0
+#define P_PID	    1
+#define P_PGID	    2
+#define P_PIDFD	    3
 
 /* User layout of getrusage(2). Times, then KiB, then counts. */
 struct rusage {
 	struct timeval ru_utime, ru_stime;
 	long ru_maxrss, ru_ixrss, ru_idrss, ru_isrss;
-	long ru_minflt, ru_majflt, ru_nswap, ru_inblock, ru_oublock, ru_msgsnd, ru_msgrcv, ru_nsignals;
+	long ru_minflt, ru_majflt, ru_nswap, ru_inblock, ru_oublock, ru_msgsnd, ru_msgrcv,
+		ru_nsignals;
 	long ru_nvcsw, ru_nivcsw;
 };
-#define RUSAGE_SELF 0
+#define RUSAGE_SELF	0
 #define RUSAGE_CHILDREN (-1)
-#define RUSAGE_BOTH (-2)
-#define RUSAGE_THREAD 1
+#define RUSAGE_BOTH	(-2)
+#define RUSAGE_THREAD	1
 void getrusage(struct task_struct *p, int who, struct rusage *r);
 
 /* @code as wait reports it: exit status << 8 or a signal. => process context, no locks */

@@ -31,13 +31,13 @@
 #include "mm/slab/slab.h"
 #include "mm/user/mm.h"
 
-#define CLONE_NAMESPACES                                                                           \
-	(CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER | CLONE_NEWPID | \
-	 CLONE_NEWNET)
+#define CLONE_NAMESPACES                                                               \
+	(CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER | \
+	 CLONE_NEWPID | CLONE_NEWNET)
 
 static struct kmem_cache *task_struct_cachep, *signal_cachep;
-static int nr_threads;              /* tasklist_lock to write */
-static unsigned long nr_forks;      /* tasklist_lock to write */
+static int nr_threads;	       /* tasklist_lock to write */
+static unsigned long nr_forks; /* tasklist_lock to write */
 static int max_threads;
 struct task_struct *child_reaper = &init_task;
 
@@ -65,7 +65,8 @@ void __init fork_init(void)
 	signal_cachep = kmem_cache_create("signal_cache", sizeof(struct signal_struct), 0,
 					  SLAB_HWCACHE_ALIGN | SLAB_PANIC | SLAB_ACCOUNT, NULL);
 	max_threads = clamp(limit, 20UL, (unsigned long)PID_MAX_DEFAULT);
-	init_signals.rlim[RLIMIT_NPROC].rlim_cur = init_signals.rlim[RLIMIT_NPROC].rlim_max = max_threads / 2;
+	init_signals.rlim[RLIMIT_NPROC].rlim_cur = init_signals.rlim[RLIMIT_NPROC].rlim_max =
+		max_threads / 2;
 	init_signals.rlim[RLIMIT_SIGPENDING] = init_signals.rlim[RLIMIT_NPROC];
 }
 
@@ -107,7 +108,8 @@ static void mm_release(struct task_struct *tsk, struct mm_struct *mm)
 	if (tsk->clear_child_tid) {
 		/* Only if somebody is left to see it: pthread_join() waits on this word. */
 		if (atomic_read(&mm->mm_users) > 1 && !put_user(0, tsk->clear_child_tid))
-			futex_wake((u32 __user *)tsk->clear_child_tid, true, 1, FUTEX_BITSET_MATCH_ANY);
+			futex_wake((u32 __user *)tsk->clear_child_tid, true, 1,
+				   FUTEX_BITSET_MATCH_ANY);
 		tsk->clear_child_tid = NULL;
 	}
 	if (tsk->vfork_done)
@@ -345,12 +347,13 @@ static void publish_thread(struct task_struct *p)
 static int publish_task(struct task_struct *p, struct pid *pid, struct kernel_clone_args *args)
 {
 	guard(spinlock_irq)(&tasklist_lock);
-	p->real_parent = args->flags & (CLONE_PARENT | CLONE_THREAD) ? current->real_parent : current;
+	p->real_parent = args->flags & (CLONE_PARENT | CLONE_THREAD) ? current->real_parent
+								     : current;
 	if (args->flags & CLONE_THREAD)
 		p->exit_signal = -1;
 	else
-		p->exit_signal = args->flags & CLONE_PARENT ? current->group_leader->exit_signal :
-							      args->exit_signal;
+		p->exit_signal = args->flags & CLONE_PARENT ? current->group_leader->exit_signal
+							    : args->exit_signal;
 	p->parent = p->real_parent;
 	guard(spinlock)(&current->sighand->siglock);
 	if (!args->fn) {
@@ -398,8 +401,7 @@ static bool too_many_threads(void)
 	if (likely(capable(CAP_SYS_RESOURCE)) || limit == RLIM_INFINITY || !current_uid())
 		return false;
 	guard(rcu)();
-	for_each_process_thread(p, t)
-		count += rcu_dereference(t->cred)->uid == current_uid();
+	for_each_process_thread(p, t) count += rcu_dereference(t->cred)->uid == current_uid();
 	return count >= limit;
 }
 
@@ -481,7 +483,8 @@ static struct task_struct *copy_process(struct kernel_clone_args *args)
 	p->group_leader = args->flags & CLONE_THREAD ? current->group_leader : p;
 	if (args->idle) {
 		p->thread_pid = pid;
-		p->signal->pids[PIDTYPE_TGID] = p->signal->pids[PIDTYPE_PGID] = p->signal->pids[PIDTYPE_SID] = pid;
+		p->signal->pids[PIDTYPE_TGID] = p->signal->pids[PIDTYPE_PGID] =
+			p->signal->pids[PIDTYPE_SID] = pid;
 		p->real_parent = p->parent = &init_task;
 		return p;
 	}
@@ -589,8 +592,8 @@ static long sys_vfork(void)
 }
 SYSCALL(58, vfork);
 
-static long sys_clone(unsigned long flags, unsigned long newsp, int __user *parent_tid, int __user *child_tid,
-		      unsigned long tls)
+static long sys_clone(unsigned long flags, unsigned long newsp, int __user *parent_tid,
+		      int __user *child_tid, unsigned long tls)
 {
 	struct kernel_clone_args args = {
 		.flags = (u32)flags & ~CSIGNAL,
@@ -607,7 +610,8 @@ SYSCALL(56, clone);
 
 /* As user programs know it. */
 struct clone_args {
-	u64 flags, pidfd, child_tid, parent_tid, exit_signal, stack, stack_size, tls, set_tid, set_tid_size, cgroup;
+	u64 flags, pidfd, child_tid, parent_tid, exit_signal, stack, stack_size, tls, set_tid,
+		set_tid_size, cgroup;
 };
 #define CLONE_ARGS_SIZE_VER0 64
 
@@ -617,7 +621,8 @@ static int clone3_args_ok(const struct clone_args *a)
 
 	if ((a->flags & ~known) || (a->flags & (CLONE_DETACHED | (CSIGNAL & ~CLONE_NEWTIME))))
 		return false;
-	if ((a->flags & (CLONE_SIGHAND | CLONE_CLEAR_SIGHAND)) == (CLONE_SIGHAND | CLONE_CLEAR_SIGHAND))
+	if ((a->flags & (CLONE_SIGHAND | CLONE_CLEAR_SIGHAND)) ==
+	    (CLONE_SIGHAND | CLONE_CLEAR_SIGHAND))
 		return false;
 	if ((a->flags & (CLONE_THREAD | CLONE_PARENT)) && a->exit_signal)
 		return false;

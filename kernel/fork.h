@@ -14,43 +14,43 @@
 #include "kernel/sched.h"
 #include "lib/types.h"
 
-#define CSIGNAL 0x000000ffULL
-#define CLONE_VM 0x00000100ULL
-#define CLONE_FS 0x00000200ULL
-#define CLONE_FILES 0x00000400ULL
-#define CLONE_SIGHAND 0x00000800ULL
-#define CLONE_PIDFD 0x00001000ULL
-#define CLONE_PTRACE 0x00002000ULL
-#define CLONE_VFORK 0x00004000ULL
-#define CLONE_PARENT 0x00008000ULL
-#define CLONE_THREAD 0x00010000ULL
-#define CLONE_NEWNS 0x00020000ULL
-#define CLONE_SYSVSEM 0x00040000ULL
-#define CLONE_SETTLS 0x00080000ULL
-#define CLONE_PARENT_SETTID 0x00100000ULL
+#define CSIGNAL		     0x000000ffULL
+#define CLONE_VM	     0x00000100ULL
+#define CLONE_FS	     0x00000200ULL
+#define CLONE_FILES	     0x00000400ULL
+#define CLONE_SIGHAND	     0x00000800ULL
+#define CLONE_PIDFD	     0x00001000ULL
+#define CLONE_PTRACE	     0x00002000ULL
+#define CLONE_VFORK	     0x00004000ULL
+#define CLONE_PARENT	     0x00008000ULL
+#define CLONE_THREAD	     0x00010000ULL
+#define CLONE_NEWNS	     0x00020000ULL
+#define CLONE_SYSVSEM	     0x00040000ULL
+#define CLONE_SETTLS	     0x00080000ULL
+#define CLONE_PARENT_SETTID  0x00100000ULL
 #define CLONE_CHILD_CLEARTID 0x00200000ULL
-#define CLONE_DETACHED 0x00400000ULL
-#define CLONE_UNTRACED 0x00800000ULL
-#define CLONE_CHILD_SETTID 0x01000000ULL
-#define CLONE_NEWCGROUP 0x02000000ULL
-#define CLONE_NEWUTS 0x04000000ULL
-#define CLONE_NEWIPC 0x08000000ULL
-#define CLONE_NEWUSER 0x10000000ULL
-#define CLONE_NEWPID 0x20000000ULL
-#define CLONE_NEWNET 0x40000000ULL
-#define CLONE_IO 0x80000000ULL
-#define CLONE_CLEAR_SIGHAND 0x100000000ULL
-#define CLONE_INTO_CGROUP 0x200000000ULL
-#define CLONE_NEWTIME 0x00000080ULL
+#define CLONE_DETACHED	     0x00400000ULL
+#define CLONE_UNTRACED	     0x00800000ULL
+#define CLONE_CHILD_SETTID   0x01000000ULL
+#define CLONE_NEWCGROUP	     0x02000000ULL
+#define CLONE_NEWUTS	     0x04000000ULL
+#define CLONE_NEWIPC	     0x08000000ULL
+#define CLONE_NEWUSER	     0x10000000ULL
+#define CLONE_NEWPID	     0x20000000ULL
+#define CLONE_NEWNET	     0x40000000ULL
+#define CLONE_IO	     0x80000000ULL
+#define CLONE_CLEAR_SIGHAND  0x100000000ULL
+#define CLONE_INTO_CGROUP    0x200000000ULL
+#define CLONE_NEWTIME	     0x00000080ULL
 
 struct kernel_clone_args {
-	u64 flags;                       /* CLONE_*, without CSIGNAL */
+	u64 flags; /* CLONE_*, without CSIGNAL */
 	int __user *child_tid, *parent_tid;
 	int exit_signal;
-	unsigned long stack;             /* highest address, 0: the parent's */
+	unsigned long stack; /* highest address, 0: the parent's */
 	unsigned long tls;
-	const pid_t *set_tid;            /* wanted number; not supported but 0 */
-	int (*fn)(void *);               /* kernel thread */
+	const pid_t *set_tid; /* wanted number; not supported but 0 */
+	int (*fn)(void *);    /* kernel thread */
 	void *fn_arg;
 	const char *name;
 	bool idle;
@@ -60,12 +60,12 @@ struct kernel_clone_args {
 pid_t kernel_clone(struct kernel_clone_args *args);
 /* kernel_thread() and fork_idle() are in kernel/sched.h; here the thread that becomes process 1 (it will exec). */
 pid_t user_mode_thread(int (*fn)(void *), void *arg, unsigned long flags);
-void fork_init(void);                    /* caches, thread limit. => slab and pid_init() done */
-int nr_threads_total(void);              /* all threads of the system */
-unsigned long total_forks(void);         /* since boot: "processes" in /proc/stat */
+void fork_init(void);		 /* caches, thread limit. => slab and pid_init() done */
+int nr_threads_total(void);	 /* all threads of the system */
+unsigned long total_forks(void); /* since boot: "processes" in /proc/stat */
 
 extern struct task_struct *child_reaper; /* process 1, who inherits orphans */
-void forget_thread(void);                /* one less. => tasklist_lock held */
+void forget_thread(void);		 /* one less. => tasklist_lock held */
 
 struct sighand_struct;
 struct signal_struct;

@@ -16,6 +16,7 @@
 #include "kernel/exit.h"
 #include "kernel/printk.h"
 #include "kernel/sched.h"
+#include "kernel/signal.h"
 #include "lib/errno.h"
 #include "lib/printf.h"
 #include "lib/string.h"
@@ -116,6 +117,8 @@ int kthreadd(void *unused)
 	struct create_request *req;
 
 	strscpy(current->comm, "kthreadd", sizeof(current->comm));
+	/* Its children, all kernel threads, inherit that. */
+	ignore_signals(current);
 	WRITE_ONCE(kthreadd_task, current);
 	for (;;) {
 		set_current_state(TASK_IDLE);

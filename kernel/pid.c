@@ -33,7 +33,8 @@ struct pid init_struct_pid = { .count = 1 };
 
 void pid_init(void)
 {
-	pid_cachep = kmem_cache_create("pid", sizeof(struct pid), 0, SLAB_PANIC | SLAB_ACCOUNT, NULL);
+	pid_cachep =
+		kmem_cache_create("pid", sizeof(struct pid), 0, SLAB_PANIC | SLAB_ACCOUNT, NULL);
 }
 
 /* The next free number, marked as used; 0: there is none. => pidmap_lock held */
@@ -101,9 +102,8 @@ struct pid *find_vpid(pid_t nr)
 
 	if (nr <= 0)
 		return NULL;
-	hlist_for_each_entry_rcu(pid, &pid_hash[nr % PID_HASH_SIZE], hash)
-		if (pid->nr == nr)
-			return pid;
+	hlist_for_each_entry_rcu(pid, &pid_hash[nr % PID_HASH_SIZE],
+				 hash) if (pid->nr == nr) return pid;
 	return NULL;
 }
 

@@ -24,27 +24,27 @@
 enum pid_type { PIDTYPE_PID, PIDTYPE_TGID, PIDTYPE_PGID, PIDTYPE_SID, PIDTYPE_MAX };
 
 #define PID_MAX_DEFAULT 0x8000 /* numbers are below it */
-#define RESERVED_PIDS 300      /* not used again after the first round */
+#define RESERVED_PIDS	300    /* not used again after the first round */
 
 struct pid {
-	int count;                               /* references, atomic */
-	pid_t nr;                                /* - */
-	struct hlist_head tasks[PIDTYPE_MAX];    /* tasklist_lock; RCU readers */
-	struct hlist_node hash;                  /* pidmap_lock; RCU readers */
+	int count;			      /* references, atomic */
+	pid_t nr;			      /* - */
+	struct hlist_head tasks[PIDTYPE_MAX]; /* tasklist_lock; RCU readers */
+	struct hlist_node hash;		      /* pidmap_lock; RCU readers */
 	struct rcu_head rcu;
 };
 
 extern spinlock_t tasklist_lock;
 extern struct pid init_struct_pid; /* number 0: the idle tasks */
-extern int pid_max;                /* /proc/sys/kernel/pid_max */
+extern int pid_max;		   /* /proc/sys/kernel/pid_max */
 
-void pid_init(void);               /* => slab works, before the first fork */
+void pid_init(void); /* => slab works, before the first fork */
 
 /* A new number with one reference, which free_pid() drops. ERR_PTR(-EAGAIN, -ENOMEM). => may sleep */
 struct pid *alloc_pid(void);
 /* Gives the number back; the struct goes with its last reference, after a grace period. */
 void free_pid(struct pid *pid);
-void put_pid(struct pid *pid);     /* NULL is fine. => any context */
+void put_pid(struct pid *pid); /* NULL is fine. => any context */
 static inline struct pid *get_pid(struct pid *pid)
 {
 	if (pid)
@@ -54,7 +54,7 @@ static inline struct pid *get_pid(struct pid *pid)
 
 /* => under RCU or tasklist_lock, results valid as long as that is held; NULL: nobody */
 struct pid *find_vpid(pid_t nr);
-struct pid *find_ge_pid(pid_t nr);               /* the first number in use from @nr on */
+struct pid *find_ge_pid(pid_t nr); /* the first number in use from @nr on */
 struct task_struct *pid_task(struct pid *pid, enum pid_type type);
 struct task_struct *find_task_by_vpid(pid_t nr); /* the thread @nr */
 /* With a reference: put_pid(), put_task_struct(). */
@@ -65,25 +65,25 @@ struct task_struct *find_get_task_by_vpid(pid_t nr);
 
 /* The struct pid by which @task is known as @type. => under RCU or tasklist_lock, or for current */
 struct pid *task_pid_type(struct task_struct *task, enum pid_type type);
-#define task_pid(t) ((t)->thread_pid)
-#define task_tgid(t) task_pid_type(t, PIDTYPE_TGID)
-#define task_pgrp(t) task_pid_type(t, PIDTYPE_PGID)
+#define task_pid(t)	((t)->thread_pid)
+#define task_tgid(t)	task_pid_type(t, PIDTYPE_TGID)
+#define task_pgrp(t)	task_pid_type(t, PIDTYPE_PGID)
 #define task_session(t) task_pid_type(t, PIDTYPE_SID)
 
 static inline pid_t pid_nr(const struct pid *pid)
 {
 	return pid ? pid->nr : 0;
 }
-#define pid_vnr(pid) pid_nr(pid)
-#define task_pid_nr(t) ((t)->pid)
-#define task_tgid_nr(t) ((t)->tgid)
-#define task_pid_vnr(t) ((t)->pid)
+#define pid_vnr(pid)	 pid_nr(pid)
+#define task_pid_nr(t)	 ((t)->pid)
+#define task_tgid_nr(t)	 ((t)->tgid)
+#define task_pid_vnr(t)	 ((t)->pid)
 #define task_tgid_vnr(t) ((t)->tgid)
 /* 0 when the task is gone. => any context */
 pid_t task_pgrp_nr(struct task_struct *task);
 pid_t task_session_nr(struct task_struct *task);
 pid_t task_ppid_nr(struct task_struct *task);
-#define task_pgrp_vnr(t) task_pgrp_nr(t)
+#define task_pgrp_vnr(t)    task_pgrp_nr(t)
 #define task_session_vnr(t) task_session_nr(t)
 
 /* Enters @task in, takes it off, or moves it between lists; the last one off frees the number. => tasklist_lock held */
@@ -101,23 +101,25 @@ static __always_inline bool has_group_leader_pid(const struct task_struct *p)
 {
 	return p->pid == p->tgid;
 }
-static __always_inline bool same_thread_group(const struct task_struct *a, const struct task_struct *b)
+static __always_inline bool same_thread_group(const struct task_struct *a,
+					      const struct task_struct *b)
 {
 	return a->signal == b->signal;
 }
 
 /* Processes (leaders), from the one after init_task; threads of one process. => RCU or tasklist_lock */
-#define next_task(p) list_entry_rcu((p)->tasks.next, struct task_struct, tasks)
-#define for_each_process(p) for ((p) = &init_task; ((p) = next_task(p)) != &init_task;)
-#define for_each_thread(p, t) list_for_each_entry_rcu(t, &(p)->signal->thread_head, thread_node)
+#define next_task(p)		      list_entry_rcu((p)->tasks.next, struct task_struct, tasks)
+#define for_each_process(p)	      for ((p) = &init_task; ((p) = next_task(p)) != &init_task;)
+#define for_each_thread(p, t)	      list_for_each_entry_rcu(t, &(p)->signal->thread_head, thread_node)
 #define for_each_process_thread(p, t) for_each_process(p) for_each_thread(p, t)
 /* Everyone in a group or session (leaders). => RCU or tasklist_lock */
-#define do_each_pid_task(who, type, task)                                                          \
-	do {                                                                                       \
-		struct pid *__dp = (who);                                                          \
-		if (__dp)                                                                          \
-			hlist_for_each_entry_rcu((task), &__dp->tasks[type], pid_links[type]) {
-#define while_each_pid_task(who, type, task)                                                       \
-	}                                                                                          \
-	}                                                                                          \
+#define do_each_pid_task(who, type, task)                                                     \
+	do {                                                                                  \
+		struct pid *__dp = (who);                                                     \
+		if (__dp)                                                                     \
+			hlist_for_each_entry_rcu((task), &__dp->tasks[type], pid_links[type]) \
+			{
+#define while_each_pid_task(who, type, task) \
+	}                                    \
+	}                                    \
 	while (0)

@@ -27,16 +27,16 @@
 #include "lib/errno.h"
 #include "lib/string.h"
 
-#define CHACHA_ROUNDS 8
-#define KEY_WORDS 8
-#define BATCH_BLOCKS 4
-#define BATCH_BYTES (BATCH_BLOCKS * 64)
+#define CHACHA_ROUNDS  8
+#define KEY_WORDS      8
+#define BATCH_BLOCKS   4
+#define BATCH_BYTES    (BATCH_BLOCKS * 64)
 #define RESEED_REFILLS 64
 
 struct rng {
 	u32 key[KEY_WORDS];
 	unsigned int refills;
-	unsigned int pos;        /* next byte of batch; BATCH_BYTES: empty */
+	unsigned int pos; /* next byte of batch; BATCH_BYTES: empty */
 	u8 batch[BATCH_BYTES] __aligned(8);
 	bool seeded;
 };
@@ -51,18 +51,19 @@ static __always_inline u32 rotl(u32 x, int n)
 	return x << n | x >> (32 - n);
 }
 
-#define QUARTER(a, b, c, d)                                                                        \
-	do {                                                                                       \
-		a += b, d = rotl(d ^ a, 16);                                                       \
-		c += d, b = rotl(b ^ c, 12);                                                       \
-		a += b, d = rotl(d ^ a, 8);                                                        \
-		c += d, b = rotl(b ^ c, 7);                                                        \
+#define QUARTER(a, b, c, d)                  \
+	do {                                 \
+		a += b, d = rotl(d ^ a, 16); \
+		c += d, b = rotl(b ^ c, 12); \
+		a += b, d = rotl(d ^ a, 8);  \
+		c += d, b = rotl(b ^ c, 7);  \
 	} while (0)
 
 static void chacha_block(const u32 key[KEY_WORDS], u64 counter, u32 out[16])
 {
-	u32 in[16] = { 0x61707865, 0x3320646e, 0x79622d32, 0x6b206574, key[0], key[1], key[2], key[3],
-		       key[4], key[5], key[6], key[7], counter, counter >> 32, 0, 0 };
+	u32 in[16] = { 0x61707865, 0x3320646e,	  0x79622d32, 0x6b206574, key[0], key[1],
+		       key[2],	   key[3],	  key[4],     key[5],	  key[6], key[7],
+		       counter,	   counter >> 32, 0,	      0 };
 
 	memcpy(out, in, sizeof(in));
 	for (int i = 0; i < CHACHA_ROUNDS; i += 2) {
@@ -191,7 +192,7 @@ u64 get_random_u64(void)
 }
 
 #define GRND_NONBLOCK 1
-#define GRND_RANDOM 2
+#define GRND_RANDOM   2
 #define GRND_INSECURE 4
 
 static long sys_getrandom(char __user *ubuf, size_t len, unsigned int flags)

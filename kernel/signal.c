@@ -23,7 +23,8 @@
 #include "mm/slab/slab.h"
 
 static struct kmem_cache *sigqueue_cachep, *sighand_cachep;
-static int nr_sigqueues; /* atomic: queue entries of the whole system, bounded by RLIMIT_SIGPENDING of the sender */
+static int
+	nr_sigqueues; /* atomic: queue entries of the whole system, bounded by RLIMIT_SIGPENDING of the sender */
 const struct signal_tty_ops *signal_tty_ops;
 
 /* ---- tables of actions ---- */
@@ -37,7 +38,8 @@ void set_action(struct sighand_struct *sighand, int sig, const struct k_sigactio
 		sighand->used &= ~sigmask(sig);
 }
 
-#define for_each_sig(sig, mask) for (u64 __m = (mask); __m && ((sig) = __builtin_ctzll(__m) + 1); __m &= __m - 1)
+#define for_each_sig(sig, mask) \
+	for (u64 __m = (mask); __m && ((sig) = __builtin_ctzll(__m) + 1); __m &= __m - 1)
 
 struct sighand_struct *alloc_sighand(struct sighand_struct *from)
 {
@@ -49,8 +51,7 @@ struct sighand_struct *alloc_sighand(struct sighand_struct *from)
 	new->count = 1;
 	spin_lock_irq(&from->siglock);
 	new->used = from->used;
-	for_each_sig(sig, from->used)
-		new->action[sig - 1] = from->action[sig - 1];
+	for_each_sig(sig, from->used) new->action[sig - 1] = from->action[sig - 1];
 	spin_unlock_irq(&from->siglock);
 	return new;
 }
@@ -62,8 +63,7 @@ void __cleanup_sighand(struct sighand_struct *sighand)
 
 	if (__atomic_sub_fetch(&sighand->count, 1, __ATOMIC_SEQ_CST))
 		return;
-	for_each_sig(sig, sighand->used)
-		sighand->action[sig - 1] = none;
+	for_each_sig(sig, sighand->used) sighand->action[sig - 1] = none;
 	sighand->used = 0;
 	kmem_cache_free(sighand_cachep, sighand);
 }
@@ -72,7 +72,8 @@ void flush_signal_handlers(struct sighand_struct *sighand)
 {
 	int sig;
 
-	for_each_sig(sig, sighand->used) {
+	for_each_sig(sig, sighand->used)
+	{
 		struct k_sigaction act = { .sa_handler = sighand->action[sig - 1].sa_handler };
 
 		if (act.sa_handler != SIG_IGN)
@@ -123,7 +124,8 @@ static struct sigqueue *sigqueue_alloc(bool must_fit)
 {
 	struct sigqueue *q = NULL;
 
-	if (__atomic_add_fetch(&nr_sigqueues, 1, __ATOMIC_RELAXED) <= rlimit(RLIMIT_SIGPENDING) || must_fit)
+	if (__atomic_add_fetch(&nr_sigqueues, 1, __ATOMIC_RELAXED) <= rlimit(RLIMIT_SIGPENDING) ||
+	    must_fit)
 		q = kmem_cache_alloc(sigqueue_cachep, GFP_ATOMIC);
 	if (!q)
 		__atomic_sub_fetch(&nr_sigqueues, 1, __ATOMIC_RELAXED);
@@ -143,7 +145,8 @@ void flush_sigqueue_mask(u64 mask, struct sigpending *pending)
 	if (!(pending->signal & mask))
 		return;
 	pending->signal &= ~mask;
-	list_for_each_entry_safe(q, next, &pending->list, list) {
+	list_for_each_entry_safe(q, next, &pending->list, list)
+	{
 		if (mask & sigmask(q->info.si_signo)) {
 			list_del(&q->list);
 			sigqueue_free(q);
@@ -156,7 +159,8 @@ void flush_sigqueue(struct sigpending *pending)
 	struct sigqueue *q, *next;
 
 	pending->signal = 0;
-	list_for_each_entry_safe(q, next, &pending->list, list) {
+	list_for_each_entry_safe(q, next, &pending->list, list)
+	{
 		list_del(&q->list);
 		sigqueue_free(q);
 	}
@@ -271,7 +275,8 @@ static void sigcont_sent(struct task_struct *p)
 	struct task_struct *t;
 
 	flush_sigqueue_mask(SIG_KERNEL_STOP, &signal->shared_pending);
-	for_each_thread(p, t) {
+	for_each_thread(p, t)
+	{
 		flush_sigqueue_mask(SIG_KERNEL_STOP, &t->pending);
 		task_clear_jobctl_pending(t, JOBCTL_STOP_PENDING);
 		wake_up_state(t, __TASK_STOPPED);
@@ -298,8 +303,7 @@ static bool prepare_signal(int sig, struct task_struct *p, bool force)
 		return false;
 	if (sigmask(sig) & SIG_KERNEL_STOP) {
 		flush_sigqueue_mask(sigmask(SIGCONT), &p->signal->shared_pending);
-		for_each_thread(p, t)
-			flush_sigqueue_mask(sigmask(SIGCONT), &t->pending);
+		for_each_thread(p, t) flush_sigqueue_mask(sigmask(SIGCONT), &t->pending);
 	} else if (sig == SIGCONT) {
 		sigcont_sent(p);
 	}
@@ -350,7 +354,8 @@ static struct task_struct *choose_thread(int sig, struct task_struct *p, enum pi
 
 static bool sig_fatal(struct task_struct *t, int sig)
 {
-	return !(sigmask(sig) & (SIG_KERNEL_IGNORE | SIG_KERNEL_STOP)) && sig_handler(t, sig) == SIG_DFL;
+	return !(sigmask(sig) & (SIG_KERNEL_IGNORE | SIG_KERNEL_STOP)) &&
+	       sig_handler(t, sig) == SIG_DFL;
 }
 
 static void complete_signal(int sig, struct task_struct *p, enum pid_type type)
@@ -360,12 +365,13 @@ static void complete_signal(int sig, struct task_struct *p, enum pid_type type)
 
 	if (!t)
 		return;
-	if (sig_fatal(p, sig) && !(signal->flags & SIGNAL_GROUP_EXIT) && !(t->real_blocked & sigmask(sig)) &&
-	    !(sigmask(sig) & SIG_KERNEL_COREDUMP)) {
+	if (sig_fatal(p, sig) && !(signal->flags & SIGNAL_GROUP_EXIT) &&
+	    !(t->real_blocked & sigmask(sig)) && !(sigmask(sig) & SIG_KERNEL_COREDUMP)) {
 		signal->flags = SIGNAL_GROUP_EXIT;
 		signal->group_exit_code = sig;
 		signal->group_stop_count = 0;
-		for_each_thread(p, t) {
+		for_each_thread(p, t)
+		{
 			task_clear_jobctl_pending(t, JOBCTL_STOP_PENDING);
 			t->pending.signal |= sigmask(SIGKILL);
 			signal_wake_up(t, true);
@@ -392,7 +398,8 @@ static void fill_siginfo(struct kernel_siginfo *to, const struct kernel_siginfo 
 	to->si_uid = current_uid();
 }
 
-int send_signal_locked(int sig, struct kernel_siginfo *info, struct task_struct *p, enum pid_type type)
+int send_signal_locked(int sig, struct kernel_siginfo *info, struct task_struct *p,
+		       enum pid_type type)
 {
 	struct sigpending *pending = type == PIDTYPE_PID ? &p->pending : &p->signal->shared_pending;
 	bool kernel = info == SEND_SIG_PRIV || (!is_si_special(info) && info->si_code > 0);
@@ -403,7 +410,8 @@ int send_signal_locked(int sig, struct kernel_siginfo *info, struct task_struct 
 		return 0;
 	/* Nobody looks at the details of these. */
 	if (sig != SIGKILL && !(p->flags & PF_KTHREAD)) {
-		struct sigqueue *q = sigqueue_alloc(sig < SIGRTMIN && (is_si_special(info) || info->si_code >= 0));
+		struct sigqueue *q = sigqueue_alloc(sig < SIGRTMIN &&
+						    (is_si_special(info) || info->si_code >= 0));
 
 		if (q) {
 			fill_siginfo(&q->info, info, sig);
@@ -417,7 +425,8 @@ int send_signal_locked(int sig, struct kernel_siginfo *info, struct task_struct 
 	return 0;
 }
 
-int do_send_sig_info(int sig, struct kernel_siginfo *info, struct task_struct *p, enum pid_type type)
+int do_send_sig_info(int sig, struct kernel_siginfo *info, struct task_struct *p,
+		     enum pid_type type)
 {
 	unsigned long flags;
 	int ret = -ESRCH;
@@ -447,8 +456,8 @@ static bool kill_ok_by_cred(struct task_struct *t)
 {
 	const struct cred *cred = current_cred(), *target = rcu_dereference(t->cred);
 
-	return cred->euid == target->suid || cred->euid == target->uid || cred->uid == target->suid ||
-	       cred->uid == target->uid || capable(CAP_KILL);
+	return cred->euid == target->suid || cred->euid == target->uid ||
+	       cred->uid == target->suid || cred->uid == target->uid || capable(CAP_KILL);
 }
 
 int check_kill_permission(int sig, struct kernel_siginfo *info, struct task_struct *t)
@@ -463,7 +472,8 @@ int check_kill_permission(int sig, struct kernel_siginfo *info, struct task_stru
 	return -EPERM;
 }
 
-int group_send_sig_info(int sig, struct kernel_siginfo *info, struct task_struct *p, enum pid_type type)
+int group_send_sig_info(int sig, struct kernel_siginfo *info, struct task_struct *p,
+			enum pid_type type)
 {
 	int ret;
 
@@ -481,14 +491,16 @@ int __kill_pgrp_info(int sig, struct kernel_siginfo *info, struct pid *pgrp)
 	int ret = -ESRCH;
 	bool sent = false;
 
-	do_each_pid_task(pgrp, PIDTYPE_PGID, p) {
+	do_each_pid_task(pgrp, PIDTYPE_PGID, p)
+	{
 		int err = group_send_sig_info(sig, info, p, PIDTYPE_PGID);
 
 		sent |= !err;
 		/* The most telling error, if nobody could be reached. */
 		if (err != -ESRCH || ret == -ESRCH)
 			ret = err;
-	} while_each_pid_task(pgrp, PIDTYPE_PGID, p);
+	}
+	while_each_pid_task(pgrp, PIDTYPE_PGID, p);
 	return sent ? 0 : ret;
 }
 
@@ -658,7 +670,8 @@ void __init signals_init(void)
 {
 	sigqueue_cachep = KMEM_CACHE(sigqueue, SLAB_PANIC | SLAB_ACCOUNT);
 	sighand_cachep = kmem_cache_create("sighand_cache", sizeof(struct sighand_struct), 0,
-					   SLAB_HWCACHE_ALIGN | SLAB_PANIC | SLAB_TYPESAFE_BY_RCU | SLAB_ACCOUNT,
+					   SLAB_HWCACHE_ALIGN | SLAB_PANIC | SLAB_TYPESAFE_BY_RCU |
+						   SLAB_ACCOUNT,
 					   sighand_ctor);
 	signal_delivery_init();
 	force_sig_fault_hook = force_sig_fault_from_trap;

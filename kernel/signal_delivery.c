@@ -42,7 +42,8 @@ static void collect_signal(int sig, struct sigpending *pending, struct kernel_si
 	struct sigqueue *q, *first = NULL;
 	bool more = false;
 
-	list_for_each_entry(q, &pending->list, list) {
+	list_for_each_entry(q, &pending->list, list)
+	{
 		if (q->info.si_signo != sig)
 			continue;
 		if (first) {
@@ -189,12 +190,14 @@ static bool begin_group_stop(int signr)
 	struct signal_struct *sig = current->signal;
 	struct task_struct *t;
 
-	if (!(current->jobctl & JOBCTL_STOP_DEQUEUED) || (sig->flags & SIGNAL_GROUP_EXIT) || sig->group_exec_task)
+	if (!(current->jobctl & JOBCTL_STOP_DEQUEUED) || (sig->flags & SIGNAL_GROUP_EXIT) ||
+	    sig->group_exec_task)
 		return false;
 	if (!(sig->flags & SIGNAL_STOP_STOPPED))
 		sig->group_exit_code = signr;
 	sig->group_stop_count = 0;
-	for_each_thread(current, t) {
+	for_each_thread(current, t)
+	{
 		if (task_is_stopped(t) || !task_set_jobctl_pending(t, gstop))
 			continue;
 		sig->group_stop_count++;
@@ -244,10 +247,12 @@ static bool from_exception(const struct kernel_siginfo *info)
 {
 	unsigned long trap = current->thread.trap_nr;
 
-	if (!(sigmask(info->si_signo) & SYNCHRONOUS_MASK) || info->si_signo == SIGTRAP || info->si_code <= 0)
+	if (!(sigmask(info->si_signo) & SYNCHRONOUS_MASK) || info->si_signo == SIGTRAP ||
+	    info->si_code <= 0)
 		return false;
 	/* Without an address it is a protection fault, or no exception at all: the kernel gave up on a frame or an exec. */
-	return info->si_code != SI_KERNEL || trap == X86_TRAP_GP || trap == X86_TRAP_SS || trap == X86_TRAP_NP;
+	return info->si_code != SI_KERNEL || trap == X86_TRAP_GP || trap == X86_TRAP_SS ||
+	       trap == X86_TRAP_NP;
 }
 
 /* " in NAME[start+length]" for the file that is mapped at @ip, else nothing. */
@@ -260,8 +265,8 @@ static void describe_mapping(char *buf, size_t size, unsigned long ip)
 	mmap_read_lock(mm);
 	vma = vma_lookup(mm, ip);
 	if (vma && vma->vm_file)
-		scnprintf(buf, size, " in %s[%lx+%lx]", vma->vm_file->f_path.dentry->d_name.name, vma->vm_start,
-			  vma->vm_end - vma->vm_start);
+		scnprintf(buf, size, " in %s[%lx+%lx]", vma->vm_file->f_path.dentry->d_name.name,
+			  vma->vm_start, vma->vm_end - vma->vm_start);
 	mmap_read_unlock(mm);
 }
 
@@ -277,9 +282,9 @@ static void log_fatal_fault(const struct kernel_siginfo *info)
 		return;
 	}
 	describe_mapping(where, sizeof(where), regs->ip);
-	pr_info_ratelimited("%s[%d]: %s at %lx ip %016lx sp %016lx error %lx%s\n", current->comm, current->pid,
-			    info->si_signo == SIGBUS ? "bus error" : "segfault", t->cr2, regs->ip, regs->sp,
-			    t->error_code, where);
+	pr_info_ratelimited("%s[%d]: %s at %lx ip %016lx sp %016lx error %lx%s\n", current->comm,
+			    current->pid, info->si_signo == SIGBUS ? "bus error" : "segfault",
+			    t->cr2, regs->ip, regs->sp, t->error_code, where);
 }
 
 /* The default action of these ends the process. => siglock not held */
@@ -362,7 +367,8 @@ bool get_signal(struct ksignal *ks)
 			continue;
 		}
 		do {
-			if (unlikely((signal->flags & SIGNAL_GROUP_EXIT) || signal->group_exec_task)) {
+			if (unlikely((signal->flags & SIGNAL_GROUP_EXIT) ||
+				     signal->group_exec_task)) {
 				current->pending.signal &= ~sigmask(SIGKILL);
 				recalc_sigpending();
 				spin_unlock_irq(&sighand->siglock);
@@ -374,7 +380,8 @@ bool get_signal(struct ksignal *ks)
 	spin_unlock_irq(&sighand->siglock);
 	if (!ks->sig)
 		return false;
-	memset(ks->info + sizeof(struct kernel_siginfo), 0, SIGINFO_SIZE - sizeof(struct kernel_siginfo));
+	memset(ks->info + sizeof(struct kernel_siginfo), 0,
+	       SIGINFO_SIZE - sizeof(struct kernel_siginfo));
 	return true;
 }
 
@@ -451,7 +458,8 @@ int copy_siginfo_to_user(void __user *to, const struct kernel_siginfo *from)
 {
 	if (copy_to_user(to, from, sizeof(*from)))
 		return -EFAULT;
-	return clear_user((char __user *)to + sizeof(*from), SIGINFO_SIZE - sizeof(*from)) ? -EFAULT : 0;
+	return clear_user((char __user *)to + sizeof(*from), SIGINFO_SIZE - sizeof(*from)) ? -EFAULT
+											   : 0;
 }
 
 /* ---- the end of a thread ---- */
@@ -462,7 +470,8 @@ int zap_other_threads(struct task_struct *p)
 	int count = 0;
 
 	p->signal->group_stop_count = 0;
-	for_each_thread(p, t) {
+	for_each_thread(p, t)
+	{
 		if (t == p)
 			continue;
 		task_clear_jobctl_pending(t, JOBCTL_STOP_PENDING);

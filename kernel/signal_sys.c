@@ -12,8 +12,8 @@
 #include "kernel/timer.h"
 #include "lib/errno.h"
 
-#define SA_KNOWN_FLAGS                                                                             \
-	(SA_NOCLDSTOP | SA_NOCLDWAIT | SA_SIGINFO | SA_RESTORER | SA_ONSTACK | SA_RESTART |        \
+#define SA_KNOWN_FLAGS                                                                      \
+	(SA_NOCLDSTOP | SA_NOCLDWAIT | SA_SIGINFO | SA_RESTORER | SA_ONSTACK | SA_RESTART | \
 	 SA_NODEFER | SA_RESETHAND)
 
 /* ---- actions and masks ---- */
@@ -38,14 +38,13 @@ static int do_sigaction(int sig, struct k_sigaction *act, struct k_sigaction *oa
 		 (act->sa_handler == SIG_DFL && (sigmask(sig) & SIG_KERNEL_IGNORE));
 	if (ignore) {
 		flush_sigqueue_mask(sigmask(sig), &p->signal->shared_pending);
-		for_each_thread(p, t)
-			flush_sigqueue_mask(sigmask(sig), &t->pending);
+		for_each_thread(p, t) flush_sigqueue_mask(sigmask(sig), &t->pending);
 	}
 	return 0;
 }
 
-static long sys_rt_sigaction(int sig, const struct k_sigaction __user *uact, struct k_sigaction __user *uoact,
-			     size_t sigsetsize)
+static long sys_rt_sigaction(int sig, const struct k_sigaction __user *uact,
+			     struct k_sigaction __user *uoact, size_t sigsetsize)
 {
 	struct k_sigaction act, oact;
 	int ret;
@@ -61,7 +60,8 @@ static long sys_rt_sigaction(int sig, const struct k_sigaction __user *uact, str
 }
 SYSCALL(13, rt_sigaction);
 
-static long sys_rt_sigprocmask(int how, const u64 __user *uset, u64 __user *uoset, size_t sigsetsize)
+static long sys_rt_sigprocmask(int how, const u64 __user *uset, u64 __user *uoset,
+			       size_t sigsetsize)
 {
 	u64 old = current->blocked, new;
 	int err;
@@ -199,7 +199,8 @@ static int kill_everyone(int sig, struct kernel_siginfo *info)
 	struct task_struct *p;
 	int ret = 0, count = 0;
 
-	for_each_process(p) {
+	for_each_process(p)
+	{
 		int err;
 
 		if (task_pid_nr(p) <= 1 || same_thread_group(p, current))
@@ -270,7 +271,8 @@ static long sys_tkill(pid_t nr, int sig)
 SYSCALL(200, tkill);
 
 /* A program may not pretend to be the kernel, or kill(), towards others. */
-static int get_queued_info(struct kernel_siginfo *info, const void __user *uinfo, int sig, pid_t target)
+static int get_queued_info(struct kernel_siginfo *info, const void __user *uinfo, int sig,
+			   pid_t target)
 {
 	if (copy_from_user(info, uinfo, sizeof(*info)))
 		return -EFAULT;

@@ -124,7 +124,8 @@ static void clear_controlling_tty(struct signal_struct *sig)
 {
 	struct tty_struct *tty;
 
-	scoped_guard(spinlock, &current->sighand->siglock) {
+	scoped_guard(spinlock, &current->sighand->siglock)
+	{
 		tty = sig->tty;
 		sig->tty = NULL;
 	}
@@ -163,7 +164,8 @@ unsigned long rlimit(unsigned int limit)
 {
 	const struct task_struct *tsk = current;
 
-	return tsk->flags & PF_KTHREAD ? RLIM_INFINITY : READ_ONCE(tsk->signal->rlim[limit].rlim_cur);
+	return tsk->flags & PF_KTHREAD ? RLIM_INFINITY
+				       : READ_ONCE(tsk->signal->rlim[limit].rlim_cur);
 }
 
 static int do_prlimit(struct task_struct *tsk, unsigned int resource, const struct rlimit64 *new,
@@ -309,9 +311,7 @@ void getrusage(struct task_struct *p, int who, struct rusage *r)
 		r->ru_minflt += sig->min_flt;
 		r->ru_majflt += sig->maj_flt;
 		r->ru_maxrss = max(r->ru_maxrss, (long)task_maxrss(p));
-		scoped_guard(rcu)
-			for_each_thread(p, t)
-				add_thread_usage(t, r);
+		scoped_guard(rcu) for_each_thread(p, t) add_thread_usage(t, r);
 	}
 	r->ru_utime = ns_to_timeval(utime);
 	r->ru_stime = ns_to_timeval(stime);
@@ -361,7 +361,8 @@ SYSCALL(99, sysinfo);
 #define UTS_LEN 64
 
 struct new_utsname {
-	char sysname[UTS_LEN + 1], nodename[UTS_LEN + 1], release[UTS_LEN + 1], version[UTS_LEN + 1];
+	char sysname[UTS_LEN + 1], nodename[UTS_LEN + 1], release[UTS_LEN + 1],
+		version[UTS_LEN + 1];
 	char machine[UTS_LEN + 1], domainname[UTS_LEN + 1];
 };
 
@@ -426,23 +427,23 @@ static long sys_personality(unsigned int persona)
 }
 SYSCALL(135, personality);
 
-#define PR_SET_PDEATHSIG 1
-#define PR_GET_PDEATHSIG 2
-#define PR_GET_DUMPABLE 3
-#define PR_SET_DUMPABLE 4
-#define PR_GET_KEEPCAPS 7
-#define PR_SET_NAME 15
-#define PR_GET_NAME 16
-#define PR_CAPBSET_READ 23
-#define PR_SET_TIMERSLACK 29
-#define PR_GET_TIMERSLACK 30
+#define PR_SET_PDEATHSIG       1
+#define PR_GET_PDEATHSIG       2
+#define PR_GET_DUMPABLE	       3
+#define PR_SET_DUMPABLE	       4
+#define PR_GET_KEEPCAPS	       7
+#define PR_SET_NAME	       15
+#define PR_GET_NAME	       16
+#define PR_CAPBSET_READ	       23
+#define PR_SET_TIMERSLACK      29
+#define PR_GET_TIMERSLACK      30
 #define PR_SET_CHILD_SUBREAPER 36
 #define PR_GET_CHILD_SUBREAPER 37
-#define PR_SET_NO_NEW_PRIVS 38
-#define PR_GET_NO_NEW_PRIVS 39
-#define PR_GET_TID_ADDRESS 40
-#define CAP_LAST_CAP 40
-#define DEFAULT_TIMER_SLACK 50000UL
+#define PR_SET_NO_NEW_PRIVS    38
+#define PR_GET_NO_NEW_PRIVS    39
+#define PR_GET_TID_ADDRESS     40
+#define CAP_LAST_CAP	       40
+#define DEFAULT_TIMER_SLACK    50000UL
 
 /* Orphans of such a process may end up with current. => tasklist_lock held */
 static bool descends_from_current(struct task_struct *p)
@@ -461,9 +462,7 @@ static long set_child_subreaper(bool on)
 	if (!on)
 		return 0;
 	guard(spinlock_irq)(&tasklist_lock);
-	for_each_process(p)
-		if (descends_from_current(p))
-			p->signal->has_child_subreaper = true;
+	for_each_process(p) if (descends_from_current(p)) p->signal->has_child_subreaper = true;
 	return 0;
 }
 
@@ -485,7 +484,8 @@ static long prctl_get_name(char __user *name)
 	return copy_to_user(name, comm, sizeof(comm)) ? -EFAULT : 0;
 }
 
-static long sys_prctl(int option, unsigned long arg2, unsigned long arg3, unsigned long arg4, unsigned long arg5)
+static long sys_prctl(int option, unsigned long arg2, unsigned long arg3, unsigned long arg4,
+		      unsigned long arg5)
 {
 	struct task_struct *me = current;
 

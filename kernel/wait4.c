@@ -25,17 +25,17 @@ struct waitid_info {
 };
 
 struct wait_opts {
-	enum pid_type type;        /* PIDTYPE_MAX: any child */
+	enum pid_type type; /* PIDTYPE_MAX: any child */
 	struct pid *pid;
 	int flags;
 	struct waitid_info *info;
-	int stat;                  /* wait4's status */
+	int stat; /* wait4's status */
 	struct rusage *rusage;
-	int notask_error;          /* 0: some child is worth waiting for */
+	int notask_error; /* 0: some child is worth waiting for */
 };
 
 /* A pass answers: */
-#define WAIT_MORE 0                /* nothing found here, the lock is still held */
+#define WAIT_MORE 0 /* nothing found here, the lock is still held */
 /* else: the child's number or -errno, and the lock is dropped */
 
 static bool eligible_child(struct wait_opts *wo, struct task_struct *p)
@@ -114,7 +114,8 @@ static long wait_task_zombie(struct wait_opts *wo, struct task_struct *p)
 }
 
 /* Reports what was found in a living child. => tasklist_lock held, dropped */
-static long report_living(struct wait_opts *wo, struct task_struct *p, int cause, int status, int stat)
+static long report_living(struct wait_opts *wo, struct task_struct *p, int cause, int status,
+			  int stat)
 {
 	pid_t pid = task_pid_nr(p);
 
@@ -134,7 +135,8 @@ static long wait_task_stopped(struct wait_opts *wo, struct task_struct *p)
 
 	if (!(wo->flags & WUNTRACED))
 		return WAIT_MORE;
-	scoped_guard(spinlock, &p->sighand->siglock) {
+	scoped_guard(spinlock, &p->sighand->siglock)
+	{
 		if (p->signal->flags & SIGNAL_STOP_STOPPED) {
 			code = p->signal->group_exit_code;
 			if (!(wo->flags & WNOWAIT))
@@ -150,7 +152,8 @@ static long wait_task_continued(struct wait_opts *wo, struct task_struct *p)
 
 	if (!(wo->flags & WCONTINUED) || !(p->signal->flags & SIGNAL_STOP_CONTINUED))
 		return WAIT_MORE;
-	scoped_guard(spinlock, &p->sighand->siglock) {
+	scoped_guard(spinlock, &p->sighand->siglock)
+	{
 		continued = p->signal->flags & SIGNAL_STOP_CONTINUED;
 		if (continued && !(wo->flags & WNOWAIT))
 			p->signal->flags &= ~SIGNAL_STOP_CONTINUED;
@@ -178,10 +181,12 @@ static long wait_any_child(struct wait_opts *wo)
 {
 	struct task_struct *t, *p;
 
-	for_each_thread(current, t) {
+	for_each_thread(current, t)
+	{
 		if ((wo->flags & __WNOTHREAD) && t != current)
 			continue;
-		list_for_each_entry(p, &t->children, sibling) {
+		list_for_each_entry(p, &t->children, sibling)
+		{
 			long ret = wait_consider_task(wo, p);
 
 			if (ret)
@@ -199,7 +204,8 @@ static long wait_one_child(struct wait_opts *wo)
 
 	if (!p)
 		return WAIT_MORE;
-	mine = wo->flags & __WNOTHREAD ? p->real_parent == current : same_thread_group(p->real_parent, current);
+	mine = wo->flags & __WNOTHREAD ? p->real_parent == current
+				       : same_thread_group(p->real_parent, current);
 	return mine ? wait_consider_task(wo, p) : WAIT_MORE;
 }
 
@@ -309,7 +315,8 @@ static int waitid_target(struct wait_opts *wo, int which, pid_t upid)
 	return -EINVAL;
 }
 
-static long sys_waitid(int which, pid_t upid, void __user *uinfo, int options, struct rusage __user *uru)
+static long sys_waitid(int which, pid_t upid, void __user *uinfo, int options,
+		       struct rusage __user *uru)
 {
 	struct waitid_info info = { 0 };
 	struct kernel_siginfo si = { 0 };
@@ -317,7 +324,8 @@ static long sys_waitid(int which, pid_t upid, void __user *uinfo, int options, s
 	struct wait_opts wo = { .flags = options, .info = &info, .rusage = uru ? &r : NULL };
 	long ret;
 
-	if (options & ~(WNOHANG | WNOWAIT | WEXITED | WSTOPPED | WCONTINUED | __WNOTHREAD | __WCLONE | __WALL))
+	if (options & ~(WNOHANG | WNOWAIT | WEXITED | WSTOPPED | WCONTINUED | __WNOTHREAD |
+			__WCLONE | __WALL))
 		return -EINVAL;
 	if (!(options & (WEXITED | WSTOPPED | WCONTINUED)))
 		return -EINVAL;
@@ -339,6 +347,9 @@ static long sys_waitid(int which, pid_t upid, void __user *uinfo, int options, s
 	si.si_uid = info.uid;
 	si.si_status = info.status;
 	/* Only the fields that POSIX names are written. */
-	return uinfo && copy_to_user(uinfo, &si, offsetof(struct kernel_siginfo, si_status) + sizeof(int)) ? -EFAULT : 0;
+	return uinfo && copy_to_user(uinfo, &si,
+				     offsetof(struct kernel_siginfo, si_status) + sizeof(int))
+		       ? -EFAULT
+		       : 0;
 }
 SYSCALL(247, waitid);
