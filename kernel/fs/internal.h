@@ -28,6 +28,7 @@ struct dentry *d_first_pinned(struct dentry *dir);
 void free_super(struct super_block *sb);
 /* ->tmpfile: points an empty file at path and opens it. */
 int file_open_on(struct file *file, const struct path *path);
+void fsize_limit_init(void);
 void sync_filesystems(void);
 void for_each_filesystem(void (*fn)(struct file_system_type *fs, void *arg), void *arg);
 long do_sys_open(int dfd, const char __user *name, int flags, umode_t mode);

@@ -525,8 +525,6 @@ static int rename_allowed(struct inode *old_dir, struct dentry *old, struct inod
 		return err;
 	if (!d_inode(new))
 		err = flags & RENAME_EXCHANGE ? -ENOENT : may_create(new_dir, new);
-	else if (flags & RENAME_NOREPLACE)
-		err = -EEXIST;
 	else if (flags & RENAME_EXCHANGE)
 		err = may_delete(new_dir, new, S_ISDIR(d_inode(new)->i_mode));
 	else
@@ -575,6 +573,9 @@ static long rename_locked(struct nameidata *from, struct nameidata *to, unsigned
 	}
 	err = -ENOENT;
 	if (!d_inode(old))
+		goto out;
+	err = -EEXIST;
+	if ((flags & RENAME_NOREPLACE) && d_inode(new))
 		goto out;
 	err = -ENOTDIR;
 	if (!S_ISDIR(d_inode(old)->i_mode) &&

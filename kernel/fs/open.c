@@ -14,8 +14,10 @@
 #include "kernel/fs/internal.h"
 #include "kernel/fs/namei.h"
 #include "kernel/rlimit.h"
+#include "kernel/signal.h"
 #include "kernel/syscall.h"
 #include "lib/string.h"
+#include "mm/cache/pagemap.h"
 #include "mm/slab/slab.h"
 
 static int open_flags_to_acc(int flags)
@@ -360,12 +362,24 @@ struct file *open_exec(const char *name)
 
 /* --- size --- */
 
+static void send_sigxfsz(void)
+{
+	send_sig(SIGXFSZ, current, 0);
+}
+
+void fsize_limit_init(void)
+{
+	fsize_limit_hook = send_sigxfsz;
+}
+
 static int truncate_checks(loff_t length)
 {
 	if (length < 0)
 		return -EINVAL;
-	if ((unsigned long)length > rlimit(RLIMIT_FSIZE))
+	if ((unsigned long)length > rlimit(RLIMIT_FSIZE)) {
+		send_sigxfsz();
 		return -EFBIG;
+	}
 	return 0;
 }
 

@@ -34,6 +34,7 @@
 
 static wait_queue_head_t folio_wait_table[1 << FOLIO_WAIT_BITS];
 const struct mapping_ops *mapping_ops;
+void (*fsize_limit_hook)(void);
 
 void filemap_init(void)
 {
@@ -380,8 +381,10 @@ static ssize_t generic_write_checks(struct file *file, size_t *count, loff_t *pp
 		*ppos = inode->i_size;
 	if (*ppos < 0)
 		return -EINVAL;
-	if ((unsigned long)*ppos >= limit)
+	if ((unsigned long)*ppos >= limit) {
+		fsize_limit_hook();
 		return -EFBIG;
+	}
 	if (*count > limit - *ppos)
 		*count = limit - *ppos;
 	if (*ppos >= LLONG_MAX - (loff_t)PAGE_SIZE)

@@ -83,4 +83,6 @@ struct mapping_ops {
 	void (*unmap_pages)(struct address_space *mapping, pgoff_t first, pgoff_t nr, bool even_cows);
 };
 extern const struct mapping_ops *mapping_ops;
+/* A write went past RLIMIT_FSIZE: the VFS sends SIGXFSZ to current. */
+extern void (*fsize_limit_hook)(void);
 void filemap_init(void); /* once, before the first file */

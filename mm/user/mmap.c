@@ -193,7 +193,8 @@ unsigned long do_mmap(struct file *file, unsigned long addr, unsigned long len, 
 	len = PAGE_ALIGN(len);
 	if (!len || len > TASK_SIZE)
 		return -ENOMEM;
-	if (pgoff + (len >> PAGE_SHIFT) < pgoff)
+	if (pgoff + (len >> PAGE_SHIFT) < pgoff ||
+	    (file && pgoff > (unsigned long)(LLONG_MAX - len) >> PAGE_SHIFT))
 		return -EOVERFLOW;
 	if (mm->map_count >= DEFAULT_MAX_MAP_COUNT)
 		return -ENOMEM;

@@ -202,6 +202,8 @@ int proc_pid_readdir(struct file *file, struct dir_context *ctx)
 			return 0;
 		ctx->pos++;
 	}
+	if (ctx->pos > FIRST_PID_POS + 1 + (loff_t)PID_MAX_DEFAULT)
+		return 0;
 	for (nr = ctx->pos - FIRST_PID_POS - 1;; nr++) {
 		struct pid *pid;
 		bool leader = false;
@@ -534,6 +536,9 @@ static const struct pid_entry pid_entries[] = {
 	{ "auxv", S_IFREG | 0400, .show = show_auxv },
 	{ "comm", S_IFREG | 0444, .show = show_comm },
 	{ "maps", S_IFREG | 0444, .fops = &proc_maps_fops },
+	{ "pagemap", S_IFREG | 0400, .fops = &proc_pagemap_fops },
+	{ "mounts", S_IFREG | 0444, .fops = &proc_mounts_fops },
+	{ "mountinfo", S_IFREG | 0444, .fops = &proc_mountinfo_fops },
 	{ "limits", S_IFREG | 0444, .show = show_limits },
 	{ "wchan", S_IFREG | 0444, .show = show_wchan },
 	{ "exe", S_IFLNK | 0777, .link = link_exe },
