@@ -39,12 +39,12 @@ static bool in_entry_text(unsigned long a)
 	return a >= (unsigned long)__entry_text_start && a < (unsigned long)__entry_text_end;
 }
 
-/* The bounds of the stack that holds @sp: @task's, or one of this CPU's own. */
+/* The bounds of the stack that holds @sp, one that has run over into its guard page included: @task's, or this CPU's own. */
 static bool stack_bounds(struct unwind *u, struct task_struct *task, unsigned long sp)
 {
 	u->low = (unsigned long)task->stack;
 	u->high = u->low + THREAD_SIZE;
-	return (sp >= u->low && sp < u->high) ||
+	return (sp >= u->low - PAGE_SIZE && sp < u->high) ||
 	       (task == current && in_ist_stack(sp, &u->low, &u->high));
 }
 
