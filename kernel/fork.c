@@ -38,7 +38,7 @@
 static struct kmem_cache *task_struct_cachep, *signal_cachep;
 static int nr_threads;	       /* tasklist_lock to write */
 static unsigned long nr_forks; /* tasklist_lock to write */
-static int max_threads;
+int max_threads;
 struct task_struct *child_reaper = &init_task;
 
 int nr_threads_total(void)

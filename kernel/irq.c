@@ -231,3 +231,14 @@ u64 kstat_cpu_irqs_sum(unsigned int cpu)
 		sum += per_cpu(irq_stat, cpu)[i];
 	return sum;
 }
+
+const unsigned int nr_irqs = NR_GSI;
+
+unsigned int kstat_irqs(unsigned int irq)
+{
+	unsigned int cpu, sum = 0;
+
+	for_each_possible_cpu(cpu)
+		sum += per_cpu(irq_counts, cpu)[irq];
+	return sum;
+}

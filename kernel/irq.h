@@ -36,3 +36,6 @@ struct seq_file;
 int show_interrupts(struct seq_file *m, void *v);
 /* All interrupts that @cpu took since boot (/proc/stat). */
 u64 kstat_cpu_irqs_sum(unsigned int cpu);
+/* Device interrupts of one line since boot, all CPUs; lines are 0 .. nr_irqs - 1. */
+unsigned int kstat_irqs(unsigned int irq);
+extern const unsigned int nr_irqs;

@@ -62,6 +62,16 @@ unsigned long kallsyms_lookup_name(const char *name)
 	return 0;
 }
 
+int kallsyms_on_each_symbol(int (*fn)(void *data, const char *name, unsigned long addr), void *data)
+{
+	const char *s = kallsyms_names;
+	int ret = 0;
+
+	for (u32 i = 0; i < kallsyms_num && !ret; i++, s += strlen(s) + 1)
+		ret = fn(data, s, (unsigned long)_text + kallsyms_offsets[i]);
+	return ret;
+}
+
 /* The printf resolver's order of arguments: start offset first. */
 static const char *resolve(unsigned long addr, unsigned long *offset, unsigned long *size)
 {

@@ -53,6 +53,11 @@ static pid_t pidmap_take(void)
 	return nr;
 }
 
+pid_t last_pid_nr(void)
+{
+	return READ_ONCE(last_pid);
+}
+
 struct pid *alloc_pid(void)
 {
 	struct pid *pid = kmem_cache_alloc(pid_cachep, GFP_KERNEL);

@@ -83,6 +83,7 @@ static inline pid_t pid_nr(const struct pid *pid)
 pid_t task_pgrp_nr(struct task_struct *task);
 pid_t task_session_nr(struct task_struct *task);
 pid_t task_ppid_nr(struct task_struct *task);
+pid_t last_pid_nr(void); /* the number handed out last (/proc/loadavg) */
 #define task_pgrp_vnr(t)    task_pgrp_nr(t)
 #define task_session_vnr(t) task_session_nr(t)
 

@@ -358,7 +358,7 @@ SYSCALL(99, sysinfo);
 
 /* ---- names ---- */
 
-#define UTS_LEN 64
+#define UTS_LEN UTS_NAME_LEN
 
 struct new_utsname {
 	char sysname[UTS_LEN + 1], nodename[UTS_LEN + 1], release[UTS_LEN + 1],
@@ -387,9 +387,34 @@ static long sys_uname(struct new_utsname __user *name)
 }
 SYSCALL(63, uname);
 
-static long set_name(char *field, const char __user *name, int len)
+static char *uts_name(enum uts_field field)
+{
+	return field == UTS_FIELD_NODENAME ? uts.nodename : uts.domainname;
+}
+
+void uts_get(enum uts_field field, char name[UTS_NAME_LEN + 1])
+{
+	down_read(&uts_sem);
+	memcpy(name, uts_name(field), UTS_LEN + 1);
+	up_read(&uts_sem);
+}
+
+int uts_set(enum uts_field field, const char *name, unsigned long len)
 {
 	char copy[UTS_LEN + 1] = { 0 };
+
+	if (len > UTS_LEN)
+		return -EINVAL;
+	memcpy(copy, name, len);
+	down_write(&uts_sem);
+	memcpy(uts_name(field), copy, sizeof(copy));
+	up_write(&uts_sem);
+	return 0;
+}
+
+static long set_name(enum uts_field field, const char __user *name, int len)
+{
+	char copy[UTS_LEN];
 
 	if (!capable(CAP_SYS_ADMIN))
 		return -EPERM;
@@ -397,21 +422,18 @@ static long set_name(char *field, const char __user *name, int len)
 		return -EINVAL;
 	if (copy_from_user(copy, name, len))
 		return -EFAULT;
-	down_write(&uts_sem);
-	memcpy(field, copy, sizeof(copy));
-	up_write(&uts_sem);
-	return 0;
+	return uts_set(field, copy, len);
 }
 
 static long sys_sethostname(const char __user *name, int len)
 {
-	return set_name(uts.nodename, name, len);
+	return set_name(UTS_FIELD_NODENAME, name, len);
 }
 SYSCALL(170, sethostname);
 
 static long sys_setdomainname(const char __user *name, int len)
 {
-	return set_name(uts.domainname, name, len);
+	return set_name(UTS_FIELD_DOMAINNAME, name, len);
 }
 SYSCALL(171, setdomainname);
 

@@ -12,3 +12,10 @@
 #define UTS_MACHINE "x86_64"
 
 extern const char linux_banner[]; /* "Linux version ...\n" */
+
+/* The two names that can be set while the system runs. */
+enum uts_field { UTS_FIELD_NODENAME, UTS_FIELD_DOMAINNAME };
+#define UTS_NAME_LEN 64
+/* => may sleep. uts_set: 0, or -EINVAL for more than UTS_NAME_LEN bytes; the caller checked the right to. */
+void uts_get(enum uts_field field, char name[UTS_NAME_LEN + 1]);
+int uts_set(enum uts_field field, const char *name, unsigned long len);

@@ -184,6 +184,27 @@ static void status_mm(struct seq_file *m, struct mm_struct *mm)
 #undef K
 }
 
+/* Size of the descriptor table; it cannot go while the task is locked. */
+static unsigned int task_max_fds(struct task_struct *task)
+{
+	unsigned int n;
+
+	task_lock(task);
+	n = task->files ? READ_ONCE(task->files->fdt)->max_fds : 0;
+	task_unlock(task);
+	return n;
+}
+
+static int task_umask(struct task_struct *task)
+{
+	int umask;
+
+	task_lock(task);
+	umask = task->fs ? task->fs->umask : 0;
+	task_unlock(task);
+	return umask;
+}
+
 static void status_ids(struct seq_file *m, struct task_struct *task)
 {
 	const struct cred *c;
@@ -193,7 +214,7 @@ static void status_ids(struct seq_file *m, struct task_struct *task)
 	c = task->cred;
 	seq_printf(m, "Uid:\t%u\t%u\t%u\t%u\n", c->uid, c->euid, c->suid, c->fsuid);
 	seq_printf(m, "Gid:\t%u\t%u\t%u\t%u\n", c->gid, c->egid, c->sgid, c->fsgid);
-	seq_printf(m, "FDSize:\t%u\nGroups:\t", task->files ? READ_ONCE(task->files->fdt)->max_fds : 0);
+	seq_printf(m, "FDSize:\t%u\nGroups:\t", task_max_fds(task));
 	for (i = 0; c->group_info && i < c->group_info->ngroups; i++)
 		seq_printf(m, "%u ", c->group_info->gid[i]);
 	rcu_read_unlock();
@@ -209,7 +230,7 @@ int proc_pid_status_show(struct seq_file *m, struct task_struct *task)
 	seq_puts(m, "Name:\t");
 	seq_escape(m, get_task_comm(comm, task), "\n");
 	seq_printf(m, "\nUmask:\t%04o\nState:\t%s\nTgid:\t%d\nNgid:\t0\nPid:\t%d\nPPid:\t%d\nTracerPid:\t0\n",
-		   task->fs ? task->fs->umask : 0, task_state_name(task_state_char(task)), task->tgid, task->pid,
+		   task_umask(task), task_state_name(task_state_char(task)), task->tgid, task->pid,
 		   task_ppid_nr(task));
 	status_ids(m, task);
 	mm = get_task_mm(task);

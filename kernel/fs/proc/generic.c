@@ -103,10 +103,6 @@ static const struct file_operations proc_single_fops = {
 
 /* --- integers under /proc/sys --- */
 
-struct proc_int {
-	int *value, min, max;
-};
-
 static int proc_int_show(struct seq_file *m, void *v)
 {
 	const struct proc_int *i = m->private;
@@ -137,6 +133,8 @@ static ssize_t proc_int_write(struct file *file, const char __user *buf, size_t 
 	if (v < i->min || v > i->max)
 		return -EINVAL;
 	WRITE_ONCE(*i->value, v);
+	if (i->changed)
+		i->changed();
 	*ppos += count;
 	return count;
 }
@@ -156,7 +154,7 @@ struct proc_dir_entry *proc_create_int(const char *name, umode_t mode, struct pr
 
 	if (!i)
 		return NULL;
-	*i = (struct proc_int){ value, min, max };
+	*i = (struct proc_int){ .value = value, .min = min, .max = max };
 	return proc_create_data(name, mode, parent, &proc_int_fops, i);
 }
 

@@ -1,0 +1,117 @@
+/*
+ * /proc/meminfo: where the memory is.
+ *
+ * Every line that Linux has for something that exists here is a count kept by its owner. Kinds of pages that
+ * nobody can make yet (swap, huge pages) are zero; whole subjects that are absent (hugetlb, commit limits)
+ * have no lines, as on a Linux built without them.
+ *
+ * Locks: none, the counters are read one after the other. Mirrors Linux fs/proc/meminfo.c.
+ * Exercised by tests/user/procfs.c.
+ */
+#include "kernel/fs/proc/proc.h"
+#include "kernel/init.h"
+#include "mm/kva/set_memory.h"
+#include "mm/kva/vmalloc.h"
+#include "mm/phys/buddy.h"
+#include "mm/phys/vmstat.h"
+#include "mm/slab/percpu.h"
+
+/* A line in KiB; name with its colon, padded to the column of the numbers. */
+static void show_kb(struct seq_file *m, const char *name, unsigned long kb)
+{
+	seq_printf(m, "%-15s %8lu kB\n", name, kb);
+}
+
+static void show_pages(struct seq_file *m, const char *name, unsigned long pages)
+{
+	show_kb(m, name, pages << (PAGE_SHIFT - 10));
+}
+
+static void show_node_item(struct seq_file *m, const char *name, enum node_stat_item item)
+{
+	show_pages(m, name, global_node_page_state(item));
+}
+
+static void show_lru(struct seq_file *m)
+{
+	unsigned long pages[NR_LRU_LISTS];
+	int lru;
+
+	for (lru = 0; lru < NR_LRU_LISTS; lru++)
+		pages[lru] = global_node_page_state(NR_INACTIVE_ANON + lru);
+	show_pages(m, "Active:", pages[LRU_ACTIVE_ANON] + pages[LRU_ACTIVE_FILE]);
+	show_pages(m, "Inactive:", pages[LRU_INACTIVE_ANON] + pages[LRU_INACTIVE_FILE]);
+	show_pages(m, "Active(anon):", pages[LRU_ACTIVE_ANON]);
+	show_pages(m, "Inactive(anon):", pages[LRU_INACTIVE_ANON]);
+	show_pages(m, "Active(file):", pages[LRU_ACTIVE_FILE]);
+	show_pages(m, "Inactive(file):", pages[LRU_INACTIVE_FILE]);
+	show_pages(m, "Unevictable:", pages[LRU_UNEVICTABLE]);
+	show_pages(m, "Mlocked:", global_zone_page_state(NR_MLOCK));
+}
+
+static void show_page_uses(struct seq_file *m)
+{
+	unsigned long reclaimable = global_node_page_state(NR_SLAB_RECLAIMABLE);
+	unsigned long unreclaimable = global_node_page_state(NR_SLAB_UNRECLAIMABLE);
+
+	show_node_item(m, "Dirty:", NR_FILE_DIRTY);
+	show_node_item(m, "Writeback:", NR_WRITEBACK);
+	show_node_item(m, "AnonPages:", NR_ANON_MAPPED);
+	show_node_item(m, "Mapped:", NR_FILE_MAPPED);
+	show_node_item(m, "Shmem:", NR_SHMEM);
+	show_pages(m, "KReclaimable:", reclaimable + global_node_page_state(NR_KERNEL_MISC_RECLAIMABLE));
+	show_pages(m, "Slab:", reclaimable + unreclaimable);
+	show_pages(m, "SReclaimable:", reclaimable);
+	show_pages(m, "SUnreclaim:", unreclaimable);
+	show_kb(m, "KernelStack:", global_node_page_state(NR_KERNEL_STACK_KB));
+	show_node_item(m, "PageTables:", NR_PAGETABLE);
+	show_pages(m, "Bounce:", global_zone_page_state(NR_BOUNCE));
+}
+
+static void show_kernel_space(struct seq_file *m)
+{
+	unsigned long direct[PG_LEVEL_NUM];
+
+	show_kb(m, "VmallocTotal:", VMALLOC_TOTAL >> 10);
+	show_pages(m, "VmallocUsed:", vmalloc_nr_pages());
+	show_kb(m, "VmallocChunk:", 0);
+	show_pages(m, "Percpu:", pcpu_nr_pages());
+	show_node_item(m, "AnonHugePages:", NR_ANON_THPS);
+	show_node_item(m, "ShmemHugePages:", NR_SHMEM_THPS);
+	show_node_item(m, "ShmemPmdMapped:", NR_SHMEM_PMDMAPPED);
+	show_node_item(m, "FileHugePages:", NR_FILE_THPS);
+	show_node_item(m, "FilePmdMapped:", NR_FILE_PMDMAPPED);
+	direct_map_bytes(direct);
+	show_kb(m, "DirectMap4k:", direct[PG_LEVEL_4K] >> 10);
+	show_kb(m, "DirectMap2M:", direct[PG_LEVEL_2M] >> 10);
+	show_kb(m, "DirectMap1G:", direct[PG_LEVEL_1G] >> 10);
+}
+
+static int meminfo_show(struct seq_file *m, void *v)
+{
+	unsigned long swapcache = global_node_page_state(NR_SWAPCACHE), file, other;
+	long available = si_mem_available();
+	struct sysinfo_pages si;
+
+	si_meminfo(&si);
+	show_pages(m, "MemTotal:", si.totalram);
+	show_pages(m, "MemFree:", si.freeram);
+	show_pages(m, "MemAvailable:", max(available, 0L));
+	show_pages(m, "Buffers:", si.bufferram);
+	file = global_node_page_state(NR_FILE_PAGES);
+	other = swapcache + si.bufferram;
+	show_pages(m, "Cached:", file > other ? file - other : 0);
+	show_pages(m, "SwapCached:", swapcache);
+	show_lru(m);
+	show_kb(m, "SwapTotal:", 0);
+	show_kb(m, "SwapFree:", 0);
+	show_page_uses(m);
+	show_kernel_space(m);
+	return 0;
+}
+
+static int proc_meminfo_init(void)
+{
+	return proc_create_single("meminfo", 0444, NULL, meminfo_show) ? 0 : -ENOMEM;
+}
+fs_initcall(proc_meminfo_init);
