@@ -334,14 +334,14 @@ static void creds_from_file(struct linux_binprm *bprm)
 
 	bprm->euid = current_euid();
 	bprm->egid = current_egid();
-	if (likely(!(mode & (S_ISUID | S_ISGID))) || current->no_new_privs ||
-	    (bprm->file->f_path.mnt->mnt_flags & MS_NOSUID))
-		return;
-	if (mode & S_ISUID)
-		bprm->euid = inode->i_uid;
-	/* Without group execute the bit means mandatory locking. */
-	if ((mode & (S_ISGID | 0010)) == (S_ISGID | 0010))
-		bprm->egid = inode->i_gid;
+	if (unlikely(mode & (S_ISUID | S_ISGID)) && !current->no_new_privs &&
+	    !(bprm->file->f_path.mnt->mnt_flags & MS_NOSUID)) {
+		if (mode & S_ISUID)
+			bprm->euid = inode->i_uid;
+		/* Without group execute the bit means mandatory locking. */
+		if ((mode & (S_ISGID | 0010)) == (S_ISGID | 0010))
+			bprm->egid = inode->i_gid;
+	}
 	bprm->secureexec = bprm->euid != current_uid() || bprm->egid != current_gid();
 }
 
