@@ -263,9 +263,10 @@ static int copy_signal(u64 flags, struct task_struct *tsk)
 	list_add(&tsk->thread_node, &sig->thread_head);
 	init_waitqueue_head(&sig->wait_chldexit);
 	init_sigpending(&sig->shared_pending);
-	task_lock(current->group_leader);
+	spin_lock_init(&sig->rlim_lock);
+	spin_lock(&old->rlim_lock);
 	memcpy(sig->rlim, old->rlim, sizeof(sig->rlim));
-	task_unlock(current->group_leader);
+	spin_unlock(&old->rlim_lock);
 	sig->oom_score_adj = old->oom_score_adj;
 	sig->oom_score_adj_min = old->oom_score_adj_min;
 	return 0;

@@ -209,9 +209,10 @@ struct signal_struct {
 	unsigned long min_flt, maj_flt, cmin_flt, cmaj_flt;
 	unsigned long maxrss, cmaxrss; /* KiB */
 
+	spinlock_t rlim_lock;
 	struct {
 		unsigned long rlim_cur, rlim_max;
-	} rlim[RLIM_NLIMITS]; /* task_lock(group leader) to write */
+	} rlim[RLIM_NLIMITS]; /* rlim_lock to write; single values are read without it */
 
 	short oom_score_adj, oom_score_adj_min; /* /proc/PID/oom_score_adj */
 	bool group_oom_killed;

@@ -1,7 +1,7 @@
 /*
  * What a process asks about itself and the system: numbers, groups and sessions, limits, usage, names, prctl.
  *
- * Locks: tasklist_lock for groups and sessions; task_lock(group leader) for limits; siglock for sums. Mirrors Linux kernel/sys.c.
+ * Locks: tasklist_lock for groups and sessions; rlim_lock for limits; siglock for sums. Mirrors Linux kernel/sys.c.
  * Exercised by tests/user/process.c.
  */
 #include "arch/x86/uaccess.h"
@@ -181,7 +181,7 @@ static int do_prlimit(struct task_struct *tsk, unsigned int resource, const stru
 		if (resource == RLIMIT_NOFILE && new->rlim_max > NR_OPEN_LIMIT)
 			return -EPERM;
 	}
-	guard(spinlock)(&tsk->group_leader->alloc_lock);
+	guard(spinlock)(&sig->rlim_lock);
 	if (old) {
 		old->rlim_cur = sig->rlim[resource].rlim_cur;
 		old->rlim_max = sig->rlim[resource].rlim_max;
