@@ -326,8 +326,7 @@ static void __schedule(void)
 	rq->curr = next;
 	rq->nr_switches++;
 	switch_page_tables(next);
-	this_cpu_write(current_task, next);
-	switch_to(prev, next, prev);
+	switch_to(prev, next, prev); /* current_task changes in there */
 	finish_task_switch(prev);
 }
 
@@ -367,12 +366,13 @@ void yield(void)
 
 	local_irq_disable();
 	rq = this_rq();
-	spin_lock(&rq->lock);
-	/* Everyone else in this epoch is through: wait for the next one. */
-	if (!rt_task(current) && list_empty(rq->active) && !list_empty(rq->expired) &&
+	/*
+	 * Everyone else in this epoch is through: wait for the next one. Without the lock another CPU
+	 * may just be queueing a task here; then this is a wait of one epoch too many or too few.
+	 */
+	if (unlikely(list_empty(rq->active)) && !list_empty(rq->expired) && !rt_task(current) &&
 	    current->se.time_slice > 0)
 		current->se.time_slice = 0;
-	spin_unlock(&rq->lock);
 	__schedule();
 }
 

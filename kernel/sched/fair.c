@@ -26,8 +26,6 @@
  */
 #include "kernel/sched/sched.h"
 
-#define MAX_DEBT_NS (128 * SLICE_NS)
-
 /* 1024 * 1.25^nice, nice -20 first. */
 const u32 sched_nice_to_scale[40] = {
 	12,   15,   18,	  23,	 29,	36,    45,    56,    70,    88,	   110,	  137,	 172,  215,
@@ -49,12 +47,10 @@ void init_rq_lists(struct rq *rq)
 	rq->expired = &rq->lists[1];
 }
 
-void se_refill(struct rq *rq, struct sched_entity *se)
+void se_catch_up(struct rq *rq, struct sched_entity *se)
 {
 	u32 passed = rq->epoch - se->epoch;
 
-	if (!passed)
-		return;
 	se->epoch = rq->epoch;
 	/* More than the largest debt: spares the multiplication its overflow. */
 	if (passed > 128)
@@ -64,7 +60,7 @@ void se_refill(struct rq *rq, struct sched_entity *se)
 		se->time_slice = SLICE_NS;
 }
 
-static void rt_queue(struct rq *rq, struct task_struct *p, bool head)
+void rt_queue(struct rq *rq, struct task_struct *p, bool head)
 {
 	struct task_struct *q;
 
@@ -74,27 +70,11 @@ static void rt_queue(struct rq *rq, struct task_struct *p, bool head)
 	list_add_tail(&p->se.run_list, &q->se.run_list);
 }
 
-void rq_queue(struct rq *rq, struct task_struct *p, bool head)
-{
-	struct list_head *list;
-
-	if (unlikely(rt_task(p))) {
-		rt_queue(rq, p, head);
-		return;
-	}
-	se_refill(rq, &p->se);
-	list = p->se.time_slice > 0 ? rq->active : rq->expired;
-	if (head)
-		list_add(&p->se.run_list, list);
-	else
-		list_add_tail(&p->se.run_list, list);
-}
-
-struct task_struct *rq_pick(struct rq *rq)
+struct task_struct *rq_pick_slow(struct rq *rq)
 {
 	struct task_struct *p;
 
-	if (unlikely(!list_empty(&rq->rt))) {
+	if (!list_empty(&rq->rt)) {
 		p = list_first_entry(&rq->rt, struct task_struct, se.run_list);
 		__list_del_entry(&p->se.run_list);
 		return p;
@@ -113,22 +93,6 @@ struct task_struct *rq_pick(struct rq *rq)
 			return p;
 		list_add_tail(&p->se.run_list, rq->expired);
 	}
-}
-
-void update_curr(struct rq *rq, struct task_struct *curr, u64 now)
-{
-	struct sched_entity *se = &curr->se;
-	s64 delta = now - se->exec_start;
-
-	if (unlikely(delta <= 0))
-		return;
-	se->exec_start = now;
-	se->sum_exec_runtime += delta;
-	if (unlikely(se->scale != 1024))
-		delta = delta * se->scale >> 10;
-	se->time_slice -= delta;
-	if (unlikely(se->time_slice < -MAX_DEBT_NS))
-		se->time_slice = -MAX_DEBT_NS;
 }
 
 bool wakeup_preempts(struct rq *rq, struct task_struct *p)

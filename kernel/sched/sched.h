@@ -12,6 +12,7 @@
 
 #define SLICE_NS	(12 * NSEC_PER_MSEC) /* weighted ns that a task may use in an epoch */
 #define WAKEUP_GRAN_NS	(2 * NSEC_PER_MSEC)  /* a woken task preempts if it has so much more left */
+#define MAX_DEBT_NS	(128 * SLICE_NS)
 #define RR_TIMESLICE_NS (100 * NSEC_PER_MSEC)
 
 struct rq {
@@ -22,15 +23,15 @@ struct rq {
 	struct list_head *active;  /* L    waiting tasks that have time left in this epoch */
 	struct list_head *expired; /* L    waiting tasks that have not */
 	struct list_head lists[2];
-	struct list_head rt;	  /* L    waiting real-time tasks, most urgent first */
-	struct task_struct *curr; /* L r */
-	struct task_struct *idle; /* - */
-	struct task_struct *push; /* L o  leaves this CPU when the switch away from it is done */
-	int cpu;		  /* - */
-	bool online;		  /* r */
-	unsigned int nr_iowait;	  /* L r */
-	long nr_uninterruptible; /* L r  may be negative: only the sum over CPUs counts */
-	u64 nr_switches;	 /* L r */
+	struct list_head rt;	    /* L    waiting real-time tasks, most urgent first */
+	struct task_struct *curr;   /* L r */
+	struct task_struct *idle;   /* - */
+	struct task_struct *push;   /* L o  leaves this CPU when the switch away from it is done */
+	int cpu;		    /* - */
+	bool online;		    /* r */
+	unsigned int nr_iowait;	    /* L r */
+	long nr_uninterruptible;    /* L r  may be negative: only the sum over CPUs counts */
+	u64 nr_switches;	    /* L r */
 	unsigned int balance_ticks; /* o */
 };
 
@@ -71,14 +72,64 @@ static __always_inline void task_rq_unlock(struct rq *rq, unsigned long flags)
 extern const u32 sched_nice_to_scale[40];
 u32 sched_scale(int policy, int nice);
 void init_rq_lists(struct rq *rq);
+/* Brings p's slice up to the queue's epoch: the slow part of se_refill(). */
+void se_catch_up(struct rq *rq, struct sched_entity *se);
+void rt_queue(struct rq *rq, struct task_struct *p, bool head);
+/* The first task of an epoch that has time left: the part of rq_pick() that is not the rule. */
+struct task_struct *rq_pick_slow(struct rq *rq);
+
+static __always_inline void se_refill(struct rq *rq, struct sched_entity *se)
+{
+	if (unlikely(se->epoch != rq->epoch))
+		se_catch_up(rq, se);
+}
+
 /* Puts a runnable task where it waits; head: before others of its kind. It is not counted here. */
-void rq_queue(struct rq *rq, struct task_struct *p, bool head);
+static __always_inline void rq_queue(struct rq *rq, struct task_struct *p, bool head)
+{
+	struct list_head *list;
+
+	if (unlikely(rt_task(p))) {
+		rt_queue(rq, p, head);
+		return;
+	}
+	se_refill(rq, &p->se);
+	list = likely(p->se.time_slice > 0) ? rq->active : rq->expired;
+	if (head)
+		list_add(&p->se.run_list, list);
+	else
+		list_add_tail(&p->se.run_list, list);
+}
+
 /* The next task to run, out of its list; NULL if none waits. */
-struct task_struct *rq_pick(struct rq *rq);
-/* Brings p's slice up to the queue's epoch. */
-void se_refill(struct rq *rq, struct sched_entity *se);
+static __always_inline struct task_struct *rq_pick(struct rq *rq)
+{
+	struct list_head *first = rq->active->next;
+	struct task_struct *p = list_entry(first, struct task_struct, se.run_list);
+
+	if (unlikely(first == rq->active || !list_empty(&rq->rt) || p->se.epoch != rq->epoch))
+		return rq_pick_slow(rq);
+	__list_del_entry(first);
+	return p;
+}
+
 /* Charges the running task until @now. */
-void update_curr(struct rq *rq, struct task_struct *curr, u64 now);
+static __always_inline void update_curr(struct rq *rq, struct task_struct *curr, u64 now)
+{
+	struct sched_entity *se = &curr->se;
+	s64 delta = now - se->exec_start;
+
+	if (unlikely(delta <= 0))
+		return;
+	se->exec_start = now;
+	se->sum_exec_runtime += delta;
+	if (unlikely(se->scale != 1024))
+		delta = delta * se->scale >> 10;
+	se->time_slice -= delta;
+	if (unlikely(se->time_slice < -MAX_DEBT_NS))
+		se->time_slice = -MAX_DEBT_NS;
+}
+
 /* Should @p, just woken, run before rq's current task? */
 bool wakeup_preempts(struct rq *rq, struct task_struct *p);
 /* End of a tick: true if the current task has to let others run. */
