@@ -45,6 +45,7 @@ static_assert(sizeof(struct fpx_sw_bytes) == FXSAVE_SIZE - SW_RESERVED);
 
 unsigned int fpu_state_size __ro_after_init = FXSAVE_SIZE;
 u64 fpu_xfeatures __ro_after_init;
+static u32 mxcsr_mask __ro_after_init = 0xffbf; /* bits that may be set; the rest is reserved */
 const struct fpu_alloc_ops *fpu_alloc_ops __ro_after_init;
 
 static void xsetbv(u32 index, u64 value)
@@ -52,10 +53,14 @@ static void xsetbv(u32 index, u64 value)
 	__asm__ __volatile__("xsetbv" : : "c"(index), "a"((u32)value), "d"((u32)(value >> 32)));
 }
 
-void fpu_detect(void)
+void __init fpu_detect(void)
 {
+	static struct fxregs fx __initdata __aligned(16);
 	u32 a, b, c, d;
 
+	__asm__ __volatile__("fxsave64 %0" : "=m"(fx));
+	if (fx.mxcsr_mask)
+		mxcsr_mask = fx.mxcsr_mask;
 	if (!boot_cpu_has(X86_FEATURE_XSAVE))
 		return;
 	cpuid_count(0xd, 0, &a, &b, &c, &d);
@@ -234,11 +239,16 @@ static bool has_xstate(const void __user *buf)
 
 int fpu_restore_from_user(const void __user *buf)
 {
+	const struct fxregs __user *fx = buf;
+	u32 mxcsr;
 	int err = 0;
 
 	if (!buf)
 		return fpu_flush_current();
 	if (!access_ok(buf, FXSAVE_SIZE) || !IS_ALIGNED((unsigned long)buf, 16))
+		return -EFAULT;
+	/* A processor refuses these itself; emulators may not. */
+	if (__get_user(mxcsr, &fx->mxcsr) || (mxcsr & ~mxcsr_mask))
 		return -EFAULT;
 	if (has_xstate(buf) && IS_ALIGNED((unsigned long)buf, 64)) {
 		USER_FPU_OP("xrstor64", buf, err);
