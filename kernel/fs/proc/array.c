@@ -37,12 +37,18 @@ static char task_state_char(struct task_struct *task)
 static const char *task_state_name(char c)
 {
 	switch (c) {
-	case 'R': return "R (running)";
-	case 'S': return "S (sleeping)";
-	case 'D': return "D (disk sleep)";
-	case 'T': return "T (stopped)";
-	case 'Z': return "Z (zombie)";
-	case 'X': return "X (dead)";
+	case 'R':
+		return "R (running)";
+	case 'S':
+		return "S (sleeping)";
+	case 'D':
+		return "D (disk sleep)";
+	case 'T':
+		return "T (stopped)";
+	case 'Z':
+		return "Z (zombie)";
+	case 'X':
+		return "X (dead)";
 	}
 	return "I (idle)";
 }
@@ -113,7 +119,8 @@ static void collect_times(struct task_struct *task, bool whole, struct stat_numb
 	s->min_flt = task->signal->min_flt;
 	s->maj_flt = task->signal->maj_flt;
 	rcu_read_lock();
-	for_each_thread(task, t) {
+	for_each_thread(task, t)
+	{
 		s->min_flt += t->min_flt;
 		s->maj_flt += t->maj_flt;
 	}
@@ -137,15 +144,20 @@ int proc_pid_stat_show(struct seq_file *m, struct task_struct *task, bool whole)
 		   task->pid, get_task_comm(comm, task), task_state_char(task), task_ppid_nr(task),
 		   task_pgrp_nr(task), task_session_nr(task), tty_nr, tty_pgrp, task->flags,
 		   s.min_flt, sig->cmin_flt, s.maj_flt, sig->cmaj_flt, ns_to_clock(s.utime),
-		   ns_to_clock(s.stime), (s64)ns_to_clock(sig->cutime), (s64)ns_to_clock(sig->cstime));
-	seq_printf(m, "%d %d %d 0 %llu %lu %lu %lu %lu %lu %lu 0 0 %lu %lu %lu %lu 0 0 0 %d %d %u %u 0 0 0 ",
-		   20 + task->se.nice, task->se.nice, sig->nr_threads, ns_to_clock(task->start_time),
-		   s.vsize, s.rss, sig->rlim[RLIMIT_RSS].rlim_cur, s.start_code, s.end_code, s.start_stack,
-		   (unsigned long)task->pending.signal & 0x7fffffff, (unsigned long)task->blocked & 0x7fffffff,
-		   (unsigned long)ign & 0x7fffffff, (unsigned long)catch & 0x7fffffff,
-		   task->exit_signal, task->cpu, task->se.rt_priority, task->se.policy);
-	seq_printf(m, "%lu %lu %lu %lu %lu %lu %lu %d\n", s.start_data, s.end_data, s.start_brk, s.arg_start,
-		   s.arg_end, s.env_start, s.env_end, task->exit_code);
+		   ns_to_clock(s.stime), (s64)ns_to_clock(sig->cutime),
+		   (s64)ns_to_clock(sig->cstime));
+	seq_printf(m,
+		   "%d %d %d 0 %llu %lu %lu %lu %lu %lu %lu 0 0 %lu %lu %lu %lu 0 0 0 %d %d %u %u "
+		   "0 0 0 ",
+		   20 + task->se.nice, task->se.nice, sig->nr_threads,
+		   ns_to_clock(task->start_time), s.vsize, s.rss, sig->rlim[RLIMIT_RSS].rlim_cur,
+		   s.start_code, s.end_code, s.start_stack,
+		   (unsigned long)task->pending.signal & 0x7fffffff,
+		   (unsigned long)task->blocked & 0x7fffffff, (unsigned long)ign & 0x7fffffff,
+		   (unsigned long)catch & 0x7fffffff, task->exit_signal, task->cpu,
+		   task->se.rt_priority, task->se.policy);
+	seq_printf(m, "%lu %lu %lu %lu %lu %lu %lu %d\n", s.start_data, s.end_data, s.start_brk,
+		   s.arg_start, s.arg_end, s.env_start, s.env_end, task->exit_code);
 	return 0;
 }
 
@@ -169,18 +181,24 @@ int proc_pid_statm_show(struct seq_file *m, struct task_struct *task)
 static void status_mm(struct seq_file *m, struct mm_struct *mm)
 {
 	unsigned long text = (PAGE_ALIGN(mm->end_code) - (mm->start_code & PAGE_MASK)) >> 10;
-	unsigned long anon = get_mm_counter(mm, MM_ANONPAGES), file = get_mm_counter(mm, MM_FILEPAGES);
+	unsigned long anon = get_mm_counter(mm, MM_ANONPAGES),
+		      file = get_mm_counter(mm, MM_FILEPAGES);
 	unsigned long shmem = get_mm_counter(mm, MM_SHMEMPAGES), rss = anon + file + shmem;
 	unsigned long exec = mm->exec_vm << (PAGE_SHIFT - 10), lib = exec > text ? exec - text : 0;
 
 #define K(pages) ((pages) << (PAGE_SHIFT - 10))
 	seq_printf(m, "VmPeak:\t%8lu kB\nVmSize:\t%8lu kB\nVmLck:\t%8lu kB\nVmPin:\t%8u kB\n",
 		   K(max(mm->hiwater_vm, mm->total_vm)), K(mm->total_vm), K(mm->locked_vm), 0);
-	seq_printf(m, "VmHWM:\t%8lu kB\nVmRSS:\t%8lu kB\nRssAnon:\t%8lu kB\nRssFile:\t%8lu kB\nRssShmem:\t%8lu kB\n",
+	seq_printf(m,
+		   "VmHWM:\t%8lu kB\nVmRSS:\t%8lu kB\nRssAnon:\t%8lu kB\nRssFile:\t%8lu "
+		   "kB\nRssShmem:\t%8lu kB\n",
 		   K(max(mm->hiwater_rss, rss)), K(rss), K(anon), K(file), K(shmem));
-	seq_printf(m, "VmData:\t%8lu kB\nVmStk:\t%8lu kB\nVmExe:\t%8lu kB\nVmLib:\t%8lu kB\nVmPTE:\t%8lu kB\nVmSwap:\t%8lu kB\n",
+	seq_printf(m,
+		   "VmData:\t%8lu kB\nVmStk:\t%8lu kB\nVmExe:\t%8lu kB\nVmLib:\t%8lu "
+		   "kB\nVmPTE:\t%8lu kB\nVmSwap:\t%8lu kB\n",
 		   K(mm->data_vm), K(mm->stack_vm), text, lib,
-		   (unsigned long)atomic_long_read(&mm->pgtables_bytes) >> 10, K(get_mm_counter(mm, MM_SWAPENTS)));
+		   (unsigned long)atomic_long_read(&mm->pgtables_bytes) >> 10,
+		   K(get_mm_counter(mm, MM_SWAPENTS)));
 #undef K
 }
 
@@ -229,7 +247,9 @@ int proc_pid_status_show(struct seq_file *m, struct task_struct *task)
 
 	seq_puts(m, "Name:\t");
 	seq_escape(m, get_task_comm(comm, task), "\n");
-	seq_printf(m, "\nUmask:\t%04o\nState:\t%s\nTgid:\t%d\nNgid:\t0\nPid:\t%d\nPPid:\t%d\nTracerPid:\t0\n",
+	seq_printf(m,
+		   "\nUmask:\t%04o\nState:\t%s\nTgid:\t%d\nNgid:\t0\nPid:\t%d\nPPid:\t%"
+		   "d\nTracerPid:\t0\n",
 		   task_umask(task), task_state_name(task_state_char(task)), task->tgid, task->pid,
 		   task_ppid_nr(task));
 	status_ids(m, task);
@@ -239,13 +259,21 @@ int proc_pid_status_show(struct seq_file *m, struct task_struct *task)
 		mmput(mm);
 	}
 	collect_sigs(task, &ign, &catch);
-	seq_printf(m, "Threads:\t%d\nSigQ:\t0/%lu\nSigPnd:\t%016llx\nShdPnd:\t%016llx\nSigBlk:\t%016llx\nSigIgn:\t%016llx\nSigCgt:\t%016llx\n",
-		   task->signal->nr_threads, task->signal->rlim[RLIMIT_SIGPENDING].rlim_cur, task->pending.signal,
-		   task->signal->shared_pending.signal, task->blocked, ign, catch);
-	seq_printf(m, "CapInh:\t%016x\nCapPrm:\t%016llx\nCapEff:\t%016llx\nCapBnd:\t%016llx\nNoNewPrivs:\t0\nSeccomp:\t0\n", 0,
-		   task->cred->euid ? 0ULL : 0x1ffffffffffULL, task->cred->euid ? 0ULL : 0x1ffffffffffULL,
-		   0x1ffffffffffULL);
-	seq_printf(m, "Cpus_allowed:\t%lx\nCpus_allowed_list:\t%*pbl\n", task->cpus_mask, 64, &task->cpus_mask);
-	seq_printf(m, "voluntary_ctxt_switches:\t%lu\nnonvoluntary_ctxt_switches:\t%lu\n", task->nvcsw, task->nivcsw);
+	seq_printf(m,
+		   "Threads:\t%d\nSigQ:\t0/"
+		   "%lu\nSigPnd:\t%016llx\nShdPnd:\t%016llx\nSigBlk:\t%016llx\nSigIgn:\t%"
+		   "016llx\nSigCgt:\t%016llx\n",
+		   task->signal->nr_threads, task->signal->rlim[RLIMIT_SIGPENDING].rlim_cur,
+		   task->pending.signal, task->signal->shared_pending.signal, task->blocked, ign,
+		   catch);
+	seq_printf(m,
+		   "CapInh:\t%016x\nCapPrm:\t%016llx\nCapEff:\t%016llx\nCapBnd:\t%"
+		   "016llx\nNoNewPrivs:\t0\nSeccomp:\t0\n",
+		   0, task->cred->euid ? 0ULL : 0x1ffffffffffULL,
+		   task->cred->euid ? 0ULL : 0x1ffffffffffULL, 0x1ffffffffffULL);
+	seq_printf(m, "Cpus_allowed:\t%lx\nCpus_allowed_list:\t%*pbl\n", task->cpus_mask, 64,
+		   &task->cpus_mask);
+	seq_printf(m, "voluntary_ctxt_switches:\t%lu\nnonvoluntary_ctxt_switches:\t%lu\n",
+		   task->nvcsw, task->nivcsw);
 	return 0;
 }

@@ -355,7 +355,8 @@ static int show_oom_score_adj(struct seq_file *m, struct task_struct *task)
 	return 0;
 }
 
-static ssize_t oom_score_adj_write(struct file *file, const char __user *buf, size_t count, loff_t *ppos)
+static ssize_t oom_score_adj_write(struct file *file, const char __user *buf, size_t count,
+				   loff_t *ppos)
 {
 	struct task_struct *task;
 	char text[16];
@@ -520,13 +521,15 @@ static const char *pid_get_link(struct dentry *dentry, struct inode *inode, char
 	return page;
 }
 
-static const struct inode_operations pid_link_iops = { .get_link = pid_get_link, .jump_link = pid_jump_link };
+static const struct inode_operations pid_link_iops = { .get_link = pid_get_link,
+						       .jump_link = pid_jump_link };
 static const struct inode_operations pid_file_iops = { 0 };
 
 /* --- the tables and directories --- */
 
 static const struct pid_entry pid_entries[] = {
-	{ "task", S_IFDIR | 0555, .iops = &task_dir_iops, .fops = &task_dir_fops, .leader_only = true },
+	{ "task", S_IFDIR | 0555, .iops = &task_dir_iops, .fops = &task_dir_fops,
+	  .leader_only = true },
 	{ "fd", S_IFDIR | 0500, .iops = &proc_fd_iops, .fops = &proc_fd_fops },
 	{ "stat", S_IFREG | 0444, .show = show_stat },
 	{ "statm", S_IFREG | 0444, .show = proc_pid_statm_show },
@@ -545,7 +548,8 @@ static const struct pid_entry pid_entries[] = {
 	{ "cwd", S_IFLNK | 0777, .link = link_cwd },
 	{ "root", S_IFLNK | 0777, .link = link_root },
 	{ "oom_score", S_IFREG | 0444, .show = show_oom_score },
-	{ "oom_score_adj", S_IFREG | 0644, .fops = &oom_score_adj_fops, .show = show_oom_score_adj },
+	{ "oom_score_adj", S_IFREG | 0644, .fops = &oom_score_adj_fops,
+	  .show = show_oom_score_adj },
 };
 
 static struct dentry *pid_dir_lookup(struct inode *dir, struct dentry *dentry, unsigned int flags)
@@ -557,7 +561,8 @@ static struct dentry *pid_dir_lookup(struct inode *dir, struct dentry *dentry, u
 
 	for (i = 0; i < ARRAY_SIZE(pid_entries); i++) {
 		e = &pid_entries[i];
-		if (strlen(e->name) != dentry->d_name.len || memcmp(e->name, dentry->d_name.name, dentry->d_name.len) ||
+		if (strlen(e->name) != dentry->d_name.len ||
+		    memcmp(e->name, dentry->d_name.name, dentry->d_name.len) ||
 		    (thread && e->leader_only))
 			continue;
 		inode = proc_pid_make_inode(dir->i_sb, proc_pid(dir), e->mode);
@@ -585,7 +590,8 @@ static int pid_dir_iterate(struct file *file, struct dir_context *ctx)
 
 		if (thread && e->leader_only)
 			continue;
-		if (!dir_emit(ctx, e->name, strlen(e->name), 100 + ctx->pos, (e->mode & S_IFMT) >> 12))
+		if (!dir_emit(ctx, e->name, strlen(e->name), 100 + ctx->pos,
+			      (e->mode & S_IFMT) >> 12))
 			break;
 	}
 	return 0;
@@ -631,7 +637,8 @@ static pid_t next_tid(struct inode *dir, pid_t from)
 	rcu_read_lock();
 	leader = pid_task(proc_pid(dir), PIDTYPE_PID);
 	if (leader) {
-		for_each_thread(leader, t) {
+		for_each_thread(leader, t)
+		{
 			if (t->pid >= from && (!best || t->pid < best))
 				best = t->pid;
 		}

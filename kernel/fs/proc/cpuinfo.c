@@ -46,7 +46,8 @@ static unsigned int cores_in_package(unsigned int cpu)
 	unsigned long left = topology_core_cpumask(cpu), seen = 0;
 	unsigned int other;
 
-	for_each_cpu(other, left) {
+	for_each_cpu(other, left)
+	{
 		if (topology_core_id(other) < BITS_PER_LONG)
 			seen |= BIT(topology_core_id(other));
 	}
@@ -58,23 +59,31 @@ static int cpuinfo_show(struct seq_file *m, void *v)
 	const struct cpuinfo_x86 *c = &boot_cpu_data;
 	unsigned int cpu = (unsigned long)v - 1, khz = tsc_khz;
 
-	seq_printf(m, "processor\t: %u\nvendor_id\t: %s\ncpu family\t: %u\nmodel\t\t: %u\nmodel name\t: %s\n", cpu,
-		   c->x86_vendor_id, c->x86, c->x86_model, c->x86_model_id[0] ? c->x86_model_id : "unknown");
+	seq_printf(m,
+		   "processor\t: %u\nvendor_id\t: %s\ncpu family\t: %u\nmodel\t\t: %u\nmodel "
+		   "name\t: %s\n",
+		   cpu, c->x86_vendor_id, c->x86, c->x86_model,
+		   c->x86_model_id[0] ? c->x86_model_id : "unknown");
 	seq_printf(m, "stepping\t: %u\n", c->x86_stepping);
 	if (khz)
 		seq_printf(m, "cpu MHz\t\t: %u.%03u\n", khz / 1000, khz % 1000);
 	if (c->x86_cache_size)
 		seq_printf(m, "cache size\t: %u KB\n", c->x86_cache_size);
-	seq_printf(m, "physical id\t: %u\nsiblings\t: %lu\ncore id\t\t: %u\ncpu cores\t: %u\napicid\t\t: %u\n",
-		   topology_physical_package_id(cpu), (unsigned long)hweight_long(topology_core_cpumask(cpu)),
-		   topology_core_id(cpu), cores_in_package(cpu), cpu_apicid[cpu]);
-	seq_printf(m, "initial apicid\t: %u\nfpu\t\t: yes\nfpu_exception\t: yes\ncpuid level\t: %u\nwp\t\t: yes\nflags\t\t:",
+	seq_printf(m,
+		   "physical id\t: %u\nsiblings\t: %lu\ncore id\t\t: %u\ncpu cores\t: "
+		   "%u\napicid\t\t: %u\n",
+		   topology_physical_package_id(cpu),
+		   (unsigned long)hweight_long(topology_core_cpumask(cpu)), topology_core_id(cpu),
+		   cores_in_package(cpu), cpu_apicid[cpu]);
+	seq_printf(m,
+		   "initial apicid\t: %u\nfpu\t\t: yes\nfpu_exception\t: yes\ncpuid level\t: "
+		   "%u\nwp\t\t: yes\nflags\t\t:",
 		   cpu_apicid[cpu], c->cpuid_level);
 	for_each_cpu_flag(c, show_flag, m);
-	seq_printf(m, "\nbogomips\t: %u.%02u\nclflush size\t: %u\ncache_alignment\t: %u\n", khz / 500, khz / 5 % 100,
-		   c->x86_clflush_size, c->x86_clflush_size);
-	seq_printf(m, "address sizes\t: %u bits physical, %u bits virtual\npower management:\n\n", c->x86_phys_bits,
-		   c->x86_virt_bits);
+	seq_printf(m, "\nbogomips\t: %u.%02u\nclflush size\t: %u\ncache_alignment\t: %u\n",
+		   khz / 500, khz / 5 % 100, c->x86_clflush_size, c->x86_clflush_size);
+	seq_printf(m, "address sizes\t: %u bits physical, %u bits virtual\npower management:\n\n",
+		   c->x86_phys_bits, c->x86_virt_bits);
 	return 0;
 }
 

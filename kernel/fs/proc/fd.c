@@ -77,7 +77,8 @@ static const char *fd_get_link(struct dentry *dentry, struct inode *inode, char 
 	return page;
 }
 
-static const struct inode_operations fd_link_iops = { .get_link = fd_get_link, .jump_link = fd_jump_link };
+static const struct inode_operations fd_link_iops = { .get_link = fd_get_link,
+						      .jump_link = fd_jump_link };
 
 static int fd_revalidate(struct dentry *dentry)
 {
@@ -104,7 +105,8 @@ static struct dentry *fd_lookup(struct inode *dir, struct dentry *dentry, unsign
 	inode = proc_pid_make_inode(dir->i_sb, proc_pid(dir), S_IFLNK);
 	if (inode) {
 		inode->i_op = &fd_link_iops;
-		inode->i_mode |= (file->f_mode & FMODE_READ ? 0500 : 0) | (file->f_mode & FMODE_WRITE ? 0300 : 0);
+		inode->i_mode |= (file->f_mode & FMODE_READ ? 0500 : 0) |
+				 (file->f_mode & FMODE_WRITE ? 0300 : 0);
 		inode->i_size = 64;
 	}
 	fput(file);

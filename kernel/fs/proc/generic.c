@@ -24,7 +24,8 @@ struct proc_dir_entry proc_root = {
 	.ino = 1,
 };
 
-static struct proc_dir_entry *proc_register(const char *name, umode_t mode, struct proc_dir_entry *parent)
+static struct proc_dir_entry *proc_register(const char *name, umode_t mode,
+					    struct proc_dir_entry *parent)
 {
 	static u64 last_ino = 0xf0000000;
 	struct proc_dir_entry *pde = kzalloc(sizeof(*pde), GFP_KERNEL);
@@ -45,7 +46,8 @@ struct proc_dir_entry *proc_mkdir(const char *name, struct proc_dir_entry *paren
 	return proc_register(name, S_IFDIR | 0555, parent);
 }
 
-struct proc_dir_entry *proc_create_data(const char *name, umode_t mode, struct proc_dir_entry *parent,
+struct proc_dir_entry *proc_create_data(const char *name, umode_t mode,
+					struct proc_dir_entry *parent,
 					const struct file_operations *fops, void *data)
 {
 	struct proc_dir_entry *pde = proc_register(name, S_IFREG | mode, parent);
@@ -57,7 +59,8 @@ struct proc_dir_entry *proc_create_data(const char *name, umode_t mode, struct p
 	return pde;
 }
 
-struct proc_dir_entry *proc_create_single(const char *name, umode_t mode, struct proc_dir_entry *parent,
+struct proc_dir_entry *proc_create_single(const char *name, umode_t mode,
+					  struct proc_dir_entry *parent,
 					  int (*show)(struct seq_file *, void *))
 {
 	struct proc_dir_entry *pde = proc_register(name, S_IFREG | mode, parent);
@@ -69,7 +72,8 @@ struct proc_dir_entry *proc_create_single(const char *name, umode_t mode, struct
 	return pde;
 }
 
-struct proc_dir_entry *proc_symlink(const char *name, struct proc_dir_entry *parent, const char *target)
+struct proc_dir_entry *proc_symlink(const char *name, struct proc_dir_entry *parent,
+				    const char *target)
 {
 	struct proc_dir_entry *pde = proc_register(name, S_IFLNK | 0777, parent);
 
@@ -147,8 +151,8 @@ static const struct file_operations proc_int_fops = {
 	.release = single_release,
 };
 
-struct proc_dir_entry *proc_create_int(const char *name, umode_t mode, struct proc_dir_entry *parent,
-				       int *value, int min, int max)
+struct proc_dir_entry *proc_create_int(const char *name, umode_t mode,
+				       struct proc_dir_entry *parent, int *value, int min, int max)
 {
 	struct proc_int *i = kmalloc(sizeof(*i), GFP_KERNEL);
 
@@ -158,11 +162,13 @@ struct proc_dir_entry *proc_create_int(const char *name, umode_t mode, struct pr
 	return proc_create_data(name, mode, parent, &proc_int_fops, i);
 }
 
-static struct proc_dir_entry *find_child(struct proc_dir_entry *dir, const char *name, unsigned int len)
+static struct proc_dir_entry *find_child(struct proc_dir_entry *dir, const char *name,
+					 unsigned int len)
 {
 	struct proc_dir_entry *pde;
 
-	list_for_each_entry(pde, &dir->children, sibling) {
+	list_for_each_entry(pde, &dir->children, sibling)
+	{
 		if (strlen(pde->name) == len && !memcmp(pde->name, name, len))
 			return pde;
 	}
@@ -193,7 +199,8 @@ static int proc_no_setattr(struct dentry *dentry, struct iattr *attr)
 	return 0;
 }
 
-static const struct inode_operations proc_link_iops = { .get_link = proc_get_link, .setattr = proc_no_setattr };
+static const struct inode_operations proc_link_iops = { .get_link = proc_get_link,
+							.setattr = proc_no_setattr };
 static const struct inode_operations proc_file_iops = { .setattr = proc_no_setattr };
 
 struct inode *proc_get_inode(struct super_block *sb, struct proc_dir_entry *pde)
@@ -233,7 +240,8 @@ static struct inode *proc_new_inode(struct super_block *sb)
 
 static struct dentry *proc_lookup(struct inode *dir, struct dentry *dentry, unsigned int flags)
 {
-	struct proc_dir_entry *pde = find_child(pde_of(dir), dentry->d_name.name, dentry->d_name.len);
+	struct proc_dir_entry *pde =
+		find_child(pde_of(dir), dentry->d_name.name, dentry->d_name.len);
 	struct inode *inode;
 
 	if (pde) {
@@ -255,10 +263,12 @@ static int proc_readdir(struct file *file, struct dir_context *ctx)
 
 	if (!dir_emit_dots(file, ctx))
 		return 0;
-	list_for_each_entry(pde, &dir->children, sibling) {
+	list_for_each_entry(pde, &dir->children, sibling)
+	{
 		if (pos++ < ctx->pos)
 			continue;
-		if (!dir_emit(ctx, pde->name, strlen(pde->name), pde->ino, (pde->mode & S_IFMT) >> 12))
+		if (!dir_emit(ctx, pde->name, strlen(pde->name), pde->ino,
+			      (pde->mode & S_IFMT) >> 12))
 			return 0;
 		ctx->pos++;
 	}
@@ -281,7 +291,8 @@ static int proc_root_iterate(struct file *file, struct dir_context *ctx)
 	return proc_pid_readdir(file, ctx);
 }
 
-static const struct inode_operations proc_dir_iops = { .lookup = proc_lookup, .setattr = proc_no_setattr };
+static const struct inode_operations proc_dir_iops = { .lookup = proc_lookup,
+						       .setattr = proc_no_setattr };
 static const struct file_operations proc_dir_fops = { .iterate_shared = proc_dir_iterate };
 static const struct file_operations proc_root_fops = { .iterate_shared = proc_root_iterate };
 
@@ -294,7 +305,8 @@ static const struct super_operations proc_sops = {
 
 static struct super_block *proc_sb;
 
-static struct super_block *proc_mount(struct file_system_type *type, int flags, const char *dev, char *data)
+static struct super_block *proc_mount(struct file_system_type *type, int flags, const char *dev,
+				      char *data)
 {
 	struct super_block *sb = proc_sb;
 

@@ -15,7 +15,8 @@
 
 static int show_cache(struct kmem_cache *s, const struct slabinfo *i, void *arg)
 {
-	seq_printf(arg, "%-17s %6lu %6lu %6u %4u %4u : tunables %4u %4u %4u : slabdata %6lu %6lu %6u\n",
+	seq_printf(arg,
+		   "%-17s %6lu %6lu %6u %4u %4u : tunables %4u %4u %4u : slabdata %6lu %6lu %6u\n",
 		   kmem_cache_name(s), i->active_objs, i->num_objs, i->objsize, i->objects_per_slab,
 		   i->pages_per_slab, 0, 0, 0, i->active_slabs, i->num_slabs, 0);
 	return 0;
@@ -24,9 +25,10 @@ static int show_cache(struct kmem_cache *s, const struct slabinfo *i, void *arg)
 static int slabinfo_show(struct seq_file *m, void *v)
 {
 	seq_puts(m, "slabinfo - version: 2.1\n");
-	seq_puts(m, "# name            <active_objs> <num_objs> <objsize> <objperslab> <pagesperslab>"
-		    " : tunables <limit> <batchcount> <sharedfactor>"
-		    " : slabdata <active_slabs> <num_slabs> <sharedavail>\n");
+	seq_puts(m,
+		 "# name            <active_objs> <num_objs> <objsize> <objperslab> <pagesperslab>"
+		 " : tunables <limit> <batchcount> <sharedfactor>"
+		 " : slabdata <active_slabs> <num_slabs> <sharedavail>\n");
 	return kmem_cache_for_each(show_cache, m);
 }
 
@@ -66,8 +68,9 @@ static int show_resource(struct resource *res, int depth, void *arg)
 	int width = m->private == &ioport_resource ? 4 : 8;
 	bool hide = !capable(CAP_SYS_ADMIN);
 
-	seq_printf(m, "%*s%0*llx-%0*llx : %s\n", min(depth, 8) * 2, "", width, hide ? 0ULL : (u64)res->start,
-		   width, hide ? 0ULL : (u64)res->end, res->name ? res->name : "<BAD>");
+	seq_printf(m, "%*s%0*llx-%0*llx : %s\n", min(depth, 8) * 2, "", width,
+		   hide ? 0ULL : (u64)res->start, width, hide ? 0ULL : (u64)res->end,
+		   res->name ? res->name : "<BAD>");
 	return 0;
 }
 

@@ -12,7 +12,7 @@
 #include "lib/string.h"
 
 /* Types of syslog(2). */
-#define SYSLOG_READ 2
+#define SYSLOG_READ	   2
 #define SYSLOG_SIZE_UNREAD 9
 
 static ssize_t kmsg_read(struct file *file, char __user *buf, size_t count, loff_t *ppos)

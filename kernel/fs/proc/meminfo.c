@@ -59,7 +59,8 @@ static void show_page_uses(struct seq_file *m)
 	show_node_item(m, "AnonPages:", NR_ANON_MAPPED);
 	show_node_item(m, "Mapped:", NR_FILE_MAPPED);
 	show_node_item(m, "Shmem:", NR_SHMEM);
-	show_pages(m, "KReclaimable:", reclaimable + global_node_page_state(NR_KERNEL_MISC_RECLAIMABLE));
+	show_pages(m, "KReclaimable:",
+		   reclaimable + global_node_page_state(NR_KERNEL_MISC_RECLAIMABLE));
 	show_pages(m, "Slab:", reclaimable + unreclaimable);
 	show_pages(m, "SReclaimable:", reclaimable);
 	show_pages(m, "SUnreclaim:", unreclaimable);

@@ -17,7 +17,8 @@ static void *mounts_start(struct seq_file *m, loff_t *pos)
 	loff_t n = *pos;
 
 	down_read(&namespace_sem);
-	list_for_each_entry(mnt, &mount_list, mnt_list) {
+	list_for_each_entry(mnt, &mount_list, mnt_list)
+	{
 		if (!n--)
 			return mnt;
 	}
@@ -100,7 +101,8 @@ static int mountinfo_show(struct seq_file *m, void *v)
 	struct super_block *sb = mnt->mnt_sb;
 	int err;
 
-	seq_printf(m, "%d %d %u:%u ", mnt->mnt_id, mnt->mnt_parent->mnt_id, MAJOR(sb->s_dev), MINOR(sb->s_dev));
+	seq_printf(m, "%d %d %u:%u ", mnt->mnt_id, mnt->mnt_parent->mnt_id, MAJOR(sb->s_dev),
+		   MINOR(sb->s_dev));
 	show_mnt_root(m, mnt);
 	seq_putc(m, ' ');
 	seq_path(m, &path, ESCAPED);

@@ -75,13 +75,20 @@ static u64 stable_page_flags(const struct page *page)
 	static const struct {
 		u8 own, shown;
 	} bits[] = {
-		{ PG_locked, KPF_LOCKED },	     { PG_referenced, KPF_REFERENCED },
-		{ PG_uptodate, KPF_UPTODATE },	     { PG_dirty, KPF_DIRTY },
-		{ PG_lru, KPF_LRU },		     { PG_active, KPF_ACTIVE },
-		{ PG_writeback, KPF_WRITEBACK },     { PG_reclaim, KPF_RECLAIM },
-		{ PG_swapbacked, KPF_SWAPBACKED },   { PG_unevictable, KPF_UNEVICTABLE },
-		{ PG_hwpoison, KPF_HWPOISON },	     { PG_reserved, KPF_RESERVED },
-		{ PG_mlocked, KPF_MLOCKED },	     { PG_private, KPF_PRIVATE },
+		{ PG_locked, KPF_LOCKED },
+		{ PG_referenced, KPF_REFERENCED },
+		{ PG_uptodate, KPF_UPTODATE },
+		{ PG_dirty, KPF_DIRTY },
+		{ PG_lru, KPF_LRU },
+		{ PG_active, KPF_ACTIVE },
+		{ PG_writeback, KPF_WRITEBACK },
+		{ PG_reclaim, KPF_RECLAIM },
+		{ PG_swapbacked, KPF_SWAPBACKED },
+		{ PG_unevictable, KPF_UNEVICTABLE },
+		{ PG_hwpoison, KPF_HWPOISON },
+		{ PG_reserved, KPF_RESERVED },
+		{ PG_mlocked, KPF_MLOCKED },
+		{ PG_private, KPF_PRIVATE },
 	};
 	const struct folio *folio = page_folio(page);
 	unsigned long flags = READ_ONCE(folio->flags);
@@ -110,7 +117,8 @@ static u64 pfn_count(unsigned long pfn)
 	return page && mappable(&page_folio(page)->page) ? max(page_mapcount(page), 0) : 0;
 }
 
-static ssize_t kpage_read(char __user *buf, size_t count, loff_t *ppos, u64 (*value)(unsigned long pfn))
+static ssize_t kpage_read(char __user *buf, size_t count, loff_t *ppos,
+			  u64 (*value)(unsigned long pfn))
 {
 	unsigned long pfn = *ppos / 8, n;
 
@@ -141,8 +149,10 @@ static ssize_t kpagecount_read(struct file *file, char __user *buf, size_t count
 	return kpage_read(buf, count, ppos, pfn_count);
 }
 
-static const struct file_operations kpageflags_fops = { .read = kpageflags_read, .llseek = seq_lseek };
-static const struct file_operations kpagecount_fops = { .read = kpagecount_read, .llseek = seq_lseek };
+static const struct file_operations kpageflags_fops = { .read = kpageflags_read,
+							.llseek = seq_lseek };
+static const struct file_operations kpagecount_fops = { .read = kpagecount_read,
+							.llseek = seq_lseek };
 
 static int proc_page_init(void)
 {

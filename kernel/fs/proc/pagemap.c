@@ -16,9 +16,9 @@
 #include "mm/user/mm.h"
 
 #define PM_MMAP_EXCLUSIVE BIT(56)
-#define PM_FILE BIT(61)
-#define PM_PRESENT BIT(63)
-#define PM_PIECE (PAGE_SIZE / sizeof(u64))
+#define PM_FILE		  BIT(61)
+#define PM_PRESENT	  BIT(63)
+#define PM_PIECE	  (PAGE_SIZE / sizeof(u64))
 
 struct pagemap {
 	u64 *entry; /* PM_PIECE of them */
@@ -26,7 +26,8 @@ struct pagemap {
 	bool show_pfn;
 };
 
-static void note_frames(struct pagemap *pm, unsigned long addr, unsigned long next, unsigned long pfn)
+static void note_frames(struct pagemap *pm, unsigned long addr, unsigned long next,
+			unsigned long pfn)
 {
 	for (; addr < next; addr += PAGE_SIZE, pfn++) {
 		u64 v = PM_PRESENT | (pm->show_pfn ? pfn : 0);
@@ -46,7 +47,8 @@ static void note_frames(struct pagemap *pm, unsigned long addr, unsigned long ne
 static int pagemap_pmd(pmd_t *pmd, unsigned long addr, unsigned long next, struct pgwalk *walk)
 {
 	if (pmd_leaf(*pmd))
-		note_frames(walk->private, addr, next, pmd_pfn(*pmd) + ((addr & ~PMD_MASK) >> PAGE_SHIFT));
+		note_frames(walk->private, addr, next,
+			    pmd_pfn(*pmd) + ((addr & ~PMD_MASK) >> PAGE_SHIFT));
 	return 0;
 }
 
@@ -71,7 +73,8 @@ static int pagemap_piece(struct mm_struct *mm, struct pagemap *pm, unsigned long
 	return err;
 }
 
-static ssize_t pagemap_copy(struct mm_struct *mm, struct pagemap *pm, char __user *buf, unsigned long pages)
+static ssize_t pagemap_copy(struct mm_struct *mm, struct pagemap *pm, char __user *buf,
+			    unsigned long pages)
 {
 	unsigned long done = 0;
 
@@ -103,7 +106,9 @@ static ssize_t pagemap_read(struct file *file, char __user *buf, size_t count, l
 		return 0;
 	pm.start = page << PAGE_SHIFT;
 	pm.entry = (u64 *)__get_free_page(GFP_KERNEL);
-	ret = pm.entry ? pagemap_copy(mm, &pm, buf, min(count / 8, (TASK_SIZE - pm.start) >> PAGE_SHIFT)) : -ENOMEM;
+	ret = pm.entry ? pagemap_copy(mm, &pm, buf,
+				      min(count / 8, (TASK_SIZE - pm.start) >> PAGE_SHIFT))
+		       : -ENOMEM;
 	free_page((unsigned long)pm.entry);
 	mmput(mm);
 	if (ret > 0)

@@ -30,12 +30,15 @@ struct proc_dir_entry {
 
 /* parent NULL: /proc itself. NULL: no memory. => at boot, from initcalls */
 struct proc_dir_entry *proc_mkdir(const char *name, struct proc_dir_entry *parent);
-struct proc_dir_entry *proc_create_data(const char *name, umode_t mode, struct proc_dir_entry *parent,
+struct proc_dir_entry *proc_create_data(const char *name, umode_t mode,
+					struct proc_dir_entry *parent,
 					const struct file_operations *fops, void *data);
 /* A file of one record. */
-struct proc_dir_entry *proc_create_single(const char *name, umode_t mode, struct proc_dir_entry *parent,
+struct proc_dir_entry *proc_create_single(const char *name, umode_t mode,
+					  struct proc_dir_entry *parent,
 					  int (*show)(struct seq_file *, void *));
-struct proc_dir_entry *proc_symlink(const char *name, struct proc_dir_entry *parent, const char *target);
+struct proc_dir_entry *proc_symlink(const char *name, struct proc_dir_entry *parent,
+				    const char *target);
 /* The ->data of the entry behind an inode. */
 void *pde_data(const struct inode *inode);
 /* /proc/sys: an integer that root may change between min and max; the entry's data is the proc_int. */
@@ -43,9 +46,10 @@ struct proc_int {
 	int *value, min, max;
 	void (*changed)(void); /* called after a write; may sleep; NULL at first */
 };
-struct proc_dir_entry *proc_create_int(const char *name, umode_t mode, struct proc_dir_entry *parent,
-				       int *value, int min, int max);
-struct proc_dir_entry *proc_sys_dir(const char *name); /* "kernel", "vm": made when first asked for */
+struct proc_dir_entry *proc_create_int(const char *name, umode_t mode,
+				       struct proc_dir_entry *parent, int *value, int min, int max);
+struct proc_dir_entry *
+proc_sys_dir(const char *name); /* "kernel", "vm": made when first asked for */
 
 /*
  * Fields 7 and 8 of /proc/PID/stat: the device number of the task's terminal in the stat(2) encoding, and the
@@ -66,7 +70,8 @@ struct task_struct *get_proc_task(const struct inode *inode); /* reference; NULL
 extern const struct dentry_operations pid_dentry_ops;
 extern const struct inode_operations proc_fd_iops;
 extern const struct file_operations proc_fd_fops;
-extern const struct file_operations proc_maps_fops, proc_pagemap_fops, proc_mounts_fops, proc_mountinfo_fops;
+extern const struct file_operations proc_maps_fops, proc_pagemap_fops, proc_mounts_fops,
+	proc_mountinfo_fops;
 /* The task's mm with an mm_count reference (mmdrop), NULL for a kernel thread; ERR_PTR(-ESRCH, -EACCES). */
 struct mm_struct *proc_mem_open(struct inode *inode);
 int proc_pid_stat_show(struct seq_file *m, struct task_struct *task, bool whole);

@@ -19,7 +19,7 @@
 #include "mm/phys/buddy.h"
 #include "mm/phys/mmzone.h"
 
-#define LAST_CAP 40
+#define LAST_CAP    40
 #define NGROUPS_MAX 65536
 
 /* --- names --- */
@@ -102,7 +102,8 @@ static int boot_id_show(struct seq_file *m, void *v)
 
 static int printk_show(struct seq_file *m, void *v)
 {
-	seq_printf(m, "%d\t%d\t%d\t%d\n", console_loglevel, LOGLEVEL_WARNING, 1, console_printk_default);
+	seq_printf(m, "%d\t%d\t%d\t%d\n", console_loglevel, LOGLEVEL_WARNING, 1,
+		   console_printk_default);
 	return 0;
 }
 

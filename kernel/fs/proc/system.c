@@ -21,10 +21,10 @@ static int uptime_show(struct seq_file *m, void *v)
 	u64 up = ktime_get_ns(), idle = 0;
 	unsigned int cpu;
 
-	for_each_possible_cpu(cpu)
-		idle += kcpustat_read(cpu, CPUTIME_IDLE);
-	seq_printf(m, "%llu.%02llu %llu.%02llu\n", up / NSEC_PER_SEC, up % NSEC_PER_SEC / (NSEC_PER_SEC / 100),
-		   idle / NSEC_PER_SEC, idle % NSEC_PER_SEC / (NSEC_PER_SEC / 100));
+	for_each_possible_cpu(cpu) idle += kcpustat_read(cpu, CPUTIME_IDLE);
+	seq_printf(m, "%llu.%02llu %llu.%02llu\n", up / NSEC_PER_SEC,
+		   up % NSEC_PER_SEC / (NSEC_PER_SEC / 100), idle / NSEC_PER_SEC,
+		   idle % NSEC_PER_SEC / (NSEC_PER_SEC / 100));
 	return 0;
 }
 
@@ -33,9 +33,9 @@ static int loadavg_show(struct seq_file *m, void *v)
 	unsigned long avg[3];
 
 	get_avenrun(avg, FIXED_1 / 200, 0);
-	seq_printf(m, "%lu.%02lu %lu.%02lu %lu.%02lu %u/%d %d\n", LOAD_INT(avg[0]), LOAD_FRAC(avg[0]),
-		   LOAD_INT(avg[1]), LOAD_FRAC(avg[1]), LOAD_INT(avg[2]), LOAD_FRAC(avg[2]), nr_running(),
-		   nr_threads_total(), last_pid_nr());
+	seq_printf(m, "%lu.%02lu %lu.%02lu %lu.%02lu %u/%d %d\n", LOAD_INT(avg[0]),
+		   LOAD_FRAC(avg[0]), LOAD_INT(avg[1]), LOAD_FRAC(avg[1]), LOAD_INT(avg[2]),
+		   LOAD_FRAC(avg[2]), nr_running(), nr_threads_total(), last_pid_nr());
 	return 0;
 }
 
@@ -87,8 +87,9 @@ static int swaps_show(struct seq_file *m, void *v)
 /* user nice system idle iowait irq softirq steal guest guest_nice: no guests here. */
 static void show_cpu_times(struct seq_file *m, const u64 *ns)
 {
-	static const enum cpu_usage_stat columns[] = { CPUTIME_USER, CPUTIME_NICE,    CPUTIME_SYSTEM,
-						       CPUTIME_IDLE, CPUTIME_IOWAIT,  CPUTIME_IRQ,
+	static const enum cpu_usage_stat columns[] = { CPUTIME_USER,	CPUTIME_NICE,
+						       CPUTIME_SYSTEM,	CPUTIME_IDLE,
+						       CPUTIME_IOWAIT,	CPUTIME_IRQ,
 						       CPUTIME_SOFTIRQ, CPUTIME_STEAL };
 	unsigned int i;
 
@@ -103,13 +104,15 @@ static void show_cpus(struct seq_file *m)
 	unsigned int cpu;
 	int i;
 
-	for_each_possible_cpu(cpu) {
+	for_each_possible_cpu(cpu)
+	{
 		for (i = 0; i < NR_CPUTIME; i++)
 			sum[i] += kcpustat_read(cpu, i);
 	}
 	seq_puts(m, "cpu ");
 	show_cpu_times(m, sum);
-	for_each_online_cpu(cpu) {
+	for_each_online_cpu(cpu)
+	{
 		for (i = 0; i < NR_CPUTIME; i++)
 			one[i] = kcpustat_read(cpu, i);
 		seq_printf(m, "cpu%u", cpu);
@@ -122,8 +125,7 @@ static void show_irqs(struct seq_file *m)
 	unsigned int cpu, irq;
 	u64 sum = 0;
 
-	for_each_possible_cpu(cpu)
-		sum += kstat_cpu_irqs_sum(cpu);
+	for_each_possible_cpu(cpu) sum += kstat_cpu_irqs_sum(cpu);
 	seq_printf(m, "intr %llu", sum);
 	for (irq = 0; irq < nr_irqs; irq++)
 		seq_printf(m, " %u", kstat_irqs(irq));
@@ -137,7 +139,8 @@ static int stat_show(struct seq_file *m, void *v)
 	show_cpus(m);
 	show_irqs(m);
 	seq_printf(m, "ctxt %llu\nbtime %llu\nprocesses %lu\nprocs_running %u\nprocs_blocked %u\n",
-		   nr_context_switches(), boot / NSEC_PER_SEC, total_forks(), nr_running(), nr_iowait());
+		   nr_context_switches(), boot / NSEC_PER_SEC, total_forks(), nr_running(),
+		   nr_iowait());
 	/* There are no soft interrupts: none ever ran. */
 	seq_puts(m, "softirq 0 0 0 0 0 0 0 0 0 0 0\n");
 	return 0;
@@ -149,11 +152,16 @@ static int proc_system_init(void)
 		const char *name;
 		int (*show)(struct seq_file *, void *);
 	} files[] = {
-		{ "uptime", uptime_show },	   { "loadavg", loadavg_show },
-		{ "stat", stat_show },		   { "version", version_show },
-		{ "cmdline", cmdline_show },	   { "filesystems", filesystems_show },
-		{ "devices", devices_show },	   { "interrupts", show_interrupts },
-		{ "partitions", partitions_show }, { "swaps", swaps_show },
+		{ "uptime", uptime_show },
+		{ "loadavg", loadavg_show },
+		{ "stat", stat_show },
+		{ "version", version_show },
+		{ "cmdline", cmdline_show },
+		{ "filesystems", filesystems_show },
+		{ "devices", devices_show },
+		{ "interrupts", show_interrupts },
+		{ "partitions", partitions_show },
+		{ "swaps", swaps_show },
 	};
 	unsigned int i;
 

@@ -16,7 +16,7 @@
 
 struct maps_private {
 	struct mm_struct *mm; /* one mm_count reference; NULL for kernel threads */
-	bool locked;          /* between start and stop: mm_users and mmap_lock are held */
+	bool locked;	      /* between start and stop: mm_users and mmap_lock are held */
 };
 
 static void *maps_start(struct seq_file *m, loff_t *pos)
@@ -70,7 +70,8 @@ static int maps_show(struct seq_file *m, void *v)
 		   vma->vm_flags & VM_EXEC ? 'x' : '-', vma->vm_flags & VM_MAYSHARE ? 's' : 'p',
 		   (u64)off, MAJOR(dev), MINOR(dev), ino);
 	if (!file)
-		name = vma->vm_ops && vma->vm_ops->name ? vma->vm_ops->name(vma) : arch_vma_name(vma);
+		name = vma->vm_ops && vma->vm_ops->name ? vma->vm_ops->name(vma)
+							: arch_vma_name(vma);
 	if (file || name) {
 		/* Names begin in column 74. */
 		while (!seq_has_overflowed(m) && m->count - begin < 73)

@@ -18,7 +18,8 @@ static int buddyinfo_show(struct seq_file *m, void *v)
 	struct zone *zone;
 	int order;
 
-	for_each_populated_zone(zone) {
+	for_each_populated_zone(zone)
+	{
 		zone_free_blocks(zone, nr);
 		seq_printf(m, "Node %d, zone %8s ", zone->node, zone->name);
 		for (order = 0; order < NR_PAGE_ORDERS; order++)
@@ -33,10 +34,13 @@ static void show_pagesets(struct seq_file *m, struct zone *zone)
 	unsigned int cpu;
 
 	seq_puts(m, "\n  pagesets");
-	for_each_online_cpu(cpu) {
+	for_each_online_cpu(cpu)
+	{
 		struct per_cpu_pages *pcp = per_cpu_ptr(zone->per_cpu_pageset, cpu);
 
-		seq_printf(m, "\n    cpu: %u\n              count: %d\n              high:  %d\n              batch: %d",
+		seq_printf(m,
+			   "\n    cpu: %u\n              count: %d\n              high:  %d\n      "
+			   "        batch: %d",
 			   cpu, READ_ONCE(pcp->count), pcp->high, pcp->batch);
 	}
 }
@@ -45,10 +49,14 @@ static void show_zone_sizes(struct seq_file *m, struct zone *zone)
 {
 	int i;
 
-	seq_printf(m, "\n  pages free     %lu\n        boost    %lu\n        min      %lu\n        low      %lu\n        high     %lu",
-		   zone_page_state(zone, NR_FREE_PAGES), zone->watermark_boost, min_wmark_pages(zone),
-		   low_wmark_pages(zone), high_wmark_pages(zone));
-	seq_printf(m, "\n        spanned  %lu\n        present  %lu\n        managed  %lu\n        cma      0",
+	seq_printf(m,
+		   "\n  pages free     %lu\n        boost    %lu\n        min      %lu\n        "
+		   "low      %lu\n        high     %lu",
+		   zone_page_state(zone, NR_FREE_PAGES), zone->watermark_boost,
+		   min_wmark_pages(zone), low_wmark_pages(zone), high_wmark_pages(zone));
+	seq_printf(m,
+		   "\n        spanned  %lu\n        present  %lu\n        managed  %lu\n        "
+		   "cma      0",
 		   zone->spanned_pages, zone->present_pages, zone_managed_pages(zone));
 	seq_printf(m, "\n        protection: (%ld", zone->lowmem_reserve[0]);
 	for (i = 1; i < MAX_NR_ZONES; i++)
@@ -64,13 +72,15 @@ static void show_zone(struct seq_file *m, struct zone *zone, bool first)
 	if (first) {
 		seq_puts(m, "\n  per-node stats");
 		for (i = 0; i < NR_VM_NODE_STAT_ITEMS; i++)
-			seq_printf(m, "\n      %-12s %lu", node_stat_names[i], node_page_state(zone->zone_pgdat, i));
+			seq_printf(m, "\n      %-12s %lu", node_stat_names[i],
+				   node_page_state(zone->zone_pgdat, i));
 	}
 	show_zone_sizes(m, zone);
 	/* Zones without memory have no counters worth reading. */
 	if (populated_zone(zone)) {
 		for (i = 0; i < NR_VM_ZONE_STAT_ITEMS; i++)
-			seq_printf(m, "\n      %-12s %lu", zone_stat_names[i], zone_page_state(zone, i));
+			seq_printf(m, "\n      %-12s %lu", zone_stat_names[i],
+				   zone_page_state(zone, i));
 		show_pagesets(m, zone);
 		seq_printf(m, "\n  start_pfn:           %lu", zone->zone_start_pfn);
 	}
@@ -82,7 +92,8 @@ static int zoneinfo_show(struct seq_file *m, void *v)
 	struct pglist_data *last = NULL;
 	struct zone *zone;
 
-	for_each_zone(zone) {
+	for_each_zone(zone)
+	{
 		bool first = populated_zone(zone) && zone->zone_pgdat != last;
 
 		show_zone(m, zone, first);

@@ -1,0 +1,229 @@
+/*
+ * /sys/devices/system/node: the memory nodes, what each has, and which CPUs are close to it.
+ *
+ * numactl and free -h on big machines read these. Mirrors Linux drivers/base/node.c. Exercised by
+ * tests/user/sysfs.c.
+ */
+#include "arch/x86/numa.h"
+#include "kernel/fs/sysfs/cpu.h"
+#include "kernel/fs/sysfs/sysfs.h"
+#include "kernel/init.h"
+#include "kernel/smp.h"
+#include "lib/printf.h"
+#include "mm/phys/vmstat.h"
+
+static ssize_t node_list_show(char *buf, void *data)
+{
+	const nodemask_t *mask = data;
+
+	return sysfs_emit(buf, "%*pbl\n", MAX_NUMNODES, &mask->bits);
+}
+
+/* Nodes with memory in Normal or below: all that there are until Movable-only nodes exist. */
+static ssize_t normal_memory_show(char *buf, void *data)
+{
+	unsigned long mask = 0;
+	struct zone *zone;
+
+	for_each_populated_zone(zone)
+	{
+		if (zone_idx(zone) <= ZONE_NORMAL)
+			mask |= BIT(zone->node);
+	}
+	return sysfs_emit(buf, "%*pbl\n", MAX_NUMNODES, &mask);
+}
+
+static cpumask_t node_cpus(int nid)
+{
+	cpumask_t mask = 0;
+	unsigned int cpu;
+
+	for_each_online_cpu(cpu)
+	{
+		if (cpu_to_node(cpu) == nid)
+			mask |= BIT(cpu);
+	}
+	return mask;
+}
+
+static ssize_t has_cpu_show(char *buf, void *data)
+{
+	unsigned long mask = 0;
+	unsigned int cpu;
+
+	for_each_online_cpu(cpu) mask |= BIT(cpu_to_node(cpu));
+	return sysfs_emit(buf, "%*pbl\n", MAX_NUMNODES, &mask);
+}
+
+/* --- nodeN --- */
+
+static int nid_of(void *data)
+{
+	return (long)data;
+}
+
+static ssize_t cpumap_show(char *buf, void *data)
+{
+	cpumask_t mask = node_cpus(nid_of(data));
+
+	return sysfs_emit(buf, "%*pb\n", (int)nr_cpu_ids, &mask);
+}
+
+static ssize_t cpulist_show(char *buf, void *data)
+{
+	cpumask_t mask = node_cpus(nid_of(data));
+
+	return sysfs_emit(buf, "%*pbl\n", (int)nr_cpu_ids, &mask);
+}
+
+static ssize_t distance_show(char *buf, void *data)
+{
+	int at = 0, nid;
+
+	for_each_online_node(nid) at +=
+		sysfs_emit_at(buf, at, "%s%d", at ? " " : "", node_distance(nid_of(data), nid));
+	return at + sysfs_emit_at(buf, at, "\n");
+}
+
+static unsigned long zones_sum(pg_data_t *pgdat, unsigned long (*value)(struct zone *zone))
+{
+	unsigned long sum = 0;
+	int i;
+
+	for (i = 0; i < MAX_NR_ZONES; i++)
+		sum += populated_zone(&pgdat->node_zones[i]) ? value(&pgdat->node_zones[i]) : 0;
+	return sum;
+}
+
+static unsigned long managed(struct zone *zone)
+{
+	return zone_managed_pages(zone);
+}
+
+static unsigned long free_pages_of(struct zone *zone)
+{
+	return zone_page_state(zone, NR_FREE_PAGES) + zone_pcp_pages(zone);
+}
+
+static unsigned long mlocked(struct zone *zone)
+{
+	return zone_page_state(zone, NR_MLOCK);
+}
+
+static int emit_kb(char *buf, int at, int nid, const char *name, unsigned long kb)
+{
+	return sysfs_emit_at(buf, at, "Node %d %-15s %8lu kB\n", nid, name, kb);
+}
+
+/* Lines that are sums of several counters come first, then those that are one. */
+static ssize_t meminfo_show(char *buf, void *data)
+{
+	static const struct {
+		const char *name;
+		int item;
+	} lines[] = {
+		{ "Active(anon):", NR_ACTIVE_ANON },
+		{ "Inactive(anon):", NR_INACTIVE_ANON },
+		{ "Active(file):", NR_ACTIVE_FILE },
+		{ "Inactive(file):", NR_INACTIVE_FILE },
+		{ "Unevictable:", NR_UNEVICTABLE },
+		{ "Dirty:", NR_FILE_DIRTY },
+		{ "Writeback:", NR_WRITEBACK },
+		{ "FilePages:", NR_FILE_PAGES },
+		{ "Mapped:", NR_FILE_MAPPED },
+		{ "AnonPages:", NR_ANON_MAPPED },
+		{ "Shmem:", NR_SHMEM },
+		{ "PageTables:", NR_PAGETABLE },
+		{ "SReclaimable:", NR_SLAB_RECLAIMABLE },
+		{ "SUnreclaim:", NR_SLAB_UNRECLAIMABLE },
+	};
+	int nid = nid_of(data), at = 0;
+	pg_data_t *pgdat = NODE_DATA(nid);
+	unsigned long total = zones_sum(pgdat, managed), free = zones_sum(pgdat, free_pages_of);
+	const unsigned int shift = PAGE_SHIFT - 10;
+	unsigned int i;
+
+#define STATE(item) node_page_state(pgdat, item)
+	at += emit_kb(buf, at, nid, "MemTotal:", total << shift);
+	at += emit_kb(buf, at, nid, "MemFree:", free << shift);
+	at += emit_kb(buf, at, nid, "MemUsed:", (total - min(free, total)) << shift);
+	at += emit_kb(buf, at, nid,
+		      "Active:", (STATE(NR_ACTIVE_ANON) + STATE(NR_ACTIVE_FILE)) << shift);
+	at += emit_kb(buf, at, nid,
+		      "Inactive:", (STATE(NR_INACTIVE_ANON) + STATE(NR_INACTIVE_FILE)) << shift);
+	at += emit_kb(buf, at, nid, "Mlocked:", zones_sum(pgdat, mlocked) << shift);
+	at += emit_kb(buf, at, nid, "KernelStack:", STATE(NR_KERNEL_STACK_KB));
+	at += emit_kb(buf, at, nid, "Slab:",
+		      (STATE(NR_SLAB_RECLAIMABLE) + STATE(NR_SLAB_UNRECLAIMABLE)) << shift);
+	for (i = 0; i < ARRAY_SIZE(lines); i++)
+		at += emit_kb(buf, at, nid, lines[i].name, STATE(lines[i].item) << shift);
+#undef STATE
+	return at;
+}
+
+static ssize_t node_vmstat_show(char *buf, void *data)
+{
+	pg_data_t *pgdat = NODE_DATA(nid_of(data));
+	int at = 0, i, z;
+
+	for (i = 0; i < NR_VM_ZONE_STAT_ITEMS; i++) {
+		unsigned long sum = 0;
+
+		for (z = 0; z < MAX_NR_ZONES; z++)
+			sum += zone_page_state(&pgdat->node_zones[z], i);
+		at += sysfs_emit_at(buf, at, "%s %lu\n", zone_stat_names[i], sum);
+	}
+	for (i = 0; i < NR_VM_NODE_STAT_ITEMS; i++)
+		at += sysfs_emit_at(buf, at, "%s %lu\n", node_stat_names[i],
+				    node_page_state(pgdat, i));
+	return at;
+}
+
+static void add_node(struct kernfs_node *nodes, long nid)
+{
+	static const struct {
+		const char *name;
+		sysfs_show_t show;
+	} files[] = {
+		{ "cpumap", cpumap_show },	{ "cpulist", cpulist_show },
+		{ "meminfo", meminfo_show },	{ "distance", distance_show },
+		{ "vmstat", node_vmstat_show },
+	};
+	struct kernfs_node *dir;
+	unsigned int i, cpu;
+	char name[16];
+
+	snprintf(name, sizeof(name), "node%ld", nid);
+	dir = sysfs_create_dir(nodes, name);
+	if (IS_ERR(dir))
+		return;
+	for (i = 0; i < ARRAY_SIZE(files); i++)
+		sysfs_create_file(dir, files[i].name, 0444, files[i].show, NULL, (void *)nid);
+	for_each_cpu(cpu, node_cpus(nid))
+	{
+		char link[16];
+
+		if (!sysfs_cpu_dirs[cpu])
+			continue;
+		snprintf(link, sizeof(link), "cpu%u", cpu);
+		sysfs_create_link(dir, link, sysfs_cpu_dirs[cpu]);
+		sysfs_create_link(sysfs_cpu_dirs[cpu], name, dir);
+	}
+}
+
+static int node_dev_init(void)
+{
+	struct kernfs_node *dir = sysfs_create_dir(sysfs_devices_system, "node");
+	int nid;
+
+	if (IS_ERR(dir))
+		return PTR_ERR(dir);
+	sysfs_create_file(dir, "online", 0444, node_list_show, NULL, &node_online_map);
+	sysfs_create_file(dir, "possible", 0444, node_list_show, NULL, &node_online_map);
+	sysfs_create_file(dir, "has_memory", 0444, node_list_show, NULL, &node_online_map);
+	sysfs_create_file(dir, "has_normal_memory", 0444, normal_memory_show, NULL, NULL);
+	sysfs_create_file(dir, "has_cpu", 0444, has_cpu_show, NULL, NULL);
+	for_each_online_node(nid) add_node(dir, nid);
+	return 0;
+}
+fs_initcall(node_dev_init);
