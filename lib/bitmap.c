@@ -1,4 +1,3 @@
-// SPDX-License-Identifier: GPL-2.0-only
 /*
  * Bit sets; the contracts are in bitmap.h.
  *

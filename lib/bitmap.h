@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Bit sets in arrays of unsigned long, and searches in single words.
  *

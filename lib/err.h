@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Error numbers inside pointers: the last page of the address space is never mapped, so a pointer
  * into it can carry a negated errno instead of an address.

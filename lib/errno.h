@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Error numbers of the Linux x86-64 ABI (errno(3)). The kernel returns them negated.
  *

@@ -1,4 +1,3 @@
-// SPDX-License-Identifier: GPL-2.0-only
 /*
  * Hashes of byte strings: eight bytes are folded in per multiplication, the odd rest with its
  * length.

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Hash functions: multiplicative for numbers and addresses, a mixing hash for words and bytes. None
  * is secret-keyed.

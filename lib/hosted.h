@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Names for a build on the host (QUIRE_HOSTED), where a C library has functions of the same names:
  * ours get a q_ in front, so that the sanitizers' own copies stay in use for everything but the

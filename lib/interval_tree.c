@@ -1,4 +1,3 @@
-// SPDX-License-Identifier: GPL-2.0-only
 /*
  * The interval tree of plain numbers, made from the template in interval_tree.h.
  *

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Interval trees: which of many closed intervals [start, last] meet a given one?
  *

@@ -1,4 +1,3 @@
-// SPDX-License-Identifier: GPL-2.0-only
 /*
  * KTAP version 1 output; the contracts are in ktap.h.
  *

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Test results in KTAP version 1 (Linux's Documentation/dev-tools/ktap.rst): the protocol and the
  * choice of tests.

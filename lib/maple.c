@@ -1,4 +1,3 @@
-// SPDX-License-Identifier: GPL-2.0-only
 /*
  * The maple tree, reading: lookup, the cursor, and the search for gaps. The idea and the contracts
  * are in maple.h.

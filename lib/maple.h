@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * The maple tree: a B-tree from ranges [first, last] of unsigned long to pointers, with the largest
  * gap per subtree.

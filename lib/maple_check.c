@@ -1,4 +1,3 @@
-// SPDX-License-Identifier: GPL-2.0-only
 /*
  * The maple tree's invariants, checked node by node for tests. They are stated in maple.h.
  *

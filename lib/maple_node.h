@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * What maple.c (reading), maple_store.c (writing) and maple_check.c share: node pointers with their
  * tag, and the search in a node.

@@ -1,4 +1,3 @@
-// SPDX-License-Identifier: GPL-2.0-only
 /*
  * The maple tree, writing. The idea and the contracts are in maple.h.
  *

@@ -1,4 +1,3 @@
-// SPDX-License-Identifier: GPL-2.0-only
 /*
  * The node allocator of the trees in lib/, and its state before the slab room has registered one:
  * no memory.

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Where the xarray and the maple tree get their nodes from.
  *

@@ -1,4 +1,3 @@
-// SPDX-License-Identifier: GPL-2.0-only
 /*
  * Formatted output; the conversions are listed in printf.h.
  *

@@ -1,4 +1,3 @@
-// SPDX-License-Identifier: GPL-2.0-only
 /*
  * xoshiro256** seeded through splitmix64, both of the public-domain algorithms of Blackman and
  * Vigna.

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * A small pseudo-random generator for tests: the same seed gives the same run on every machine. Not
  * for secrets.

@@ -1,4 +1,3 @@
-// SPDX-License-Identifier: GPL-2.0-only
 /*
  * Red-black trees; the invariants and contracts are in rbtree.h.
  *

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Red-black trees inside the objects they order, plain and augmented.
  *

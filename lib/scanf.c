@@ -1,4 +1,3 @@
-// SPDX-License-Identifier: GPL-2.0-only
 /*
  * Values out of text: kstrto*, simple_strto*, memparse, sscanf. The contracts are in printf.h.
  *

@@ -1,4 +1,3 @@
-// SPDX-License-Identifier: GPL-2.0-only
 /*
  * Heap sort, binary search, and a bottom-up merge sort for lists.
  *

@@ -1,4 +1,3 @@
-// SPDX-License-Identifier: GPL-2.0-only
 /*
  * Memory and string functions; the contracts are in string.h.
  *

@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * The base of every file: fixed-width types, compiler attributes, and the small arithmetic macros.
  *

@@ -1,4 +1,3 @@
-// SPDX-License-Identifier: GPL-2.0-only
 /*
  * The xarray, storing. The idea and the contracts are in xarray.h.
  *

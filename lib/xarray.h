@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * The xarray: an array of pointers indexed by unsigned long, sparse, with three marks per entry.
  *

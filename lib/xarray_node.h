@@ -1,4 +1,3 @@
-/* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * What xarray.c (storing) and xarray_walk.c (reading) share.
  *

@@ -1,4 +1,3 @@
-// SPDX-License-Identifier: GPL-2.0-only
 /*
  * The xarray, reading: lookup, iteration, marked entries. The idea and the contracts are in
  * xarray.h.
@@ -207,8 +206,10 @@ void *xas_next(struct xa_state *xas)
 	if (node == XAS_RESTART)
 		return xas_load(xas);
 	xas->xa_index++;
-	if (xas_valid(xas) && node && xas->xa_offset < XA_CHUNK_MASK)
-		return READ_ONCE(node->slots[++xas->xa_offset]);
+	if (xas_valid(xas) && node && xas->xa_offset < XA_CHUNK_MASK) {
+		xas->xa_offset++;
+		return READ_ONCE(node->slots[xas->xa_offset]);
+	}
 	return xas_load(xas);
 }
 
@@ -219,8 +220,10 @@ void *xas_prev(struct xa_state *xas)
 	if (node == XAS_RESTART)
 		return xas_load(xas);
 	xas->xa_index--;
-	if (xas_valid(xas) && node && xas->xa_offset)
-		return READ_ONCE(node->slots[--xas->xa_offset]);
+	if (xas_valid(xas) && node && xas->xa_offset) {
+		xas->xa_offset--;
+		return READ_ONCE(node->slots[xas->xa_offset]);
+	}
 	return xas_load(xas);
 }
 

@@ -134,7 +134,7 @@ int filemap_add_folio(struct address_space *mapping, struct folio *folio, pgoff_
 	folio->mapping = mapping;
 	folio->index = index;
 	spin_lock(&mapping->i_pages_lock);
-	err = xa_insert(&mapping->i_pages, index, folio, GFP_NOWAIT | __GFP_NOWARN);
+	err = xa_insert(&mapping->i_pages, index, folio, GFP_NOWAIT);
 	if (!err)
 		mapping->nrpages++;
 	spin_unlock(&mapping->i_pages_lock);
