@@ -17,7 +17,8 @@ const char *kallsyms_lookup(unsigned long addr, unsigned long *size, unsigned lo
 /* Address of a function by its name, 0 if there is none. */
 unsigned long kallsyms_lookup_name(const char *name);
 /* Calls fn for each symbol in address order until it returns non-zero, and returns that. */
-int kallsyms_on_each_symbol(int (*fn)(void *data, const char *name, unsigned long addr), void *data);
+int kallsyms_on_each_symbol(int (*fn)(void *data, const char *name, unsigned long addr),
+			    void *data);
 /* "name+0x12/0x34", or the bare address; the length. @buf of KSYM_SYMBOL_LEN bytes. */
 int sprint_symbol(char *buf, unsigned long addr);
 /* The same for a return address: the call before it is what is meant. */
