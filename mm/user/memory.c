@@ -358,14 +358,23 @@ void unmap_region(struct mm_struct *mm, struct vm_area_struct *vma, unsigned lon
 	tlb_finish_mmu(&tlb);
 }
 
+/* The next area of mm; a fork that failed left the parent's areas behind its own. */
+static struct vm_area_struct *own_next(struct mm_struct *mm, struct ma_state *mas)
+{
+	struct vm_area_struct *vma = mas_find(mas, ULONG_MAX);
+
+	return vma && vma->vm_mm == mm ? vma : NULL;
+}
+
 void unmap_all(struct mm_struct *mm)
 {
-	struct vm_area_struct *vma = find_vma(mm, 0), *next;
+	MA_STATE(mas, &mm->mm_mt, 0, 0);
+	struct vm_area_struct *vma = own_next(mm, &mas), *next;
 	struct mmu_gather tlb;
 
 	tlb_gather_mmu(&tlb, mm, true);
 	for (; vma; vma = next) {
-		next = vma_next(mm, vma);
+		next = own_next(mm, &mas);
 		unlink_file_vma(vma);
 		unmap_page_range(&tlb, vma, vma->vm_start, vma->vm_end);
 		/* All below is gone already, so only the next area's tables have to stay. */

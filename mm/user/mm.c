@@ -6,9 +6,10 @@
  *    thread on borrowed tables. The struct and the top table go with the last of these.
  * 2. fork copies the tree of areas in one go (mtree_dup), then replaces each area by its own copy and
  *    copies the page tables area by area. A failure half way leaves a tree whose later entries still
- *    point at the parent's areas: they are taken out before the copy is torn down.
+ *    point at the parent's areas: tearing the copy down passes over them, under the parent's lock.
  *
- * Locks: the parent's mmap_lock for writing during the copy; the child is not visible yet.
+ * Locks: the parent's mmap_lock for writing during the copy (and around a failed copy's end); the child
+ * is not visible yet.
  * Mirrors Linux kernel/fork.c (dup_mmap) and mm/mmap.c (exit_mmap). Exercised by tests/user/fork_cow.c.
  */
 #include "arch/x86/tlb.h"
@@ -96,20 +97,20 @@ static struct vm_area_struct *dup_vma(struct mm_struct *mm, struct vm_area_struc
 	return vma;
 }
 
-/* Copies one area into mm's tree, at the place where the duplicated tree holds old. */
-static int dup_one_vma(struct mm_struct *mm, struct vm_area_struct *old)
+/* Copies one area into mm's tree, at the place where the duplicated tree (and mas) holds old. */
+static int dup_one_vma(struct mm_struct *mm, struct ma_state *mas, struct vm_area_struct *old)
 {
 	struct vm_area_struct *vma;
 	int err;
 
 	if (old->vm_flags & VM_DONTCOPY) {
 		vm_stat_account(mm, old->vm_flags, -(long)vma_pages(old));
-		return mtree_store_range(&mm->mm_mt, old->vm_start, old->vm_end - 1, NULL, GFP_KERNEL);
+		return mas_store_gfp(mas, NULL, GFP_KERNEL);
 	}
 	vma = dup_vma(mm, old);
 	if (!vma)
 		return -ENOMEM;
-	err = mtree_store_range(&mm->mm_mt, vma->vm_start, vma->vm_end - 1, vma, GFP_KERNEL);
+	err = mas_store_gfp(mas, vma, GFP_KERNEL);
 	if (err) {
 		remove_vma(vma);
 		return err;
@@ -123,24 +124,12 @@ static int dup_one_vma(struct mm_struct *mm, struct vm_area_struct *old)
 	return copy_page_range(vma, old);
 }
 
-/* The areas from old on were not copied: the child's tree must not point at them. */
-static void drop_uncopied(struct mm_struct *mm, struct vm_area_struct *old)
-{
-	unsigned long start = old->vm_start;
-	struct vm_area_struct *mine = vma_lookup(mm, start);
-
-	if (mine && mine->vm_mm == mm)
-		start = mine->vm_end;
-	/* The store may need memory, which is short just now; GFP_NOFAIL waits for it. */
-	mtree_store_range(&mm->mm_mt, start, ULONG_MAX, NULL, GFP_KERNEL | __GFP_NOFAIL);
-}
-
 static int dup_mmap(struct mm_struct *mm, struct mm_struct *oldmm)
 {
+	MA_STATE(mas, &mm->mm_mt, 0, 0);
 	struct vm_area_struct *old;
 	int err;
 
-	mmap_write_lock(oldmm);
 	mm->total_vm = oldmm->total_vm;
 	mm->data_vm = oldmm->data_vm;
 	mm->exec_vm = oldmm->exec_vm;
@@ -149,16 +138,10 @@ static int dup_mmap(struct mm_struct *mm, struct mm_struct *oldmm)
 	if (oldmm->exe_file)
 		mm->exe_file = get_file(oldmm->exe_file);
 	err = mtree_dup(&oldmm->mm_mt, &mm->mm_mt, GFP_KERNEL);
-	for (old = err ? NULL : find_vma(oldmm, 0); old; old = vma_next(oldmm, old)) {
-		err = dup_one_vma(mm, old);
-		if (err) {
-			drop_uncopied(mm, old);
-			break;
-		}
-	}
+	while (!err && (old = mas_find(&mas, ULONG_MAX)) != NULL)
+		err = dup_one_vma(mm, &mas, old);
 	/* The parent's entries lost their write bits. */
 	flush_tlb_mm_range(&oldmm->context, 0, TLB_FLUSH_ALL);
-	mmap_write_unlock(oldmm);
 	return err;
 }
 
@@ -174,22 +157,26 @@ struct mm_struct *dup_mm(struct mm_struct *oldmm)
 	mm->def_flags = 0;
 	if (!mm_init(mm))
 		return NULL;
+	mmap_write_lock(oldmm);
+	/* The rest of a failed copy points at the parent's areas: it goes before they can. */
 	if (dup_mmap(mm, oldmm)) {
 		mmput(mm);
-		return NULL;
+		mm = NULL;
 	}
+	mmap_write_unlock(oldmm);
 	return mm;
 }
 
 static void exit_mmap(struct mm_struct *mm)
 {
-	struct vm_area_struct *vma = find_vma(mm, 0), *next;
+	MA_STATE(mas, &mm->mm_mt, 0, 0);
+	struct vm_area_struct *vma;
 
-	mmap_write_lock(mm);
+	down_write_nested(&mm->mmap_lock, 1);
 	unmap_all(mm);
-	for (; vma; vma = next) {
-		next = vma_next(mm, vma);
-		remove_vma(vma);
+	while ((vma = mas_find(&mas, ULONG_MAX)) != NULL) {
+		if (vma->vm_mm == mm)
+			remove_vma(vma);
 	}
 	mtree_destroy(&mm->mm_mt);
 	mmap_write_unlock(mm);
