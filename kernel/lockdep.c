@@ -9,7 +9,7 @@
  * handlers come in between, and they leave the stack as it was); sleeping locks in a small table of
  * the task. Both only remember class and address.
  *
- * The checker's own lock is a plain ticket lock that it does not check itself.
+ * The checker's own lock is a plain spinlock that it does not check itself.
  * Mirrors Linux kernel/locking/lockdep.c. Exercised by the locks suite in debug kernels.
  */
 #include "kernel/lockdep.h"

@@ -5,11 +5,15 @@
  */
 #include "kernel/spinlock.h"
 
-void spin_lock_slowpath(spinlock_t *lock, u8 ticket)
+void spin_lock_slowpath(spinlock_t *lock)
 {
-	while (READ_ONCE(lock->owner) != ticket)
-		cpu_relax();
-	barrier();
+	__atomic_add_fetch(&lock->waiters, 1, __ATOMIC_RELAXED);
+	do {
+		/* Reading leaves the holder its cache line. */
+		while (READ_ONCE(lock->locked))
+			cpu_relax();
+	} while (__atomic_exchange_n(&lock->locked, 1, __ATOMIC_ACQUIRE));
+	__atomic_sub_fetch(&lock->waiters, 1, __ATOMIC_RELAXED);
 }
 
 bool _atomic_dec_and_lock(int *counter, spinlock_t *lock)

@@ -1,9 +1,11 @@
 /*
  * Spinlocks: mutual exclusion between CPUs for short sections that do not sleep.
  *
- * 1. A ticket lock: taking a ticket is one locked addition; who holds the ticket that is being
- *    served holds the lock, so waiters get it in the order they came. Unlocking is one plain
- *    increment. All zero bytes are an unlocked lock.
+ * 1. A byte that is 1 while somebody holds the lock. Taking it is one exchange, giving it back one
+ *    plain store; all zero bytes are an unlocked lock. Waiters read until it is 0 and try again, and
+ *    whoever comes first gets it. A queue (ticket lock) would be fair, but this kernel mostly runs
+ *    on virtual CPUs: the next in line may not be running at all, and then everybody waits for the
+ *    host. Sections are short; fairness over long times is the mutex's and the rw_semaphore's job.
  * 2. The kernel is not preempted, so a plain spin_lock() needs nothing else. A lock that an
  *    interrupt handler takes too must be taken with interrupts off everywhere: spin_lock_irq(), or
  *    _irqsave() where they may be off already.
@@ -22,20 +24,15 @@
 #include "lib/types.h"
 
 typedef struct spinlock {
-	union {
-		u16 tickets;
-		struct {
-			u8 owner; /* the ticket being served; written by the holder alone */
-			u8 next;  /* the next ticket to hand out */
-		};
-	};
-	u8 class; /* lock-order checker */
+	u8 locked;
+	u8 waiters; /* CPUs in the slow path */
+	u8 class;   /* lock-order checker */
 	u8 unused;
 } spinlock_t;
 
 #define __SPIN_LOCK_UNLOCKED(name) \
 	{                          \
-		.tickets = 0       \
+		.locked = 0        \
 	}
 #define DEFINE_SPINLOCK(x) spinlock_t x = __SPIN_LOCK_UNLOCKED(x)
 
@@ -50,28 +47,22 @@ typedef struct spinlock {
 #define spin_lock_init(l) (*(l) = (spinlock_t)__SPIN_LOCK_UNLOCKED(l))
 #endif
 
-void spin_lock_slowpath(spinlock_t *lock, u8 ticket) __cold;
+void spin_lock_slowpath(spinlock_t *lock) __cold;
 
 static __always_inline void __raw_spin_lock(spinlock_t *lock)
 {
-	u16 old = __atomic_fetch_add(&lock->tickets, 0x100, __ATOMIC_ACQUIRE);
-
-	if (unlikely((u8)old != (u8)(old >> 8)))
-		spin_lock_slowpath(lock, old >> 8);
+	if (unlikely(__atomic_exchange_n(&lock->locked, 1, __ATOMIC_ACQUIRE)))
+		spin_lock_slowpath(lock);
 }
 
 static __always_inline bool __raw_spin_trylock(spinlock_t *lock)
 {
-	u16 old = READ_ONCE(lock->tickets);
-
-	return (u8)old == (u8)(old >> 8) &&
-	       __atomic_compare_exchange_n(&lock->tickets, &old, (u16)(old + 0x100), false,
-					   __ATOMIC_ACQUIRE, __ATOMIC_RELAXED);
+	return !READ_ONCE(lock->locked) && !__atomic_exchange_n(&lock->locked, 1, __ATOMIC_ACQUIRE);
 }
 
 static __always_inline void __raw_spin_unlock(spinlock_t *lock)
 {
-	__asm__ __volatile__("incb %0" : "+m"(lock->owner) : : "memory", "cc");
+	__atomic_store_n(&lock->locked, 0, __ATOMIC_RELEASE);
 }
 
 /* => never sleeps inside; not from an interrupt handler that may have interrupted a holder */
@@ -108,17 +99,13 @@ static __always_inline void spin_unlock(spinlock_t *lock)
 
 static __always_inline bool spin_is_locked(const spinlock_t *lock)
 {
-	u16 v = READ_ONCE(lock->tickets);
-
-	return (u8)v != (u8)(v >> 8);
+	return READ_ONCE(lock->locked);
 }
 
 /* Someone waits for it: a long section may want to let go. */
 static __always_inline bool spin_is_contended(const spinlock_t *lock)
 {
-	u16 v = READ_ONCE(lock->tickets);
-
-	return (u8)((u8)(v >> 8) - (u8)v) > 1;
+	return READ_ONCE(lock->waiters);
 }
 
 #define assert_spin_locked(l) lockdep_assert_held(l)

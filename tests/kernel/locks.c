@@ -117,24 +117,24 @@ static void spinlock_excludes(struct ktest *t)
 	KTEST_EXPECT_EQ(t, twin_a, (unsigned long)crew.n * ROUNDS);
 	KTEST_EXPECT_EQ(t, twin_b, twin_a);
 	KTEST_EXPECT_FALSE(t, spin_is_locked(&spin));
+	KTEST_EXPECT_FALSE(t, spin_is_contended(&spin));
 }
 
-static void spinlock_words_wrap(struct ktest *t)
+static void spinlock_states(struct ktest *t)
 {
 	DEFINE_SPINLOCK(l);
 
-	/* Tickets are 8 bits: they wrap, and the class byte behind them must not be touched. */
 	l.class = LOCKDEP_NONE;
 	for (int i = 0; i < 1000; i++) {
 		spin_lock(&l);
 		KTEST_EXPECT_TRUE(t, spin_is_locked(&l));
+		KTEST_EXPECT_FALSE(t, spin_is_contended(&l));
 		KTEST_EXPECT_FALSE(t, spin_trylock(&l));
 		spin_unlock(&l);
 		KTEST_ASSERT_TRUE(t, spin_trylock(&l));
 		spin_unlock(&l);
 	}
 	KTEST_EXPECT_EQ(t, l.class, LOCKDEP_NONE);
-	KTEST_EXPECT_EQ(t, l.unused, 0);
 	KTEST_EXPECT_EQ(t, sizeof(spinlock_t), 4UL);
 }
 
@@ -817,7 +817,7 @@ static void percpu_operations(struct ktest *t)
 }
 
 static const struct ktest_case locks_cases[] = {
-	KTEST_CASE(spinlock_words_wrap),
+	KTEST_CASE(spinlock_states),
 	KTEST_CASE(guards_unlock_on_every_way_out),
 	KTEST_CASE(percpu_operations),
 	KTEST_CASE(spinlock_excludes),
