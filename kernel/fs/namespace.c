@@ -256,8 +256,11 @@ static struct mount *new_fs_mount(struct file_system_type *fs, unsigned long fla
 		return ERR_CAST(sb);
 	m = alloc_mount(sb, sb->s_root, dev, flags & (MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_NOATIME));
 	if (!m) {
-		sb->s_active = 1;
-		put_super(sb);
+		/* An instance that is mounted elsewhere (devtmpfs, devpts) stays. */
+		if (!sb->s_active) {
+			sb->s_active = 1;
+			put_super(sb);
+		}
 		return ERR_PTR(-ENOMEM);
 	}
 	return m;
@@ -280,6 +283,10 @@ static int do_new_mount(const struct path *path, const char *type, unsigned long
 	m = new_fs_mount(fs, flags, dev, data);
 	if (IS_ERR(m))
 		return PTR_ERR(m);
+	if (m->mnt_sb == path->mnt->mnt_sb && path->dentry == path->mnt->mnt_root) {
+		mntput(m);
+		return -EBUSY;
+	}
 	attach_mount(m, path);
 	return 0;
 }

@@ -87,6 +87,8 @@ int vfs_open_file(struct file *file, const struct path *path, int flags)
 			return err;
 		}
 	}
+	/* Terminals looked at it; fcntl(F_GETFL) does not show it. */
+	file->f_flags &= ~O_NOCTTY;
 	return 0;
 }
 
