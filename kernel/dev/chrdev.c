@@ -11,9 +11,7 @@
  */
 #include "kernel/dev/chrdev.h"
 
-#include "kernel/fs/proc/proc.h"
 #include "kernel/fs/seq_file.h"
-#include "kernel/init.h"
 #include "mm/slab/slab.h"
 
 struct chrdev_range {
@@ -82,8 +80,7 @@ const struct file_operations def_chr_fops = {
 	.llseek = noop_llseek,
 };
 
-/* The character half of /proc/devices: there are no block devices. */
-static int devices_show(struct seq_file *m, void *v)
+int chrdev_show(struct seq_file *m)
 {
 	const struct chrdev_range *r, *last = NULL;
 
@@ -96,9 +93,3 @@ static int devices_show(struct seq_file *m, void *v)
 	}
 	return 0;
 }
-
-static int __init chrdev_init(void)
-{
-	return proc_create_single("devices", 0444, NULL, devices_show) ? 0 : -ENOMEM;
-}
-device_initcall(chrdev_init);

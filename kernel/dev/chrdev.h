@@ -15,6 +15,11 @@
 #define TTYAUX_MAJOR 5
 #define UNIX98_PTY_SLAVE_MAJOR 136
 
+struct seq_file;
+
+/* The character half of /proc/devices. => may sleep */
+int chrdev_show(struct seq_file *m);
+
 /*
  * Makes /dev/NAME (one directory level allowed: "dir/name"): a node when mode has S_IFCHR, a directory with
  * S_IFDIR. 0, -EEXIST, -ENOMEM. => process context, from fs initcalls on
