@@ -20,6 +20,7 @@
 #include "boot/bootinfo.h"
 #include "boot/start.h"
 #include "kernel/bug.h"
+#include "kernel/dev/chrdev.h"
 #include "kernel/exec.h"
 #include "kernel/fork.h"
 #include "kernel/fs/fs.h"
@@ -195,6 +196,7 @@ static void __init kernel_init_freeable(void)
 	sched_init_smp();
 	do_initcalls();
 	prepare_rootfs();
+	devtmpfs_mount();
 	console_on_rootfs();
 }
 
