@@ -1,8 +1,8 @@
 /*
  * /proc/PID/stat, statm and status: one task in numbers.
  *
- * Field order and names are Linux's (proc(5)); ps and top parse them. Mirrors Linux fs/proc/array.c.
- * Exercised by tests/user/procfs.c.
+ * Field order and names are Linux's (proc(5)); ps and top parse them. Mirrors Linux
+ * fs/proc/array.c. Exercised by tests/user/procfs.c.
  */
 #include "kernel/bug.h"
 #include "kernel/fork.h"
@@ -149,10 +149,9 @@ int proc_pid_stat_show(struct seq_file *m, struct task_struct *task, bool whole)
 	seq_printf(m,
 		   "%d %d %d 0 %llu %lu %lu %lu %lu %lu %lu 0 0 %lu %lu %lu %lu 0 0 0 %d %d %u %u "
 		   "0 0 0 ",
-		   20 + task->se.nice, task->se.nice, sig->nr_threads,
-		   ns_to_clock(task->start_time), s.vsize, s.rss, sig->rlim[RLIMIT_RSS].rlim_cur,
-		   s.start_code, s.end_code, s.start_stack,
-		   (unsigned long)task->pending.signal & 0x7fffffff,
+		   task_prio(task), task->se.nice, sig->nr_threads, ns_to_clock(task->start_time),
+		   s.vsize, s.rss, sig->rlim[RLIMIT_RSS].rlim_cur, s.start_code, s.end_code,
+		   s.start_stack, (unsigned long)task->pending.signal & 0x7fffffff,
 		   (unsigned long)task->blocked & 0x7fffffff, (unsigned long)ign & 0x7fffffff,
 		   (unsigned long)catch & 0x7fffffff, task->exit_signal, task->cpu,
 		   task->se.rt_priority, task->se.policy);

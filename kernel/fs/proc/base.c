@@ -1,8 +1,8 @@
 /*
  * /proc/PID and /proc/PID/task/TID: a table of files per task.
  *
- * An inode here holds a struct pid (or the thread's, below task/): the task may end while a file is open,
- * and then reads answer ESRCH. Revalidation drops cached names of tasks that are gone.
+ * An inode here holds a struct pid (or the thread's, below task/): the task may end while a file
+ * is open, and then reads answer ESRCH. Revalidation drops cached names of tasks that are gone.
  *
  * Locks: RCU to find tasks; task_lock for mm and files. Mirrors Linux fs/proc/base.c. Exercised by
  * tests/user/procfs.c.
@@ -272,6 +272,44 @@ static int show_comm(struct seq_file *m, struct task_struct *task)
 	return 0;
 }
 
+/* A thread of the process itself may give a thread another name, cut at 15 bytes. */
+static ssize_t comm_write(struct file *file, const char __user *buf, size_t count, loff_t *ppos)
+{
+	char comm[TASK_COMM_LEN] = { 0 };
+	struct task_struct *task;
+	ssize_t ret = -EINVAL;
+
+	if (copy_from_user(comm, buf, min(count, sizeof(comm) - 1)))
+		return -EFAULT;
+	task = get_proc_task(file_inode(file));
+	if (!task)
+		return -ESRCH;
+	if (same_thread_group(task, current)) {
+		set_task_comm(task, comm);
+		ret = count;
+	}
+	put_task_struct(task);
+	return ret;
+}
+
+static const struct file_operations comm_fops = {
+	.open = pid_single_open,
+	.read = seq_read,
+	.write = comm_write,
+	.llseek = seq_lseek,
+	.release = single_release,
+};
+
+bool proc_may_access(struct task_struct *task)
+{
+	u32 uid = current_fsuid();
+	const struct cred *c;
+
+	guard(rcu)();
+	c = task->cred;
+	return (c->uid == uid && c->euid == uid && c->suid == uid) || capable(CAP_SYS_PTRACE);
+}
+
 /* Bytes [start, end) of the task's memory, in pieces. */
 static int show_mm_range(struct seq_file *m, struct task_struct *task, bool env)
 {
@@ -308,7 +346,7 @@ static int show_cmdline(struct seq_file *m, struct task_struct *task)
 
 static int show_environ(struct seq_file *m, struct task_struct *task)
 {
-	if (task->cred->uid != current_fsuid() && !capable(CAP_SYS_ADMIN))
+	if (!proc_may_access(task))
 		return -EACCES;
 	return show_mm_range(m, task, true);
 }
@@ -338,7 +376,10 @@ static unsigned long task_badness(struct task_struct *task)
 		return 0;
 	pages = get_mm_rss(mm) + (atomic_long_read(&mm->pgtables_bytes) >> PAGE_SHIFT);
 	mmput(mm);
-	/* Thousandths of memory, moved by the adjustment; shown as Linux does, 0..2000 scaled by 2/3. */
+	/*
+	 * Thousandths of memory, moved by the adjustment; shown as Linux does, 0..2000 scaled by
+	 * 2/3.
+	 */
 	points = (long)(pages * 1000 / (total ? total : 1)) + task->signal->oom_score_adj;
 	return clamp((1000 + points) * 2 / 3, 0L, 2000L);
 }
@@ -496,7 +537,7 @@ static int pid_jump_link(struct dentry *dentry, struct inode *inode, struct path
 
 	if (!task)
 		return -ENOENT;
-	err = info_of(inode)->entry->link(task, path);
+	err = proc_may_access(task) ? info_of(inode)->entry->link(task, path) : -EACCES;
 	put_task_struct(task);
 	return err;
 }
@@ -537,7 +578,7 @@ static const struct pid_entry pid_entries[] = {
 	{ "cmdline", S_IFREG | 0444, .show = show_cmdline },
 	{ "environ", S_IFREG | 0400, .show = show_environ },
 	{ "auxv", S_IFREG | 0400, .show = show_auxv },
-	{ "comm", S_IFREG | 0444, .show = show_comm },
+	{ "comm", S_IFREG | 0644, .fops = &comm_fops, .show = show_comm },
 	{ "maps", S_IFREG | 0444, .fops = &proc_maps_fops },
 	{ "pagemap", S_IFREG | 0400, .fops = &proc_pagemap_fops },
 	{ "mounts", S_IFREG | 0444, .fops = &proc_mounts_fops },

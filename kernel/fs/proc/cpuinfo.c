@@ -1,7 +1,8 @@
 /*
  * /proc/cpuinfo: what each processor is and can do.
  *
- * Model and features are those of the boot CPU: the others were checked against it when they came up.
+ * Model and features are those of the boot CPU: the others were checked against it when they came
+ * up.
  * Mirrors Linux arch/x86/kernel/cpu/proc.c. Exercised by tests/user/procfs.c.
  */
 #include "arch/x86/apic.h"

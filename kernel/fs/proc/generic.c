@@ -1,8 +1,8 @@
 /*
  * procfs: the tree of fixed entries, and the file system itself.
  *
- * Entries are added at boot and stay, so the tree is read without a lock. Mirrors Linux fs/proc/generic.c,
- * inode.c, root.c. Exercised by tests/user/procfs.c.
+ * Entries are added at boot and stay, so the tree is read without a lock. Mirrors Linux
+ * fs/proc/generic.c, inode.c, root.c. Exercised by tests/user/procfs.c.
  */
 #include "arch/x86/uaccess.h"
 #include "kernel/bug.h"

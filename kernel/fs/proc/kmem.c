@@ -1,11 +1,12 @@
 /*
  * /proc/slabinfo, vmallocinfo, iomem and ioports: who holds kernel memory and physical addresses.
  *
- * slabinfo and vmallocinfo are for root: they show what the kernel does for whom. iomem shows others the
- * names without the addresses.
+ * slabinfo and vmallocinfo are for root: they show what the kernel does for whom. iomem shows
+ * others the names without the addresses.
  *
  * Locks: those of the walks (slab list, vmap areas, resource tree); the callbacks only print.
- * Mirrors parts of Linux mm/slab_common.c, mm/vmalloc.c, kernel/resource.c. Exercised by tests/user/procfs.c.
+ * Mirrors parts of Linux mm/slab_common.c, mm/vmalloc.c, kernel/resource.c. Exercised by
+ * tests/user/procfs.c.
  */
 #include "kernel/fs/proc/proc.h"
 #include "kernel/init.h"

@@ -1,7 +1,8 @@
 /*
  * /proc/kmsg and kallsyms: the log, and the names of the kernel's functions. Both are for root.
  *
- * Reading kmsg takes records away from the next reader and waits for new ones: it is syslog(2) as a file.
+ * Reading kmsg takes records away from the next reader and waits for new ones: it is syslog(2) as
+ * a file.
  * Mirrors Linux fs/proc/kmsg.c and kernel/kallsyms.c. Exercised by tests/user/procfs.c.
  */
 #include "kernel/fs/poll.h"

@@ -1,9 +1,9 @@
 /*
  * /proc/meminfo: where the memory is.
  *
- * Every line that Linux has for something that exists here is a count kept by its owner. Kinds of pages that
- * nobody can make yet (swap, huge pages) are zero; whole subjects that are absent (hugetlb, commit limits)
- * have no lines, as on a Linux built without them.
+ * Every line that Linux has for something that exists here is a count kept by its owner. Kinds of
+ * pages that nobody can make yet (swap, huge pages) are zero; whole subjects that are absent
+ * (hugetlb, commit limits) have no lines, as on a Linux built without them.
  *
  * Locks: none, the counters are read one after the other. Mirrors Linux fs/proc/meminfo.c.
  * Exercised by tests/user/procfs.c.

@@ -1,7 +1,8 @@
 /*
  * /proc/PID/mounts and mountinfo: the tree of mounts, in mount order, as the reader sees it.
  *
- * There is one name space, so every process has the same list; paths are told from the reader's root.
+ * There is one name space, so every process has the same list; paths are told from the reader's
+ * root.
  *
  * Locks: namespace_sem for reading while a buffer is filled. Mirrors Linux fs/proc_namespace.c.
  * Exercised by tests/user/procfs.c.

@@ -1,8 +1,9 @@
 /*
  * /proc/kpagecount and kpageflags: eight bytes for each page frame, for root.
  *
- * kpagecount tells how often a frame is mapped, kpageflags what it is, with the bit numbers that Linux gave to
- * user space (they are not the kernel's own). Together with /proc/PID/pagemap they answer "where is my page".
+ * kpagecount tells how often a frame is mapped, kpageflags what it is, with the bit numbers that
+ * Linux gave to user space (they are not the kernel's own). Together with /proc/PID/pagemap they
+ * answer "where is my page".
  *
  * Locks: none; a page may change while it is looked at. Mirrors Linux fs/proc/page.c. Exercised by
  * tests/user/procfs.c.
@@ -99,7 +100,10 @@ static u64 stable_page_flags(const struct page *page)
 		if (flags & BIT(bits[i].own))
 			u |= BIT(bits[i].shown);
 	}
-	/* Only with both bits is it the swap cache: alone the first one belongs to the page's owner. */
+	/*
+	 * Only with both bits is it the swap cache: alone the first one belongs to the page's
+	 * owner.
+	 */
 	if ((flags & BIT(PG_swapcache)) && (flags & BIT(PG_swapbacked)))
 		u |= BIT(KPF_SWAPCACHE);
 	return u;

@@ -1,11 +1,12 @@
 /*
  * /proc/PID/pagemap: eight bytes for each page of an address space, which tell its frame.
  *
- * Bits: 0-54 frame number (0 for readers without CAP_SYS_ADMIN), 56 mapped only here, 61 page of a file or
- * of shared memory, 62 swapped out, 63 present. The file position is page number times eight.
+ * Bits: 0-54 frame number (0 for readers without CAP_SYS_ADMIN), 56 mapped only here, 61 page of
+ * a file or of shared memory, 62 swapped out, 63 present. The file position is page number times
+ * eight.
  *
- * Locks: mmap_lock for reading around each piece of 512 pages. Mirrors Linux fs/proc/task_mmu.c (pagemap_read).
- * Exercised by tests/user/fork_cow.c.
+ * Locks: mmap_lock for reading around each piece of 512 pages. Mirrors Linux fs/proc/task_mmu.c
+ * (pagemap_read). Exercised by tests/user/fork_cow.c.
  */
 #include "arch/x86/uaccess.h"
 #include "kernel/fs/proc/proc.h"

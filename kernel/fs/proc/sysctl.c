@@ -1,10 +1,11 @@
 /*
  * /proc/sys: the kernel's settings as files. Numbers that mean something here, and nothing else.
  *
- * Integers go through proc_create_int(); the rest are small files of their own. Other rooms add theirs with
- * proc_sys_dir() and proc_create_int().
+ * Integers go through proc_create_int(); the rest are small files of their own. Other rooms add
+ * theirs with proc_sys_dir() and proc_create_int().
  *
- * Mirrors Linux kernel/sysctl.c, drivers/char/random.c (the random directory). Exercised by tests/user/procfs.c.
+ * Mirrors Linux kernel/sysctl.c, drivers/char/random.c (the random directory). Exercised by
+ * tests/user/procfs.c.
  */
 #include "arch/x86/uaccess.h"
 #include "kernel/bug.h"

@@ -1,8 +1,10 @@
 /*
- * /proc files about the whole system: time, load, version, devices, file systems, and CPU time in stat.
+ * /proc files about the whole system: time, load, version, devices, file systems, and CPU time in
+ * stat.
  *
- * uptime, top, free and ps read these. Mirrors Linux fs/proc/{uptime,loadavg,stat,version,cmdline,devices,
- * interrupts}.c and fs/filesystems.c. Exercised by tests/user/procfs.c.
+ * uptime, top, free and ps read these. Mirrors Linux
+ * fs/proc/{uptime,loadavg,stat,version,cmdline,devices, interrupts}.c and fs/filesystems.c.
+ * Exercised by tests/user/procfs.c.
  */
 #include "kernel/dev/chrdev.h"
 #include "kernel/fork.h"

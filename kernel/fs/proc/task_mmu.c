@@ -1,8 +1,8 @@
 /*
  * /proc/PID/maps: the areas of an address space, one line each.
  *
- * A read goes from area to area by address: between two reads the space may change, but no area that
- * stays is shown twice or left out.
+ * A read goes from area to area by address: between two reads the space may change, but no area
+ * that stays is shown twice or left out.
  *
  * Locks: the mm's mmap_lock for reading while a buffer is filled. Mirrors Linux fs/proc/task_mmu.c.
  * Exercised by tests/user/procfs.c.
@@ -92,17 +92,6 @@ static const struct seq_operations maps_ops = {
 	.show = maps_show,
 };
 
-/* May current look into the task's memory map? Its own user and root may. */
-static bool may_see_maps(struct task_struct *task)
-{
-	bool ok;
-
-	rcu_read_lock();
-	ok = task->cred->uid == current_fsuid() || capable(CAP_SYS_PTRACE);
-	rcu_read_unlock();
-	return ok;
-}
-
 struct mm_struct *proc_mem_open(struct inode *inode)
 {
 	struct task_struct *task = get_proc_task(inode);
@@ -110,9 +99,12 @@ struct mm_struct *proc_mem_open(struct inode *inode)
 
 	if (!task)
 		return ERR_PTR(-ESRCH);
-	mm = may_see_maps(task) ? get_task_mm(task) : ERR_PTR(-EACCES);
+	mm = proc_may_access(task) ? get_task_mm(task) : ERR_PTR(-EACCES);
 	put_task_struct(task);
-	/* The file keeps the struct, not the space: a process may end while someone has its maps open. */
+	/*
+	 * The file keeps the struct, not the space: a process may end while someone has its maps
+	 * open.
+	 */
 	if (!IS_ERR_OR_NULL(mm)) {
 		mmgrab(mm);
 		mmput(mm);

@@ -1,11 +1,11 @@
 /*
  * /proc/buddyinfo, zoneinfo and vmstat: the page allocator's books.
  *
- * buddyinfo counts free blocks by order, without what the CPUs keep on their own lists: those are in
- * zoneinfo's pagesets, and MemFree is the sum of both.
+ * buddyinfo counts free blocks by order, without what the CPUs keep on their own lists: those are
+ * in zoneinfo's pagesets, and MemFree is the sum of both.
  *
- * Locks: zone->lock, taken per zone while its free lists are counted. Mirrors the /proc half of Linux
- * mm/vmstat.c. Exercised by tests/user/procfs.c.
+ * Locks: zone->lock, taken per zone while its free lists are counted. Mirrors the /proc half of
+ * Linux mm/vmstat.c. Exercised by tests/user/procfs.c.
  */
 #include "kernel/fs/proc/proc.h"
 #include "kernel/init.h"

@@ -1,8 +1,8 @@
 /*
  * /sys/devices/system/cpu: which CPUs there are, and how they sit in packages and cores.
  *
- * nproc, lscpu and the C libraries count CPUs here. Mirrors Linux drivers/base/{cpu,topology}.c. Exercised by
- * tests/user/sysfs.c.
+ * nproc, lscpu and the C libraries count CPUs here. Mirrors Linux drivers/base/{cpu,topology}.c.
+ * Exercised by tests/user/sysfs.c.
  */
 #include "arch/x86/topology.h"
 #include "kernel/fs/sysfs/cpu.h"

@@ -1,9 +1,10 @@
 /*
  * debugfs: the tree, and the memory manager's first files in it: memblock and kernel_page_tables.
  *
- * memblock's arrays stay readable after boot only if memblock_free_all() kept them; what it left is shown.
- * Mirrors Linux fs/debugfs/inode.c, mm/memblock.c (memblock_debug_show), arch/x86/mm/debug_pagetables.c.
- * Exercised by tests/user/sysfs.c.
+ * memblock's arrays stay readable after boot only if memblock_free_all() kept them; what it left
+ * is shown.
+ * Mirrors Linux fs/debugfs/inode.c, mm/memblock.c (memblock_debug_show),
+ * arch/x86/mm/debug_pagetables.c. Exercised by tests/user/sysfs.c.
  */
 #include "kernel/fs/sysfs/debugfs.h"
 

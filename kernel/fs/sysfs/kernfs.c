@@ -1,9 +1,10 @@
 /*
  * kernfs: the tree behind sysfs and debugfs, and its face as a file system.
  *
- * 1. Nodes are only added, at the end of their directory's list, so readers walk the list under RCU and a
- *    readdir position is a count.
- * 2. A link knows its target node; its text, relative to the link's directory, is made when it is read.
+ * 1. Nodes are only added, at the end of their directory's list, so readers walk the list under
+ *    RCU and a readdir position is a count.
+ * 2. A link knows its target node; its text, relative to the link's directory, is made when it is
+ *    read.
  *
  * Locks: kernfs_mutex for adding. Mirrors Linux fs/kernfs/{dir,inode,mount,symlink}.c. Exercised by
  * tests/user/sysfs.c.

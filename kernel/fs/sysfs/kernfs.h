@@ -1,8 +1,8 @@
 /*
  * kernfs: a tree of small files in kernel memory, which sysfs and debugfs are made of.
  *
- * Nodes are made by the rooms that own the numbers and stay; each look-up makes a fresh inode that points at
- * its node, so an unused tree costs its nodes only.
+ * Nodes are made by the rooms that own the numbers and stay; each look-up makes a fresh inode
+ * that points at its node, so an unused tree costs its nodes only.
  *
  * Mirrors Linux include/linux/kernfs.h. Exercised by tests/user/sysfs.c.
  */

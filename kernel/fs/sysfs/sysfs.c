@@ -1,8 +1,8 @@
 /*
  * sysfs: attribute files over kernfs, and the first directories of /sys.
  *
- * A read prints the whole value anew at position 0; what a reader sees in pieces is one value. Each write is
- * one store.
+ * A read prints the whole value anew at position 0; what a reader sees in pieces is one value.
+ * Each write is one store.
  *
  * Mirrors Linux fs/sysfs/{file,dir,symlink,mount}.c. Exercised by tests/user/sysfs.c.
  */

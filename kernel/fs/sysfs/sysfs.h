@@ -1,8 +1,8 @@
 /*
  * sysfs: the kernel's objects as directories, their attributes as files of one value.
  *
- * show prints into a page with sysfs_emit(); store gets what was written, at most a page, with a zero byte
- * behind it.
+ * show prints into a page with sysfs_emit(); store gets what was written, at most a page, with a
+ * zero byte behind it.
  *
  * Mirrors Linux include/linux/sysfs.h, without kobjects. Exercised by tests/user/sysfs.c.
  */
