@@ -238,7 +238,6 @@ unsigned int kstat_irqs(unsigned int irq)
 {
 	unsigned int cpu, sum = 0;
 
-	for_each_possible_cpu(cpu)
-		sum += per_cpu(irq_counts, cpu)[irq];
+	for_each_possible_cpu(cpu) sum += per_cpu(irq_counts, cpu)[irq];
 	return sum;
 }
