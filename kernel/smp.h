@@ -71,6 +71,7 @@ struct call_single_data {
 	smp_call_func_t func;
 	void *info;
 	unsigned int flags;
+	int src; /* CPU that waits */
 };
 
 /*

@@ -6,7 +6,9 @@
  *    its way.
  * 2. CSD_LOCK in an entry says that it is in use. The receiver clears it, with release order, after the function (waiting
  *    call) or before it (asynchronous: the function may reuse the entry).
- * 3. A call to many CPUs uses one entry for each receiver, in the caller's per-CPU array: the array is free again when
+ * 3. Who waits spins a moment and then halts: on a host with fewer CPUs than the machine has, the called CPU may be
+ *    waiting for the very one that the caller burns. CSD_WAKE asks the receiver for an interrupt when it is through.
+ * 4. A call to many CPUs uses one entry for each receiver, in the caller's per-CPU array: the array is free again when
  *    all locks are clear, so calls without wait wait for the previous one instead.
  *
  * Mirrors Linux kernel/smp.c and arch/x86/kernel/smp.c. Exercised by the smp suite.
@@ -26,8 +28,10 @@
 #include "kernel/time.h"
 #include "lib/errno.h"
 
-#define CSD_LOCK 1U
-#define CSD_SYNC 2U /* unlocked after the function */
+#define CSD_LOCK	  1U
+#define CSD_SYNC	  2U /* unlocked after the function */
+#define CSD_WAKE	  4U /* the waiter has halted: unlocking interrupts it */
+#define SPINS_BEFORE_HALT 64
 
 static DEFINE_PER_CPU(struct call_single_data *, call_queue);
 static DEFINE_PER_CPU(struct call_single_data[NR_CPUS], many_csd);
@@ -36,13 +40,36 @@ static DEFINE_PER_CPU(struct call_single_data[NR_CPUS], many_csd);
 
 static void csd_unlock(struct call_single_data *csd)
 {
-	smp_store_release(&csd->flags, 0);
+	int src = csd->src;
+
+	if (unlikely(__atomic_exchange_n(&csd->flags, 0, __ATOMIC_SEQ_CST) & CSD_WAKE))
+		apic_send_ipi(src, RESCHEDULE_VECTOR);
 }
 
-static void csd_wait(const struct call_single_data *csd)
+/* Between the look at the entry and the halt no interrupt comes, so the wake-up is not missed. */
+static void csd_halt(struct call_single_data *csd)
 {
-	while (smp_load_acquire(&csd->flags) & CSD_LOCK)
+	unsigned int flags;
+
+	local_irq_disable();
+	flags = READ_ONCE(csd->flags);
+	if ((flags & CSD_LOCK) &&
+	    __atomic_compare_exchange_n(&csd->flags, &flags, flags | CSD_WAKE, false,
+					__ATOMIC_SEQ_CST, __ATOMIC_RELAXED))
+		safe_halt();
+	else
+		local_irq_enable();
+}
+
+static void csd_wait(struct call_single_data *csd)
+{
+	unsigned int spins = 0;
+
+	while (smp_load_acquire(&csd->flags) & CSD_LOCK) {
 		cpu_relax();
+		if (++spins % SPINS_BEFORE_HALT == 0 && !irqs_disabled())
+			csd_halt(csd);
+	}
 }
 
 static void csd_queue(unsigned int cpu, struct call_single_data *csd)
@@ -145,6 +172,7 @@ void smp_call_function_many(cpumask_t mask, smp_call_func_t func, void *info, bo
 		csd_wait(csd);
 		csd->func = func;
 		csd->info = info;
+		csd->src = smp_processor_id();
 		csd->flags = CSD_LOCK | (wait ? CSD_SYNC : 0);
 		csd_queue(cpu, csd);
 	}
