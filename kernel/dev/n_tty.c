@@ -416,12 +416,6 @@ void n_tty_break(struct tty_struct *tty)
 	rx_finish(tty, &rx, n_tty_input_available(tty, false));
 }
 
-bool n_tty_has_room(struct tty_struct *tty)
-{
-	guard(spinlock_irqsave)(&tty->lock);
-	return !in_blocked(tty);
-}
-
 /* ---- settings ---- */
 
 static void map_char(struct tty_struct *tty, u8 c)
@@ -478,7 +472,7 @@ void n_tty_flush_input(struct tty_struct *tty)
 		check_throttle(tty);
 	}
 	if (tty->ops->input_room)
-		tty->ops->input_room(tty);
+		tty->ops->input_room(tty, true);
 }
 
 /* ---- out of the ring ---- */
@@ -635,8 +629,8 @@ ssize_t n_tty_read(struct tty_struct *tty, struct file *file, char __user *buf, 
 	}
 	ret = do_read(tty, file, buf, count);
 	mutex_unlock(&tty->read_mutex);
-	if (ret > 0 && tty->ops->input_room)
-		tty->ops->input_room(tty);
+	if (tty->ops->input_room)
+		tty->ops->input_room(tty, false);
 	return ret;
 }
 

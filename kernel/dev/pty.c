@@ -4,11 +4,13 @@
  * 1. Opening /dev/ptmx makes a pair: the file is the master, and /dev/pts/N the slave, an ordinary tty. Reading the
  *    master takes what the slave's programs wrote (and echo) out of the slave's output ring; writing it feeds the
  *    slave's line discipline as if it had been typed.
- * 2. The slave cannot be opened while it is locked (TIOCSPTLCK), nor after the master was closed, which hangs it up. When
+ * 2. What is typed while the slave's input ring is full of unread lines waits in the pair's typed buffer, and a writer
+ *    only when that is full too: who types several lines need not fear that nobody reads the first.
+ * 3. The slave cannot be opened while it is locked (TIOCSPTLCK), nor after the master was closed, which hangs it up. When
  *    the last slave is closed the master reads EIO until a slave is opened again.
- * 3. The number goes back when the master and all slaves are closed; the struct lives on while sessions refer to it.
+ * 4. The number goes back when the master and all slaves are closed; the struct lives on while sessions refer to it.
  *
- * Locks: tty_mutex for the table, opening and closing; see tty.h. Mirrors Linux drivers/tty/pty.c. Exercised by
+ * Locks: tty_mutex for the table, opening and closing; inside it type_mutex (Y), then as in tty.h. Mirrors Linux drivers/tty/pty.c. Exercised by
  * tests/user/tty.c.
  */
 #include "arch/x86/uaccess.h"
@@ -24,6 +26,7 @@
 #include "mm/slab/slab.h"
 
 #define PTY_MAX 256
+#define TYPED_SIZE 4096
 
 struct pty {
 	struct tty_struct tty;          /* the slave */
@@ -32,7 +35,10 @@ struct pty {
 	bool master_closed;             /* tty_mutex to write */
 	bool slave_closed;              /* tty_mutex to write: was open and is no more */
 	struct dentry *dentry;          /* - its name in devpts */
-	struct mutex read_mutex, write_mutex; /* of the master */
+	struct mutex read_mutex, write_mutex; /* of the master; held while it sleeps */
+	struct mutex type_mutex;        /* Y */
+	u8 *typed;                      /* Y what the input ring did not take; made when first needed */
+	u32 typed_len;                  /* Y */
 	wait_queue_head_t master_wait;  /* for output to read, room to type, slaves to come and go */
 };
 
@@ -53,10 +59,27 @@ static void pty_start_tx(struct tty_struct *tty)
 		wake_up_interruptible_poll(&pty->master_wait, EPOLLIN | EPOLLRDNORM);
 }
 
-static void pty_input_room(struct tty_struct *tty)
+/* What waited is typed now, as far as it goes. => type_mutex held */
+static void push_typed(struct pty *pty)
+{
+	size_t n = n_tty_receive(&pty->tty, pty->typed, pty->typed_len);
+
+	memmove(pty->typed, pty->typed + n, pty->typed_len - n);
+	WRITE_ONCE(pty->typed_len, pty->typed_len - n);
+}
+
+static void pty_input_room(struct tty_struct *tty, bool discard)
 {
 	struct pty *pty = to_pty(tty);
 
+	if (!READ_ONCE(pty->typed_len))
+		return;
+	scoped_guard(mutex, &pty->type_mutex) {
+		if (discard)
+			WRITE_ONCE(pty->typed_len, 0);
+		else if (pty->typed_len)
+			push_typed(pty);
+	}
 	if (wq_has_sleeper(&pty->master_wait))
 		wake_up_interruptible_poll(&pty->master_wait, EPOLLOUT | EPOLLWRNORM);
 }
@@ -91,6 +114,7 @@ static void pty_last_close(struct tty_struct *tty)
 static void pty_free(struct tty_struct *tty)
 {
 	tty_free_buffers(tty);
+	kfree(to_pty(tty)->typed);
 	kfree(to_pty(tty));
 }
 
@@ -132,6 +156,7 @@ static struct pty *pty_create(void)
 	}
 	mutex_init(&pty->read_mutex);
 	mutex_init(&pty->write_mutex);
+	mutex_init(&pty->type_mutex);
 	init_waitqueue_head(&pty->master_wait);
 	pty->locked = true;
 	scoped_guard(mutex, &tty_mutex) {
@@ -231,6 +256,33 @@ static ssize_t ptmx_read(struct file *file, char __user *buf, size_t count, loff
 	return ret;
 }
 
+static bool typed_has_room(const struct pty *pty)
+{
+	return READ_ONCE(pty->typed_len) <= TYPED_SIZE / 2;
+}
+
+/* Types what it can of chunk[0..n) without sleeping for readers; bytes taken. */
+static size_t type_some(struct pty *pty, const u8 *chunk, size_t n)
+{
+	size_t done = 0, more;
+
+	guard(mutex)(&pty->type_mutex);
+	if (!pty->typed_len)
+		done = n_tty_receive(&pty->tty, chunk, n);
+	if (done == n)
+		return done;
+	if (!pty->typed)
+		pty->typed = kmalloc(TYPED_SIZE, GFP_KERNEL);
+	if (!pty->typed)
+		return done;
+	more = min(n - done, (size_t)(TYPED_SIZE - pty->typed_len));
+	memcpy(pty->typed + pty->typed_len, chunk + done, more);
+	WRITE_ONCE(pty->typed_len, pty->typed_len + more);
+	/* The reader may have made room since, and not have seen these bytes. */
+	push_typed(pty);
+	return done + more;
+}
+
 /* Types all of chunk[0..n); bytes, or errno if none. */
 static ssize_t ptmx_type(struct pty *pty, struct file *file, const u8 *chunk, size_t n)
 {
@@ -238,11 +290,13 @@ static ssize_t ptmx_type(struct pty *pty, struct file *file, const u8 *chunk, si
 	long err;
 
 	for (;;) {
-		done += n_tty_receive(&pty->tty, chunk + done, n - done);
+		done += type_some(pty, chunk + done, n - done);
 		if (done == n)
 			return done;
+		if (!READ_ONCE(pty->typed))
+			return done ? done : -ENOMEM;
 		err = file->f_flags & O_NONBLOCK ?
-			      -EAGAIN : wait_event_interruptible(pty->master_wait, n_tty_has_room(&pty->tty));
+			      -EAGAIN : wait_event_interruptible(pty->master_wait, typed_has_room(pty));
 		if (err)
 			return done ? done : err;
 	}
@@ -304,7 +358,7 @@ static unsigned int ptmx_poll(struct file *file, struct poll_table *wait)
 		mask |= EPOLLIN | EPOLLRDNORM;
 	if (READ_ONCE(pty->slave_closed))
 		mask |= EPOLLHUP;
-	if (n_tty_has_room(&pty->tty))
+	if (typed_has_room(pty))
 		mask |= EPOLLOUT | EPOLLWRNORM;
 	return mask;
 }

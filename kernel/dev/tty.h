@@ -46,8 +46,11 @@ struct tty_operations {
 	void (*wait_until_sent)(struct tty_struct *tty);
 	int (*tiocmget)(struct tty_struct *tty);           /* TIOCM_* bits; NULL: ENOTTY */
 	void (*break_ctl)(struct tty_struct *tty, bool on); /* NULL: nothing to break */
-	/* Readers made room: the other side may go on writing. => no locks; NULL */
-	void (*input_room)(struct tty_struct *tty);
+	/*
+	 * Readers made room, or settings changed: more may be typed. discard: what the other side has sent and the ring
+	 * did not take is to be forgotten. => may sleep; NULL
+	 */
+	void (*input_room)(struct tty_struct *tty, bool discard);
 	int (*first_open)(struct tty_struct *tty);         /* => tty_mutex; 0 or errno, NULL */
 	void (*last_close)(struct tty_struct *tty);        /* => tty_mutex; NULL */
 	bool (*output_dead)(struct tty_struct *tty);       /* nobody will ever take output; NULL: false */
@@ -126,11 +129,10 @@ void tty_register_serial(struct tty_struct *tty, unsigned int line);
  */
 size_t n_tty_receive(struct tty_struct *tty, const u8 *p, size_t n);
 void n_tty_break(struct tty_struct *tty);       /* the line was held low. => any context */
-bool n_tty_has_room(struct tty_struct *tty);    /* a hint: n_tty_receive would take something */
 ssize_t n_tty_read(struct tty_struct *tty, struct file *file, char __user *buf, size_t count);
 /* Is there what a read waits for? poll counts VMIN. */
 bool n_tty_input_available(struct tty_struct *tty, bool poll);
-void n_tty_flush_input(struct tty_struct *tty);
+void n_tty_flush_input(struct tty_struct *tty); /* => may sleep */
 unsigned int n_tty_chars_in_buffer(struct tty_struct *tty); /* FIONREAD */
 /* After a change of termios from @old (NULL: first time). => lock held */
 void n_tty_set_termios(struct tty_struct *tty, const struct ktermios *old);

@@ -53,6 +53,8 @@ static void set_termios(struct tty_struct *tty, const struct ktermios *new)
 	/* What a reader or a poller waits for may mean something else now. */
 	wake_up_interruptible_all(&tty->read_wait);
 	wake_up_interruptible_all(&tty->write_wait);
+	if (tty->ops->input_room)
+		tty->ops->input_room(tty, false);
 }
 
 static long ioctl_get_termios(struct tty_struct *tty, void __user *p, size_t size)
