@@ -182,7 +182,7 @@ static void __init prepare_rootfs(void)
 	if (err == -ENOENT)
 		init_failed("VFS: no initramfs: the boot loader gave no module.", "Boot the image made by: make iso");
 	if (err == -ENOMEM || err == -ENOSPC)
-		init_failed("VFS: the initramfs does not fit into memory.", "Give the machine more: make run MEM=64M");
+		init_failed("VFS: not enough memory for the initramfs.", "Give the machine more (MEM=64M, or a larger mem=).");
 	if (err)
 		init_failed("VFS: the initramfs is corrupt.", "Make the image anew: make clean iso");
 }

@@ -265,6 +265,8 @@ int populate_rootfs(void)
 		return -ENOENT;
 	c.data = __va(mod->start);
 	c.size = mod->end - mod->start;
+	if (!c.size)
+		return -ENOMEM; /* it lay outside of the memory we may use */
 	INIT_LIST_HEAD(&c.links);
 	ret = unpack(&c);
 	free_links(&c);

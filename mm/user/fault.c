@@ -36,6 +36,7 @@
 #include "mm/phys/buddy.h"
 #include "mm/phys/vmstat.h"
 #include "mm/user/memory.h"
+#include "mm/user/rmap.h"
 #include "mm/user/vma.h"
 
 #define SIGKILL 9
@@ -69,9 +70,8 @@ static inline void page_add_new_anon(struct page *page, struct vm_area_struct *v
 	page->index = vma->vm_pgoff + ((address - vma->vm_start) >> PAGE_SHIFT);
 	__SetPageUptodate(page);
 	__SetPageSwapBacked(page);
-	atomic_set(&page->_mapcount, 0);
+	page_add_new_anon_rmap(page);
 	vma->has_anon = true;
-	inc_node_page_state(page, NR_ANON_MAPPED);
 }
 
 static unsigned int do_anonymous_page(struct vm_fault *vmf)
@@ -111,9 +111,8 @@ static void fault_set_file_pte(struct vm_fault *vmf, struct page *page, bool wri
 		pte = maybe_mkwrite(pte_mkdirty(pte), vma);
 	else if (vma->vm_flags & VM_SHARED)
 		pte = pte_wrprotect(pte);
-	atomic_inc(&page->_mapcount);
+	page_add_file_rmap(page);
 	add_mm_counter(vma->vm_mm, PageSwapBacked(page) ? MM_SHMEMPAGES : MM_FILEPAGES, 1);
-	inc_node_page_state(page, NR_FILE_MAPPED);
 	set_pte(vmf->pte, pte);
 }
 
@@ -280,11 +279,8 @@ static unsigned int wp_page_copy(struct vm_fault *vmf, struct page *old)
 		spin_unlock(vmf->ptl);
 		return 0;
 	}
-	atomic_dec(&old->_mapcount);
-	if (PageAnon(old)) {
-		dec_node_page_state(old, NR_ANON_MAPPED);
-	} else {
-		dec_node_page_state(old, NR_FILE_MAPPED);
+	page_remove_rmap(old);
+	if (!PageAnon(old)) {
 		add_mm_counter(mm, PageSwapBacked(old) ? MM_SHMEMPAGES : MM_FILEPAGES, -1);
 		add_mm_counter(mm, MM_ANONPAGES, 1);
 	}

@@ -14,6 +14,7 @@
 #include "mm/cache/pagemap.h"
 #include "mm/phys/vmstat.h"
 #include "mm/user/memory.h"
+#include "mm/user/rmap.h"
 
 static const struct vm_operations_struct generic_file_vm_ops = {
 	.fault = filemap_fault,
@@ -106,7 +107,7 @@ unsigned int filemap_map_pages(struct vm_fault *vmf, pgoff_t start, pgoff_t end)
 		pte = pfn_pte(folio_pfn(folio), vma->vm_page_prot);
 		if (vma->vm_flags & VM_SHARED)
 			pte = pte_wrprotect(pte);
-		atomic_inc(&folio->page._mapcount);
+		page_add_file_rmap(&folio->page);
 		mapped++;
 		shmem += folio_test_swapbacked(folio);
 		set_pte(&base[i], pte);
@@ -115,7 +116,6 @@ unsigned int filemap_map_pages(struct vm_fault *vmf, pgoff_t start, pgoff_t end)
 	}
 	add_mm_counter(vma->vm_mm, MM_SHMEMPAGES, shmem);
 	add_mm_counter(vma->vm_mm, MM_FILEPAGES, mapped - shmem);
-	mod_node_page_state(NODE_DATA(0), NR_FILE_MAPPED, mapped);
 	spin_unlock(vmf->ptl);
 	return ret;
 }

@@ -25,6 +25,7 @@
 #include "mm/user/i_mmap.h"
 #include "mm/user/mmu_gather.h"
 #include "mm/user/pgalloc.h"
+#include "mm/user/rmap.h"
 #include "mm/user/vma.h"
 
 /* File areas up to this many pages are copied by fork: about what one fault in the child would cost. */
@@ -111,19 +112,13 @@ static inline int mm_counter_of(const struct page *page)
 	return PageSwapBacked(page) ? MM_SHMEMPAGES : MM_FILEPAGES;
 }
 
-/* What a page's mapping costs the node's counters and the mm's. */
-static void account_rss(struct mm_struct *mm, const struct rss_delta *d)
+static void add_mm_rss(struct mm_struct *mm, const struct rss_delta *d)
 {
 	int i;
 
 	for (i = 0; i < NR_MM_COUNTERS; i++)
 		if (d->count[i])
 			add_mm_counter(mm, i, d->count[i]);
-	if (d->count[MM_ANONPAGES])
-		mod_node_page_state(NODE_DATA(0), NR_ANON_MAPPED, d->count[MM_ANONPAGES]);
-	if (d->count[MM_FILEPAGES] + d->count[MM_SHMEMPAGES])
-		mod_node_page_state(NODE_DATA(0), NR_FILE_MAPPED,
-				    d->count[MM_FILEPAGES] + d->count[MM_SHMEMPAGES]);
 }
 
 /* One run of entries inside one table. Both tables are locked by the caller. */
@@ -141,7 +136,7 @@ static void copy_pte_run(struct vm_area_struct *vma, pte_t *dst, pte_t *src, uns
 		if (!pte_special(pte)) {
 			page = pfn_to_page(pte_pfn(pte));
 			get_page(page);
-			atomic_inc(&page->_mapcount);
+			page_dup_rmap(page);
 			rss->count[mm_counter_of(page)]++;
 		}
 		if (cow && pte_write(pte)) {
@@ -166,7 +161,7 @@ static int copy_pmd_span(struct vm_area_struct *dst_vma, struct vm_area_struct *
 	copy_pte_run(src_vma, dst, pte_offset_kernel(src_pmd, addr), (end - addr) >> PAGE_SHIFT, &rss);
 	spin_unlock(src_ptl);
 	spin_unlock(dst_ptl);
-	account_rss(dst_vma->vm_mm, &rss);
+	add_mm_rss(dst_vma->vm_mm, &rss);
 	return 0;
 }
 
@@ -233,7 +228,7 @@ static unsigned long zap_pte_run(struct mmu_gather *tlb, pte_t *pte, unsigned lo
 		rss->count[mm_counter_of(page)]--;
 		if (!PageAnon(page) && pte_dirty(old))
 			SetPageDirty(page);
-		atomic_dec(&page->_mapcount);
+		page_remove_rmap(page);
 		if (tlb_remove_page(tlb, page))
 			return addr + PAGE_SIZE;
 	}
@@ -252,7 +247,7 @@ static void zap_pmd_span(struct mmu_gather *tlb, pmd_t *pmd, unsigned long addr,
 		if (tlb->nr == MMU_GATHER_BATCH)
 			tlb_flush_mmu(tlb);
 	}
-	account_rss(tlb->mm, &rss);
+	add_mm_rss(tlb->mm, &rss);
 }
 
 void unmap_page_range(struct mmu_gather *tlb, struct vm_area_struct *vma, unsigned long addr,

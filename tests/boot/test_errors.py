@@ -93,9 +93,15 @@ def test_no_usable_memory(quire):
 
 def wrong_magic(kernel):
     """The kernel with a stub in front that puts another number where the loader puts its magic: a new program header in the padding
-    after the table, the stub's bytes at the end of the file, and the entry point moved to it."""
+    after the table, the stub's bytes at the end of the file, and the multiboot2 header's entry-address tag moved to it."""
     data = bytearray(kernel)
-    entry, phoff = struct.unpack_from("<QQ", data, 24)
+    phoff, = struct.unpack_from("<Q", data, 32)
+    tag = data.index(struct.pack("<I", 0xE85250D6)) + 16
+    while struct.unpack_from("<H", data, tag)[0] != 3:
+        length, = struct.unpack_from("<I", data, tag + 4)
+        assert length, "the multiboot2 header has no entry-address tag"
+        tag += (length + 7) & ~7
+    entry, = struct.unpack_from("<I", data, tag + 8)
     size, count = struct.unpack_from("<HH", data, 54)
     stub_at = 0x1F0000      # below 2 MiB, behind the 32-bit entry
     stub = b"\xb8\xef\xbe\xad\xde" + b"\xe9" + struct.pack("<i", entry - (stub_at + 10))
@@ -103,7 +109,7 @@ def wrong_magic(kernel):
     assert not any(data[table_end:table_end + size]), "no room for another program header"
     offset = (len(data) + 4095) & ~4095
     struct.pack_into("<IIQQQQQQ", data, table_end, 1, 5, offset, stub_at, stub_at, len(stub), len(stub), 4096)
-    struct.pack_into("<Q", data, 24, stub_at)
+    struct.pack_into("<I", data, tag + 8, stub_at)
     struct.pack_into("<H", data, 56, count + 1)
     return bytes(data) + b"\0" * (offset - len(data)) + stub
 
