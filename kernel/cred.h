@@ -29,35 +29,35 @@ struct cred {
 
 extern struct cred init_cred;
 
-#define current_cred() (current->cred)
-#define current_uid() (current->cred->uid)
-#define current_euid() (current->cred->euid)
-#define current_gid() (current->cred->gid)
-#define current_egid() (current->cred->egid)
+#define current_cred()	(current->cred)
+#define current_uid()	(current->cred->uid)
+#define current_euid()	(current->cred->euid)
+#define current_gid()	(current->cred->gid)
+#define current_egid()	(current->cred->egid)
 #define current_fsuid() (current->cred->fsuid)
 #define current_fsgid() (current->cred->fsgid)
 
-#define CAP_CHOWN 0
-#define CAP_DAC_OVERRIDE 1
+#define CAP_CHOWN	    0
+#define CAP_DAC_OVERRIDE    1
 #define CAP_DAC_READ_SEARCH 2
-#define CAP_FOWNER 3
-#define CAP_FSETID 4
-#define CAP_KILL 5
-#define CAP_SETGID 6
-#define CAP_SETUID 7
-#define CAP_NET_ADMIN 12
-#define CAP_IPC_LOCK 14
-#define CAP_SYS_RAWIO 17
-#define CAP_SYS_CHROOT 18
-#define CAP_SYS_PTRACE 19
-#define CAP_SYS_ADMIN 21
-#define CAP_SYS_BOOT 22
-#define CAP_SYS_NICE 23
-#define CAP_SYS_RESOURCE 24
-#define CAP_SYS_TIME 25
-#define CAP_SYS_TTY_CONFIG 26
-#define CAP_MKNOD 27
-#define CAP_SYSLOG 34
+#define CAP_FOWNER	    3
+#define CAP_FSETID	    4
+#define CAP_KILL	    5
+#define CAP_SETGID	    6
+#define CAP_SETUID	    7
+#define CAP_NET_ADMIN	    12
+#define CAP_IPC_LOCK	    14
+#define CAP_SYS_RAWIO	    17
+#define CAP_SYS_CHROOT	    18
+#define CAP_SYS_PTRACE	    19
+#define CAP_SYS_ADMIN	    21
+#define CAP_SYS_BOOT	    22
+#define CAP_SYS_NICE	    23
+#define CAP_SYS_RESOURCE    24
+#define CAP_SYS_TIME	    25
+#define CAP_SYS_TTY_CONFIG  26
+#define CAP_MKNOD	    27
+#define CAP_SYSLOG	    34
 
 /* Does current's effective identity include this privilege? */
 static inline bool capable(int cap)
@@ -71,7 +71,7 @@ static inline const struct cred *get_cred(const struct cred *c)
 	return c;
 }
 
-void put_cred(const struct cred *c);           /* frees after a grace period */
-struct cred *prepare_creds(void);              /* a copy of current's to change; NULL: no memory */
-void commit_creds(struct cred *new);           /* current becomes new; takes over the reference */
-bool in_group_p(u32 gid);                      /* fsgid or a supplementary group of current */
+void put_cred(const struct cred *c); /* frees after a grace period */
+struct cred *prepare_creds(void);    /* a copy of current's to change; NULL: no memory */
+void commit_creds(struct cred *new); /* current becomes new; takes over the reference */
+bool in_group_p(u32 gid);	     /* fsgid or a supplementary group of current */

@@ -267,8 +267,7 @@ static int de_thread(struct task_struct *tsk)
 		tsk->exit_signal = SIGCHLD;
 		return 0;
 	}
-	scoped_guard(spinlock_irq, &tsk->sighand->siglock)
-	{
+	scoped_guard(spinlock_irq, &tsk->sighand->siglock) {
 		if ((sig->flags & SIGNAL_GROUP_EXIT) || sig->group_exec_task)
 			return -EAGAIN;
 		sig->group_exec_task = tsk;

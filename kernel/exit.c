@@ -175,7 +175,9 @@ static struct task_struct *find_alive_thread(struct task_struct *p)
 {
 	struct task_struct *t;
 
-	for_each_thread(p, t) if (!(t->flags & PF_EXITING)) return t;
+	for_each_thread(p, t)
+		if (!(t->flags & PF_EXITING))
+			return t;
 	return NULL;
 }
 
@@ -223,10 +225,8 @@ static void forget_original_parent(struct task_struct *father, struct list_head 
 	if (list_empty(&father->children))
 		return;
 	reaper = find_new_reaper(father);
-	list_for_each_entry(p, &father->children, sibling)
-	{
-		for_each_thread(p, t)
-		{
+	list_for_each_entry(p, &father->children, sibling) {
+		for_each_thread(p, t) {
 			t->real_parent = t->parent = reaper;
 			if (t->pdeath_signal)
 				group_send_sig_info(t->pdeath_signal, SEND_SIG_NOINFO, t,
@@ -262,8 +262,7 @@ static void exit_notify(struct task_struct *tsk, bool group_dead)
 	if (unlikely(tsk->signal->notify_count < 0))
 		wake_up_process(tsk->signal->group_exec_task);
 	spin_unlock_irq(&tasklist_lock);
-	list_for_each_entry_safe(p, next, &dead, dead_entry)
-	{
+	list_for_each_entry_safe(p, next, &dead, dead_entry) {
 		list_del_init(&p->dead_entry);
 		release_task(p);
 	}

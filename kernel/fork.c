@@ -402,7 +402,8 @@ static bool too_many_threads(void)
 	if (likely(capable(CAP_SYS_RESOURCE)) || limit == RLIM_INFINITY || !current_uid())
 		return false;
 	guard(rcu)();
-	for_each_process_thread(p, t) count += rcu_dereference(t->cred)->uid == current_uid();
+	for_each_process_thread(p, t)
+		count += rcu_dereference(t->cred)->uid == current_uid();
 	return count >= limit;
 }
 

@@ -61,7 +61,7 @@ pid_t kernel_clone(struct kernel_clone_args *args);
 /* kernel_thread() and fork_idle() are in kernel/sched.h; here the thread that becomes process 1 (it will exec). */
 pid_t user_mode_thread(int (*fn)(void *), void *arg, unsigned long flags);
 void fork_init(void);		 /* caches, thread limit. => slab and pid_init() done */
-extern int max_threads;		/* fork fails from here on: /proc/sys/kernel/threads-max */
+extern int max_threads;		 /* fork fails from here on: /proc/sys/kernel/threads-max */
 int nr_threads_total(void);	 /* all threads of the system */
 unsigned long total_forks(void); /* since boot: "processes" in /proc/stat */
 

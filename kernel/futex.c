@@ -166,8 +166,7 @@ static int wake_matching(struct futex_bucket *b, const struct futex_key *key, in
 	struct futex_q *q, *next;
 	int woken = 0;
 
-	list_for_each_entry_safe(q, next, &b->chain, list)
-	{
+	list_for_each_entry_safe(q, next, &b->chain, list) {
 		if (woken >= nr)
 			break;
 		if (!key_eq(&q->key, key) || !(q->bitset & bitset))
@@ -338,8 +337,7 @@ retry:
 			return -EAGAIN;
 		}
 	}
-	list_for_each_entry_safe(q, next, &b1->chain, list)
-	{
+	list_for_each_entry_safe(q, next, &b1->chain, list) {
 		if (!key_eq(&q->key, &key1))
 			continue;
 		if (woken < nr_wake) {

@@ -197,7 +197,8 @@ static void show_line(struct seq_file *m, unsigned int gsi)
 	if (!desc->actions)
 		return;
 	seq_printf(m, "%4u:", desc->actions->irq);
-	for_each_online_cpu(cpu) seq_printf(m, " %10u", per_cpu(irq_counts, cpu)[gsi]);
+	for_each_online_cpu(cpu)
+		seq_printf(m, " %10u", per_cpu(irq_counts, cpu)[gsi]);
 	seq_printf(m, "   IO-APIC %4u-%s ", gsi, desc->level ? "fasteoi" : "edge   ");
 	for (struct irqaction *a = desc->actions; a; a = a->next)
 		seq_printf(m, "%s %s", a == desc->actions ? "    " : ",", a->name);
@@ -209,13 +210,15 @@ int show_interrupts(struct seq_file *m, void *v)
 	unsigned int cpu;
 
 	seq_puts(m, "     ");
-	for_each_online_cpu(cpu) seq_printf(m, "       CPU%-1u", cpu);
+	for_each_online_cpu(cpu)
+		seq_printf(m, "       CPU%-1u", cpu);
 	seq_puts(m, "\n");
 	for (unsigned int gsi = 0; gsi < NR_GSI; gsi++)
 		show_line(m, gsi);
 	for (unsigned int i = 0; i < NR_ARCH_IRQ_STAT; i++) {
 		seq_printf(m, "%4s:", arch_irqs[i].tag);
-		for_each_online_cpu(cpu) seq_printf(m, " %10lu", per_cpu(irq_stat, cpu)[i]);
+		for_each_online_cpu(cpu)
+			seq_printf(m, " %10lu", per_cpu(irq_stat, cpu)[i]);
 		seq_printf(m, "   %s\n", arch_irqs[i].name);
 	}
 	return 0;
@@ -238,6 +241,7 @@ unsigned int kstat_irqs(unsigned int irq)
 {
 	unsigned int cpu, sum = 0;
 
-	for_each_possible_cpu(cpu) sum += per_cpu(irq_counts, cpu)[irq];
+	for_each_possible_cpu(cpu)
+		sum += per_cpu(irq_counts, cpu)[irq];
 	return sum;
 }

@@ -55,28 +55,28 @@
 /* From a map of the machine to the final page tables; memblock allocates. */
 static void __init setup_arch(void)
 {
-	e820__memory_setup();     /* the BIOS map, made consistent */
+	e820__memory_setup(); /* the BIOS map, made consistent */
 	parse_early_params(boot_command_line);
-	setup_memory_map();       /* memblock knows what is RAM and what is taken */
-	e820__reserve_resources();/* /proc/iomem */
-	early_fixmap_init();      /* addresses known at compile time: early_ioremap, APICs */
+	setup_memory_map();	   /* memblock knows what is RAM and what is taken */
+	e820__reserve_resources(); /* /proc/iomem */
+	early_fixmap_init();	   /* addresses known at compile time: early_ioremap, APICs */
 	early_ioremap_init();
-	reserve_real_mode();      /* a page below 1 MiB for the other CPUs' first steps */
-	init_mem_mapping();       /* final tables: linear map, kernel image W^X */
+	reserve_real_mode(); /* a page below 1 MiB for the other CPUs' first steps */
+	init_mem_mapping();  /* final tables: linear map, kernel image W^X */
 	acpi_boot_init(boot_info.rsdp_len ? boot_info.rsdp : NULL, boot_info.rsdp_len);
 	prefill_possible_map();
 	numa_init_cpu_nodes();
-	initmem_init();           /* nodes */
+	initmem_init(); /* nodes */
 }
 
 /* From memblock to slab and vmalloc: Linux's mm_core_init(). */
 static void __init mm_core_init(void)
 {
-	build_all_zonelists();    /* where an allocation of each node and zone looks */
-	mem_init();               /* memblock's free memory goes to the buddy allocator */
-	kmem_cache_init();        /* kmalloc works */
+	build_all_zonelists(); /* where an allocation of each node and zone looks */
+	mem_init();	       /* memblock's free memory goes to the buddy allocator */
+	kmem_cache_init();     /* kmalloc works */
 	kmem_cache_init_late();
-	vmalloc_init();           /* kernel addresses beyond the linear map */
+	vmalloc_init(); /* kernel addresses beyond the linear map */
 }
 
 static int kernel_init(void *unused);
@@ -95,26 +95,26 @@ void __init __noreturn start_kernel(void)
 	pr_notice("%s", linux_banner);
 	pr_notice("Command line: %s\n", boot_command_line);
 	setup_arch();
-	setup_per_cpu_areas();    /* each CPU has its own copy of the per-CPU variables */
+	setup_per_cpu_areas(); /* each CPU has its own copy of the per-CPU variables */
 	cpu_init_percpu(0);
 	smp_prepare_boot_cpu();
-	free_area_init();         /* zones and struct pages */
+	free_area_init(); /* zones and struct pages */
 	mm_core_init();
 	early_ioremap_check_leaks();
-	idt_setup_final();        /* NMI, double fault and machine check on their own stacks */
+	idt_setup_final(); /* NMI, double fault and machine check on their own stacks */
 	syscall_init();
 	sched_init();
 	rcu_init();
 	apic_init_early();
 	init_IRQ();
 	initialize_tlbstate();
-	time_init();              /* clocks run, this CPU ticks */
+	time_init(); /* clocks run, this CPU ticks */
 	local_irq_enable();
 	pid_init();
 	signals_init();
 	mm_user_init();
 	fork_init();
-	vfs_caches_init();        /* / exists, empty */
+	vfs_caches_init(); /* / exists, empty */
 	rest_init();
 	unreachable();
 }
@@ -144,7 +144,8 @@ static void init_arguments(char *words, size_t size, const char **argv)
 
 static bool run_init_process(const char *path)
 {
-	static const char *const envp[] = { "HOME=/", "TERM=linux", "PATH=/sbin:/bin:/usr/sbin:/usr/bin", NULL };
+	static const char *const envp[] = { "HOME=/", "TERM=linux",
+					    "PATH=/sbin:/bin:/usr/sbin:/usr/bin", NULL };
 	static char words[256];
 	const char *argv[MAX_INIT_ARGS + 2] = { path };
 	int err;
@@ -156,7 +157,8 @@ static bool run_init_process(const char *path)
 		return true;
 	}
 	if (err != -ENOENT)
-		pr_err("Starting init: %s exists but could not be executed (error %d)\n", path, err);
+		pr_err("Starting init: %s exists but could not be executed (error %d)\n", path,
+		       err);
 	return false;
 }
 
@@ -180,11 +182,14 @@ static void __init prepare_rootfs(void)
 	int err = populate_rootfs();
 
 	if (err == -ENOENT)
-		init_failed("VFS: no initramfs: the boot loader gave no module.", "Boot the image made by: make iso");
+		init_failed("VFS: no initramfs: the boot loader gave no module.",
+			    "Boot the image made by: make iso");
 	if (err == -ENOMEM || err == -ENOSPC)
-		init_failed("VFS: not enough memory for the initramfs.", "Give the machine more (MEM=64M, or a larger mem=).");
+		init_failed("VFS: not enough memory for the initramfs.",
+			    "Give the machine more (MEM=64M, or a larger mem=).");
 	if (err)
-		init_failed("VFS: the initramfs is corrupt.", "Make the image anew: make clean iso");
+		init_failed("VFS: the initramfs is corrupt.",
+			    "Make the image anew: make clean iso");
 }
 
 /* Everything that may sleep on the way to process 1. */
@@ -207,7 +212,9 @@ static bool try_init(void)
 	if (cmdline_get("init", path, sizeof(path)) && path[0]) {
 		if (run_init_process(path))
 			return true;
-		panic("Requested init %s failed: no such program in the initramfs, or it cannot run. Check init=.", path);
+		panic("Requested init %s failed: no such program in the initramfs, or it cannot "
+		      "run. Check init=.",
+		      path);
 	}
 	return run_init_process("/init") || run_init_process("/sbin/init") ||
 	       run_init_process("/bin/sh");

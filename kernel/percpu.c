@@ -40,8 +40,7 @@ void __init setup_per_cpu_areas(void)
 	unsigned int cpu;
 
 	pcpu_unit_size = ALIGN(static_size + PERCPU_DYNAMIC_RESERVE, PAGE_SIZE);
-	for_each_possible_cpu(cpu)
-	{
+	for_each_possible_cpu(cpu) {
 		char *area = memblock_alloc_node(pcpu_unit_size, PAGE_SIZE, cpu_to_node(cpu));
 
 		if (!area)

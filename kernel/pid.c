@@ -107,8 +107,9 @@ struct pid *find_vpid(pid_t nr)
 
 	if (nr <= 0)
 		return NULL;
-	hlist_for_each_entry_rcu(pid, &pid_hash[nr % PID_HASH_SIZE],
-				 hash) if (pid->nr == nr) return pid;
+	hlist_for_each_entry_rcu(pid, &pid_hash[nr % PID_HASH_SIZE], hash)
+		if (pid->nr == nr)
+			return pid;
 	return NULL;
 }
 

@@ -109,17 +109,18 @@ static __always_inline bool same_thread_group(const struct task_struct *a,
 }
 
 /* Processes (leaders), from the one after init_task; threads of one process. => RCU or tasklist_lock */
-#define next_task(p)		      list_entry_rcu((p)->tasks.next, struct task_struct, tasks)
-#define for_each_process(p)	      for ((p) = &init_task; ((p) = next_task(p)) != &init_task;)
-#define for_each_thread(p, t)	      list_for_each_entry_rcu(t, &(p)->signal->thread_head, thread_node)
-#define for_each_process_thread(p, t) for_each_process(p) for_each_thread(p, t)
+#define next_task(p)	      list_entry_rcu((p)->tasks.next, struct task_struct, tasks)
+#define for_each_process(p)   for ((p) = &init_task; ((p) = next_task(p)) != &init_task;)
+#define for_each_thread(p, t) list_for_each_entry_rcu(t, &(p)->signal->thread_head, thread_node)
+#define for_each_process_thread(p, t) \
+	for_each_process(p)           \
+		for_each_thread(p, t)
 /* Everyone in a group or session (leaders). => RCU or tasklist_lock */
-#define do_each_pid_task(who, type, task)                                                     \
-	do {                                                                                  \
-		struct pid *__dp = (who);                                                     \
-		if (__dp)                                                                     \
-			hlist_for_each_entry_rcu((task), &__dp->tasks[type], pid_links[type]) \
-			{
+#define do_each_pid_task(who, type, task) \
+	do {                              \
+		struct pid *__dp = (who); \
+		if (__dp)                 \
+			hlist_for_each_entry_rcu((task), &__dp->tasks[type], pid_links[type]) {
 #define while_each_pid_task(who, type, task) \
 	}                                    \
 	}                                    \

@@ -69,8 +69,7 @@ static struct rcu_head *take_callbacks(void)
 	struct rcu_head *all = NULL;
 	int cpu;
 
-	for_each_possible_cpu(cpu)
-	{
+	for_each_possible_cpu(cpu) {
 		struct rcu_head *p = READ_ONCE(per_cpu(rcu_list, cpu));
 
 		if (p)
@@ -109,12 +108,12 @@ static void wait_for_grace_period(void)
 
 	smp_mb();
 	waiting = READ_ONCE(cpu_online_mask) & ~BIT(smp_processor_id());
-	for_each_cpu(cpu, waiting) snap[cpu] = READ_ONCE(per_cpu(rcu_qs_count, cpu));
+	for_each_cpu(cpu, waiting)
+		snap[cpu] = READ_ONCE(per_cpu(rcu_qs_count, cpu));
 	while (waiting) {
 		unsigned long left = 0;
 
-		for_each_cpu(cpu, waiting)
-		{
+		for_each_cpu(cpu, waiting) {
 			if (READ_ONCE(per_cpu(rcu_qs_count, cpu)) != snap[cpu])
 				continue;
 			left |= BIT(cpu);
@@ -193,8 +192,7 @@ void rcu_barrier(void)
 		return;
 	}
 	/* One list after the other; each callback runs after those that were in front of it. */
-	for_each_possible_cpu(cpu)
-	{
+	for_each_possible_cpu(cpu) {
 		struct rcu_head **list = &per_cpu(rcu_list, cpu), *old = READ_ONCE(*list);
 
 		init_completion(&w.done);
@@ -212,7 +210,8 @@ unsigned long rcu_pending_callbacks(void)
 	unsigned long n = 0;
 	int cpu;
 
-	for_each_possible_cpu(cpu) n += READ_ONCE(per_cpu(rcu_list, cpu)) != NULL;
+	for_each_possible_cpu(cpu)
+		n += READ_ONCE(per_cpu(rcu_list, cpu)) != NULL;
 	return n;
 }
 

@@ -52,15 +52,13 @@ static void rwsem_grant(struct rw_semaphore *sem)
 			grant_one(w);
 		return;
 	}
-	list_for_each_entry(w, &sem->wait_list, list)
-	{
+	list_for_each_entry(w, &sem->wait_list, list) {
 		if (w->writer)
 			break;
 		readers++;
 	}
 	__atomic_add_fetch(&sem->count, readers * RWSEM_READER, __ATOMIC_SEQ_CST);
-	list_for_each_entry_safe(w, next, &sem->wait_list, list)
-	{
+	list_for_each_entry_safe(w, next, &sem->wait_list, list) {
 		if (!readers--)
 			break;
 		grant_one(w);

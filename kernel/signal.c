@@ -51,7 +51,8 @@ struct sighand_struct *alloc_sighand(struct sighand_struct *from)
 	new->count = 1;
 	spin_lock_irq(&from->siglock);
 	new->used = from->used;
-	for_each_sig(sig, from->used) new->action[sig - 1] = from->action[sig - 1];
+	for_each_sig(sig, from->used)
+		new->action[sig - 1] = from->action[sig - 1];
 	spin_unlock_irq(&from->siglock);
 	return new;
 }
@@ -63,7 +64,8 @@ void __cleanup_sighand(struct sighand_struct *sighand)
 
 	if (__atomic_sub_fetch(&sighand->count, 1, __ATOMIC_SEQ_CST))
 		return;
-	for_each_sig(sig, sighand->used) sighand->action[sig - 1] = none;
+	for_each_sig(sig, sighand->used)
+		sighand->action[sig - 1] = none;
 	sighand->used = 0;
 	kmem_cache_free(sighand_cachep, sighand);
 }
@@ -72,8 +74,7 @@ void flush_signal_handlers(struct sighand_struct *sighand)
 {
 	int sig;
 
-	for_each_sig(sig, sighand->used)
-	{
+	for_each_sig(sig, sighand->used) {
 		struct k_sigaction act = { .sa_handler = sighand->action[sig - 1].sa_handler };
 
 		if (act.sa_handler != SIG_IGN)
@@ -145,8 +146,7 @@ void flush_sigqueue_mask(u64 mask, struct sigpending *pending)
 	if (!(pending->signal & mask))
 		return;
 	pending->signal &= ~mask;
-	list_for_each_entry_safe(q, next, &pending->list, list)
-	{
+	list_for_each_entry_safe(q, next, &pending->list, list) {
 		if (mask & sigmask(q->info.si_signo)) {
 			list_del(&q->list);
 			sigqueue_free(q);
@@ -159,8 +159,7 @@ void flush_sigqueue(struct sigpending *pending)
 	struct sigqueue *q, *next;
 
 	pending->signal = 0;
-	list_for_each_entry_safe(q, next, &pending->list, list)
-	{
+	list_for_each_entry_safe(q, next, &pending->list, list) {
 		list_del(&q->list);
 		sigqueue_free(q);
 	}
@@ -275,8 +274,7 @@ static void sigcont_sent(struct task_struct *p)
 	struct task_struct *t;
 
 	flush_sigqueue_mask(SIG_KERNEL_STOP, &signal->shared_pending);
-	for_each_thread(p, t)
-	{
+	for_each_thread(p, t) {
 		flush_sigqueue_mask(SIG_KERNEL_STOP, &t->pending);
 		task_clear_jobctl_pending(t, JOBCTL_STOP_PENDING);
 		wake_up_state(t, __TASK_STOPPED);
@@ -303,7 +301,8 @@ static bool prepare_signal(int sig, struct task_struct *p, bool force)
 		return false;
 	if (sigmask(sig) & SIG_KERNEL_STOP) {
 		flush_sigqueue_mask(sigmask(SIGCONT), &p->signal->shared_pending);
-		for_each_thread(p, t) flush_sigqueue_mask(sigmask(SIGCONT), &t->pending);
+		for_each_thread(p, t)
+			flush_sigqueue_mask(sigmask(SIGCONT), &t->pending);
 	} else if (sig == SIGCONT) {
 		sigcont_sent(p);
 	}
@@ -370,8 +369,7 @@ static void complete_signal(int sig, struct task_struct *p, enum pid_type type)
 		signal->flags = SIGNAL_GROUP_EXIT;
 		signal->group_exit_code = sig;
 		signal->group_stop_count = 0;
-		for_each_thread(p, t)
-		{
+		for_each_thread(p, t) {
 			task_clear_jobctl_pending(t, JOBCTL_STOP_PENDING);
 			t->pending.signal |= sigmask(SIGKILL);
 			signal_wake_up(t, true);

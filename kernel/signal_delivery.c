@@ -42,8 +42,7 @@ static void collect_signal(int sig, struct sigpending *pending, struct kernel_si
 	struct sigqueue *q, *first = NULL;
 	bool more = false;
 
-	list_for_each_entry(q, &pending->list, list)
-	{
+	list_for_each_entry(q, &pending->list, list) {
 		if (q->info.si_signo != sig)
 			continue;
 		if (first) {
@@ -196,8 +195,7 @@ static bool begin_group_stop(int signr)
 	if (!(sig->flags & SIGNAL_STOP_STOPPED))
 		sig->group_exit_code = signr;
 	sig->group_stop_count = 0;
-	for_each_thread(current, t)
-	{
+	for_each_thread(current, t) {
 		if (task_is_stopped(t) || !task_set_jobctl_pending(t, gstop))
 			continue;
 		sig->group_stop_count++;
@@ -470,8 +468,7 @@ int zap_other_threads(struct task_struct *p)
 	int count = 0;
 
 	p->signal->group_stop_count = 0;
-	for_each_thread(p, t)
-	{
+	for_each_thread(p, t) {
 		if (t == p)
 			continue;
 		task_clear_jobctl_pending(t, JOBCTL_STOP_PENDING);

@@ -38,7 +38,8 @@ static int do_sigaction(int sig, struct k_sigaction *act, struct k_sigaction *oa
 		 (act->sa_handler == SIG_DFL && (sigmask(sig) & SIG_KERNEL_IGNORE));
 	if (ignore) {
 		flush_sigqueue_mask(sigmask(sig), &p->signal->shared_pending);
-		for_each_thread(p, t) flush_sigqueue_mask(sigmask(sig), &t->pending);
+		for_each_thread(p, t)
+			flush_sigqueue_mask(sigmask(sig), &t->pending);
 	}
 	return 0;
 }
@@ -199,8 +200,7 @@ static int kill_everyone(int sig, struct kernel_siginfo *info)
 	struct task_struct *p;
 	int ret = 0, count = 0;
 
-	for_each_process(p)
-	{
+	for_each_process(p) {
 		int err;
 
 		if (task_pid_nr(p) <= 1 || same_thread_group(p, current))

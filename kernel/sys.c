@@ -124,8 +124,7 @@ static void clear_controlling_tty(struct signal_struct *sig)
 {
 	struct tty_struct *tty;
 
-	scoped_guard(spinlock, &current->sighand->siglock)
-	{
+	scoped_guard(spinlock, &current->sighand->siglock) {
 		tty = sig->tty;
 		sig->tty = NULL;
 	}
@@ -311,7 +310,9 @@ void getrusage(struct task_struct *p, int who, struct rusage *r)
 		r->ru_minflt += sig->min_flt;
 		r->ru_majflt += sig->maj_flt;
 		r->ru_maxrss = max(r->ru_maxrss, (long)task_maxrss(p));
-		scoped_guard(rcu) for_each_thread(p, t) add_thread_usage(t, r);
+		scoped_guard(rcu)
+			for_each_thread(p, t)
+				add_thread_usage(t, r);
 	}
 	r->ru_utime = ns_to_timeval(utime);
 	r->ru_stime = ns_to_timeval(stime);
@@ -484,7 +485,9 @@ static long set_child_subreaper(bool on)
 	if (!on)
 		return 0;
 	guard(spinlock_irq)(&tasklist_lock);
-	for_each_process(p) if (descends_from_current(p)) p->signal->has_child_subreaper = true;
+	for_each_process(p)
+		if (descends_from_current(p))
+			p->signal->has_child_subreaper = true;
 	return 0;
 }
 

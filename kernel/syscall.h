@@ -20,8 +20,8 @@ struct syscall_entry {
 	const char *name;
 };
 
-#define SYSCALL(number, sysname)                                                                   \
-	static const struct syscall_entry __syscall_##sysname __used __section(".syscalls")        \
+#define SYSCALL(number, sysname)                                                            \
+	static const struct syscall_entry __syscall_##sysname __used __section(".syscalls") \
 		__aligned(8) = { .nr = (number), .fn = (void *)sys_##sysname, .name = #sysname }
 
 typedef long (*sys_call_ptr_t)(unsigned long, unsigned long, unsigned long, unsigned long,
@@ -29,4 +29,4 @@ typedef long (*sys_call_ptr_t)(unsigned long, unsigned long, unsigned long, unsi
 extern sys_call_ptr_t sys_call_table[NR_SYSCALLS];
 extern const char *sys_call_names[NR_SYSCALLS];
 
-void syscall_init(void);  /* fills the table; boot CPU, once */
+void syscall_init(void); /* fills the table; boot CPU, once */

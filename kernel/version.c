@@ -11,4 +11,5 @@
 #define COMPILER "gcc " __VERSION__
 #endif
 
-const char linux_banner[] = UTS_SYSNAME " version " UTS_RELEASE " (quire) (" COMPILER ") " UTS_VERSION "\n";
+const char linux_banner[] = UTS_SYSNAME " version " UTS_RELEASE " (quire) (" COMPILER
+					") " UTS_VERSION "\n";

@@ -36,8 +36,7 @@ static void wake_up_common(wait_queue_head_t *wq, unsigned int mode, int nr, int
 {
 	wait_queue_entry_t *e, *next;
 
-	list_for_each_entry_safe(e, next, &wq->head, entry)
-	{
+	list_for_each_entry_safe(e, next, &wq->head, entry) {
 		unsigned int flags = e->flags;
 		int ret = e->func(e, mode, wake_flags, key);
 

@@ -135,8 +135,7 @@ static long wait_task_stopped(struct wait_opts *wo, struct task_struct *p)
 
 	if (!(wo->flags & WUNTRACED))
 		return WAIT_MORE;
-	scoped_guard(spinlock, &p->sighand->siglock)
-	{
+	scoped_guard(spinlock, &p->sighand->siglock) {
 		if (p->signal->flags & SIGNAL_STOP_STOPPED) {
 			code = p->signal->group_exit_code;
 			if (!(wo->flags & WNOWAIT))
@@ -152,8 +151,7 @@ static long wait_task_continued(struct wait_opts *wo, struct task_struct *p)
 
 	if (!(wo->flags & WCONTINUED) || !(p->signal->flags & SIGNAL_STOP_CONTINUED))
 		return WAIT_MORE;
-	scoped_guard(spinlock, &p->sighand->siglock)
-	{
+	scoped_guard(spinlock, &p->sighand->siglock) {
 		continued = p->signal->flags & SIGNAL_STOP_CONTINUED;
 		if (continued && !(wo->flags & WNOWAIT))
 			p->signal->flags &= ~SIGNAL_STOP_CONTINUED;
@@ -181,12 +179,10 @@ static long wait_any_child(struct wait_opts *wo)
 {
 	struct task_struct *t, *p;
 
-	for_each_thread(current, t)
-	{
+	for_each_thread(current, t) {
 		if ((wo->flags & __WNOTHREAD) && t != current)
 			continue;
-		list_for_each_entry(p, &t->children, sibling)
-		{
+		list_for_each_entry(p, &t->children, sibling) {
 			long ret = wait_consider_task(wo, p);
 
 			if (ret)

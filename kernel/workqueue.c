@@ -80,11 +80,11 @@ static struct work_struct *next_work(struct workqueue_struct *wq)
 	struct work_struct *work;
 	struct worker *w;
 
-	list_for_each_entry(work, &wq->works, entry)
-	{
+	list_for_each_entry(work, &wq->works, entry) {
 		bool busy = false;
 
-		list_for_each_entry(w, &wq->workers, node) busy |= w->current_work == work;
+		list_for_each_entry(w, &wq->workers, node)
+			busy |= w->current_work == work;
 		if (!busy)
 			return work;
 	}
@@ -174,8 +174,7 @@ static struct workqueue_struct *queue_in_need(void)
 	struct workqueue_struct *wq;
 
 	guard(spinlock_irqsave)(&manager_lock);
-	list_for_each_entry(wq, &all_queues, all)
-	{
+	list_for_each_entry(wq, &all_queues, all) {
 		bool need;
 
 		spin_lock(&wq->lock);
@@ -320,7 +319,9 @@ static bool work_running(struct workqueue_struct *wq, struct work_struct *work)
 	struct worker *w;
 
 	guard(spinlock_irqsave)(&wq->lock);
-	list_for_each_entry(w, &wq->workers, node) if (w->current_work == work) return true;
+	list_for_each_entry(w, &wq->workers, node)
+		if (w->current_work == work)
+			return true;
 	return false;
 }
 
@@ -331,7 +332,9 @@ static bool work_busy(struct workqueue_struct *wq, struct work_struct *work)
 	guard(spinlock_irqsave)(&wq->lock);
 	if (!list_empty(&work->entry))
 		return true;
-	list_for_each_entry(w, &wq->workers, node) if (w->current_work == work) return true;
+	list_for_each_entry(w, &wq->workers, node)
+		if (w->current_work == work)
+			return true;
 	return false;
 }
 
@@ -391,9 +394,12 @@ static bool done_until(struct workqueue_struct *wq, unsigned long seq)
 	struct worker *w;
 
 	guard(spinlock_irqsave)(&wq->lock);
-	list_for_each_entry(work, &wq->works, entry) if (work->seq <= seq) return false;
-	list_for_each_entry(w, &wq->workers,
-			    node) if (w->current_work && w->seq <= seq) return false;
+	list_for_each_entry(work, &wq->works, entry)
+		if (work->seq <= seq)
+			return false;
+	list_for_each_entry(w, &wq->workers, node)
+		if (w->current_work && w->seq <= seq)
+			return false;
 	return true;
 }
 

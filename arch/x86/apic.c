@@ -145,7 +145,8 @@ void apic_send_ipi_mask(unsigned long mask, u8 vector)
 {
 	unsigned int cpu;
 
-	for_each_cpu(cpu, mask) apic_send_ipi(cpu, vector);
+	for_each_cpu(cpu, mask)
+		apic_send_ipi(cpu, vector);
 }
 
 void apic_send_nmi(unsigned int cpu)

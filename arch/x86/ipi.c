@@ -165,8 +165,7 @@ void smp_call_function_many(cpumask_t mask, smp_call_func_t func, void *info, bo
 	if (!mask)
 		return;
 	check_may_wait();
-	for_each_cpu(cpu, mask)
-	{
+	for_each_cpu(cpu, mask) {
 		struct call_single_data *csd = &csds[cpu];
 
 		csd_wait(csd);
@@ -177,7 +176,8 @@ void smp_call_function_many(cpumask_t mask, smp_call_func_t func, void *info, bo
 		csd_queue(cpu, csd);
 	}
 	if (wait)
-		for_each_cpu(cpu, mask) csd_wait(&csds[cpu]);
+		for_each_cpu(cpu, mask)
+			csd_wait(&csds[cpu]);
 }
 
 void smp_call_function(smp_call_func_t func, void *info, bool wait)
@@ -256,7 +256,8 @@ void smp_send_stop(void)
 	if (others) {
 		unsigned int cpu;
 
-		for_each_cpu(cpu, others) apic_send_nmi(cpu);
+		for_each_cpu(cpu, others)
+			apic_send_nmi(cpu);
 		wait_for_stop(500);
 	}
 }

@@ -94,9 +94,10 @@ void __init numa_init_cpu_nodes(void)
 {
 	unsigned int cpu;
 
-	for_each_possible_cpu(cpu) for (unsigned int i = 0; i < nr_apicid_node;
-					i++) if (apicid_node[i].apicid == cpu_apicid[cpu])
-		cpu_node_map[cpu] = apicid_node[i].nid;
+	for_each_possible_cpu(cpu)
+		for (unsigned int i = 0; i < nr_apicid_node; i++)
+			if (apicid_node[i].apicid == cpu_apicid[cpu])
+				cpu_node_map[cpu] = apicid_node[i].nid;
 }
 
 int node_distance(int from, int to)

@@ -86,8 +86,7 @@ void __init smp_prepare_boot_cpu(void)
 {
 	unsigned int cpu;
 
-	for_each_possible_cpu(cpu)
-	{
+	for_each_possible_cpu(cpu) {
 		per_cpu(cpu_number, cpu) = cpu;
 		per_cpu(numa_node, cpu) = cpu_to_node(cpu);
 	}
@@ -165,12 +164,12 @@ void __init smp_init(void)
 
 	if (num_present_cpus() > 1 && real_mode_page && apic_present) {
 		pr_info("smp: Bringing up secondary CPUs ...\n");
-		for_each_present_cpu(cpu) if (
-			!cpu_online(cpu) &&
-			!boot_secondary(
-				cpu)) break; /* it may still wake up and use secondary_*: start no other */
+		for_each_present_cpu(cpu)
+			if (!cpu_online(cpu) && !boot_secondary(cpu))
+				break; /* it may still wake up and use secondary_*: start no other */
 	}
-	for_each_online_cpu(cpu) node_seen |= BIT(cpu_to_node(cpu));
+	for_each_online_cpu(cpu)
+		node_seen |= BIT(cpu_to_node(cpu));
 	nodes = hweight_long(node_seen);
 	pr_info("smp: Brought up %u node%s, %u CPU%s\n", nodes, nodes == 1 ? "" : "s",
 		num_online_cpus(), num_online_cpus() == 1 ? "" : "s");

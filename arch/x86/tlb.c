@@ -115,7 +115,9 @@ static cpumask_t cpus_to_flush(const struct mm_context *ctx, bool freed_tables)
 
 	if (freed_tables)
 		return mask;
-	for_each_cpu(cpu, mask) if (READ_ONCE(per_cpu(cpu_tlbstate, cpu).is_lazy)) lazy |= BIT(cpu);
+	for_each_cpu(cpu, mask)
+		if (READ_ONCE(per_cpu(cpu_tlbstate, cpu).is_lazy))
+			lazy |= BIT(cpu);
 	return mask & ~lazy;
 }
 

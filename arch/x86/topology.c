@@ -134,7 +134,8 @@ unsigned long topology_core_cpumask(unsigned int cpu)
 	unsigned long mask = 0;
 	unsigned int other;
 
-	for_each_possible_cpu(other) if (topology_physical_package_id(other) ==
-					 topology_physical_package_id(cpu)) mask |= BIT(other);
+	for_each_possible_cpu(other)
+		if (topology_physical_package_id(other) == topology_physical_package_id(cpu))
+			mask |= BIT(other);
 	return mask;
 }

@@ -55,8 +55,7 @@ static struct task_struct *detach_task(struct rq *src, struct rq *rq)
 	struct task_struct *p;
 
 	for (int i = 0; i < 3; i++) {
-		list_for_each_entry(p, lists[i], se.run_list)
-		{
+		list_for_each_entry(p, lists[i], se.run_list) {
 			if (!(p->cpus_mask & BIT(rq->cpu)))
 				continue;
 			list_del(&p->se.run_list);
@@ -76,8 +75,7 @@ static struct rq *busiest_rq(struct rq *rq, unsigned int at_least)
 	struct rq *best = NULL;
 	int cpu;
 
-	for_each_online_cpu(cpu)
-	{
+	for_each_online_cpu(cpu) {
 		struct rq *src = cpu_rq(cpu);
 		unsigned int n = READ_ONCE(src->nr_running);
 

@@ -561,8 +561,7 @@ void __init sched_init(void)
 {
 	int cpu;
 
-	for_each_possible_cpu(cpu)
-	{
+	for_each_possible_cpu(cpu) {
 		struct rq *rq = cpu_rq(cpu);
 
 		spin_lock_init(&rq->lock);
@@ -621,7 +620,8 @@ unsigned int nr_running(void)
 	unsigned int sum = 0;
 	int cpu;
 
-	for_each_online_cpu(cpu) sum += nr_running_cpu(cpu);
+	for_each_online_cpu(cpu)
+		sum += nr_running_cpu(cpu);
 	return sum;
 }
 
@@ -635,7 +635,8 @@ unsigned int nr_iowait(void)
 	unsigned int sum = 0;
 	int cpu;
 
-	for_each_possible_cpu(cpu) sum += nr_iowait_cpu(cpu);
+	for_each_possible_cpu(cpu)
+		sum += nr_iowait_cpu(cpu);
 	return sum;
 }
 
@@ -644,8 +645,9 @@ unsigned long nr_active(void)
 	long sum = 0;
 	int cpu;
 
-	for_each_possible_cpu(cpu) sum +=
-		READ_ONCE(cpu_rq(cpu)->nr_running) + READ_ONCE(cpu_rq(cpu)->nr_uninterruptible);
+	for_each_possible_cpu(cpu)
+		sum += READ_ONCE(cpu_rq(cpu)->nr_running) +
+		       READ_ONCE(cpu_rq(cpu)->nr_uninterruptible);
 	return max(sum, 0L);
 }
 
@@ -654,7 +656,8 @@ unsigned long long nr_context_switches(void)
 	unsigned long long sum = 0;
 	int cpu;
 
-	for_each_possible_cpu(cpu) sum += READ_ONCE(cpu_rq(cpu)->nr_switches);
+	for_each_possible_cpu(cpu)
+		sum += READ_ONCE(cpu_rq(cpu)->nr_switches);
 	return sum;
 }
 

@@ -64,9 +64,10 @@ void rt_queue(struct rq *rq, struct task_struct *p, bool head)
 {
 	struct task_struct *q;
 
-	list_for_each_entry(q, &rq->rt, se.run_list) if (q->se.rt_priority < p->se.rt_priority ||
-							 (head && q->se.rt_priority ==
-									  p->se.rt_priority)) break;
+	list_for_each_entry(q, &rq->rt, se.run_list)
+		if (q->se.rt_priority < p->se.rt_priority ||
+		    (head && q->se.rt_priority == p->se.rt_priority))
+			break;
 	list_add_tail(&p->se.run_list, &q->se.run_list);
 }
 

@@ -348,11 +348,13 @@ static long for_each_named(int which, int who, nice_fn fn, int arg)
 		if (!pgrp)
 			return ret;
 		hlist_for_each_entry_rcu(p, &pgrp->tasks[PIDTYPE_PGID], pid_links[PIDTYPE_PGID])
-			for_each_thread(p, t) ret = fn(t, arg, ret);
+			for_each_thread(p, t)
+				ret = fn(t, arg, ret);
 		return ret;
 	case PRIO_USER:
-		for_each_process_thread(p, t) if (rcu_dereference(t->cred)->uid == uid)
-			ret = fn(t, arg, ret);
+		for_each_process_thread(p, t)
+			if (rcu_dereference(t->cred)->uid == uid)
+				ret = fn(t, arg, ret);
 		return ret;
 	}
 	return -EINVAL;

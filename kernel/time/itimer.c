@@ -46,8 +46,7 @@ static void group_sums(struct signal_struct *sig, struct cpu_sums *sums, bool ex
 	sums->stime = sig->stime;
 	sums->runtime = sig->sum_sched_runtime;
 	guard(rcu)();
-	list_for_each_entry_rcu(t, &sig->thread_head, thread_node)
-	{
+	list_for_each_entry_rcu(t, &sig->thread_head, thread_node) {
 		sums->utime += READ_ONCE(t->utime);
 		sums->stime += READ_ONCE(t->stime);
 		if (exact)

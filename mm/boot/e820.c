@@ -285,9 +285,9 @@ static void __init read_firmware_map(struct e820_table *t)
 	u64 base, len;
 	u32 type;
 
-	for_each_boot_mmap(i, &base, &len,
-			   &type) if (e820__range_add_to(t, base, len, (enum e820_type)type))
-		dropped++;
+	for_each_boot_mmap(i, &base, &len, &type)
+		if (e820__range_add_to(t, base, len, (enum e820_type)type))
+			dropped++;
 	if (dropped)
 		pr_warn("e820: %u entries past the first %d are ignored\n", dropped,
 			E820_MAX_ENTRIES);

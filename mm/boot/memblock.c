@@ -790,8 +790,7 @@ static void dump_type(const struct memblock_type *type)
 	unsigned long i;
 
 	pr_info(" %s.cnt  = 0x%lx\n", type->name, type->cnt);
-	for_each_memblock_type(i, type, rgn)
-	{
+	for_each_memblock_type(i, type, rgn) {
 		if (rgn->nid == NUMA_NO_NODE)
 			pr_info(" %s[%#lx]\t[%#018lx-%#018lx], %#018lx bytes flags: %#x\n",
 				type->name, i, rgn->base, region_end(rgn) - 1, rgn->size,

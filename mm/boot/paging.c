@@ -211,7 +211,8 @@ void __init init_mem_mapping(void)
 
 	if (max_page == PUD_SIZE)
 		pr_info("Using GB pages for direct mapping\n");
-	for_each_mem_range(i, &start, &end) map_ram(start, end, max_page);
+	for_each_mem_range(i, &start, &end)
+		map_ram(start, end, max_page);
 	map_kernel_image();
 	preallocate_top_entries();
 	set_pud(must(kernel_pud_alloc(fix)), __pud(fixmap_pmd_phys() | _KERNPG_TABLE));

@@ -54,51 +54,51 @@ struct address_space_operations {
 };
 
 struct address_space {
-	struct inode *host;             /* - */
-	struct xarray i_pages;          /* P for writing, RCU for reading */
+	struct inode *host;    /* - */
+	struct xarray i_pages; /* P for writing, RCU for reading */
 	spinlock_t i_pages_lock;
-	unsigned long nrpages;          /* P */
-	gfp_t gfp_mask;                 /* - */
-	unsigned long flags;            /* AS_* bits, atomic */
+	unsigned long nrpages;			      /* P */
+	gfp_t gfp_mask;				      /* - */
+	unsigned long flags;			      /* AS_* bits, atomic */
 	const struct address_space_operations *a_ops; /* - */
 	struct rw_semaphore invalidate_lock;
-	atomic_t i_mmap_writable;       /* shared writable mappings; negative: denied */
-	struct rb_root_cached i_mmap;   /* M */
+	atomic_t i_mmap_writable;     /* shared writable mappings; negative: denied */
+	struct rb_root_cached i_mmap; /* M */
 	struct rw_semaphore i_mmap_rwsem;
 	int wb_err;
-	void *private_data;             /* - the file system's */
+	void *private_data; /* - the file system's */
 };
 
 #define AS_UNEVICTABLE 0 /* pages live only here (tmpfs): never dropped */
 
 struct inode {
-	umode_t i_mode;                 /* I type and permissions */
+	umode_t i_mode; /* I type and permissions */
 	unsigned int i_flags;
-	u32 i_uid, i_gid;               /* I */
-	u64 i_ino;                      /* - */
-	dev_t i_rdev;                   /* - device nodes: major << 20 | minor */
-	unsigned int i_nlink;           /* I */
-	loff_t i_size;                  /* I written; read with READ_ONCE */
-	u64 i_blocks;                   /* L 512-byte blocks */
+	u32 i_uid, i_gid;			     /* I */
+	u64 i_ino;				     /* - */
+	dev_t i_rdev;				     /* - device nodes: major << 20 | minor */
+	unsigned int i_nlink;			     /* I */
+	loff_t i_size;				     /* I written; read with READ_ONCE */
+	u64 i_blocks;				     /* L 512-byte blocks */
 	struct timespec64 i_atime, i_mtime, i_ctime; /* L */
 	unsigned int i_blkbits;
-	const struct inode_operations *i_op;   /* - */
-	const struct file_operations *i_fop;   /* - default for open */
-	struct super_block *i_sb;       /* - */
-	struct address_space *i_mapping;/* - usually &i_data */
+	const struct inode_operations *i_op; /* - */
+	const struct file_operations *i_fop; /* - default for open */
+	struct super_block *i_sb;	     /* - */
+	struct address_space *i_mapping;     /* - usually &i_data */
 	struct address_space i_data;
 	struct rw_semaphore i_rwsem;
 	spinlock_t i_lock;
-	atomic_t i_count;               /* references */
-	atomic_t i_writecount;          /* writers; negative: being executed (ETXTBSY) */
-	unsigned long i_state;          /* L */
+	atomic_t i_count;      /* references */
+	atomic_t i_writecount; /* writers; negative: being executed (ETXTBSY) */
+	unsigned long i_state; /* L */
 	struct hlist_node i_hash;
 	struct list_head i_sb_list;
-	struct list_head i_dentry;      /* L aliases */
-	char *i_link;                   /* - symlink text, if kept in memory */
+	struct list_head i_dentry; /* L aliases */
+	char *i_link;		   /* - symlink text, if kept in memory */
 	struct pipe_inode_info *i_pipe;
-	void *i_flctx;                  /* L advisory locks */
-	void *i_private;                /* - the file system's */
+	void *i_flctx;	 /* L advisory locks */
+	void *i_private; /* - the file system's */
 	void *rcu_next[2];
 };
 
@@ -122,13 +122,13 @@ struct file_operations {
 	ssize_t (*write_kernel)(struct file *, const void *buf, size_t len);
 };
 
-#define FMODE_READ 0x1u
-#define FMODE_WRITE 0x2u
-#define FMODE_LSEEK 0x4u
-#define FMODE_PREAD 0x8u
+#define FMODE_READ   0x1u
+#define FMODE_WRITE  0x2u
+#define FMODE_LSEEK  0x4u
+#define FMODE_PREAD  0x8u
 #define FMODE_PWRITE 0x10u
-#define FMODE_EXEC 0x20u
-#define FMODE_PATH 0x4000u
+#define FMODE_EXEC   0x20u
+#define FMODE_PATH   0x4000u
 
 struct path {
 	struct mount *mnt;
@@ -136,17 +136,17 @@ struct path {
 };
 
 struct file {
-	atomic_long_t f_count;          /* references; the last one releases */
-	unsigned int f_mode;            /* FMODE_*, - */
-	unsigned int f_flags;           /* O_*, f_lock */
+	atomic_long_t f_count;		    /* references; the last one releases */
+	unsigned int f_mode;		    /* FMODE_*, - */
+	unsigned int f_flags;		    /* O_*, f_lock */
 	const struct file_operations *f_op; /* - */
-	struct inode *f_inode;          /* - */
-	struct address_space *f_mapping;/* - */
-	struct path f_path;             /* - */
-	loff_t f_pos;                   /* f_pos_lock */
+	struct inode *f_inode;		    /* - */
+	struct address_space *f_mapping;    /* - */
+	struct path f_path;		    /* - */
+	loff_t f_pos;			    /* f_pos_lock */
 	struct rw_semaphore f_pos_lock;
 	spinlock_t f_lock;
-	const struct cred *f_cred;      /* - */
+	const struct cred *f_cred; /* - */
 	int f_owner_pid, f_owner_sig;
 	unsigned int f_version;
 	void *private_data;

@@ -26,7 +26,8 @@ static unsigned long lowest_offset(void)
 	unsigned long lowest = ~0UL;
 	int cpu;
 
-	for_each_possible_cpu(cpu) lowest = min(lowest, __per_cpu_offset[cpu]);
+	for_each_possible_cpu(cpu)
+		lowest = min(lowest, __per_cpu_offset[cpu]);
 	return lowest;
 }
 
@@ -36,13 +37,13 @@ static unsigned long find_base(size_t size, unsigned long lowest)
 	unsigned long span = size, base;
 	int cpu;
 
-	for_each_possible_cpu(cpu) span = max(span, __per_cpu_offset[cpu] - lowest + size);
+	for_each_possible_cpu(cpu)
+		span = max(span, __per_cpu_offset[cpu] - lowest + size);
 	if (span > VMALLOC_USED_END - VMALLOC_START)
 		return 0;
 	base = VMALLOC_USED_END - span;
 again:
-	for_each_possible_cpu(cpu)
-	{
+	for_each_possible_cpu(cpu) {
 		unsigned long d = __per_cpu_offset[cpu] - lowest, retry;
 
 		if (!vmap_range_busy(base + d, base + d + size, &retry))
@@ -99,7 +100,8 @@ static void pcpu_vm_destroy(unsigned long base, size_t size)
 {
 	int cpu;
 
-	for_each_possible_cpu(cpu) free_unit(base + __per_cpu_offset[cpu], size);
+	for_each_possible_cpu(cpu)
+		free_unit(base + __per_cpu_offset[cpu], size);
 }
 
 static unsigned long pcpu_vm_create(size_t size)
@@ -113,16 +115,14 @@ static unsigned long pcpu_vm_create(size_t size)
 			return 0;
 		base -= lowest;
 		err = 0;
-		for_each_possible_cpu(cpu)
-		{
+		for_each_possible_cpu(cpu) {
 			err = make_unit(base + __per_cpu_offset[cpu], size, cpu);
 			if (err)
 				break;
 		}
 		if (!err)
 			return base;
-		for_each_possible_cpu(done)
-		{
+		for_each_possible_cpu(done) {
 			if (done == cpu)
 				break;
 			free_unit(base + __per_cpu_offset[done], size);

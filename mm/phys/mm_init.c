@@ -100,9 +100,9 @@ void __init initmem_init(void)
 		pr_info("No NUMA configuration found\n");
 		pr_info("Faking a node at [mem %#018lx-%#018lx]\n", 0UL, PFN_PHYS(max_pfn) - 1);
 	}
-	for_each_mem_pfn_range(i, NUMA_NO_NODE, &start, &end, &nid) node_set(nid, node_online_map);
-	for_each_online_node(nid)
-	{
+	for_each_mem_pfn_range(i, NUMA_NO_NODE, &start, &end, &nid)
+		node_set(nid, node_online_map);
+	for_each_online_node(nid) {
 		pg_data_t *pgdat = memblock_alloc_node(sizeof(*pgdat), 64, nid);
 
 		if (!pgdat)
@@ -158,8 +158,9 @@ static void __init print_ranges(void)
 	}
 	pr_info("Movable zone start for each node\n");
 	pr_info("Early memory node ranges\n");
-	for_each_mem_pfn_range(i, NUMA_NO_NODE, &start, &end, &nid) pr_info(
-		"  node %3d: [mem %#018lx-%#018lx]\n", nid, PFN_PHYS(start), PFN_PHYS(end) - 1);
+	for_each_mem_pfn_range(i, NUMA_NO_NODE, &start, &end, &nid)
+		pr_info("  node %3d: [mem %#018lx-%#018lx]\n", nid, PFN_PHYS(start),
+			PFN_PHYS(end) - 1);
 }
 
 static void __init init_zone(pg_data_t *pgdat, int zid, unsigned long node_end)
@@ -183,8 +184,7 @@ static void __init init_zone(pg_data_t *pgdat, int zid, unsigned long node_end)
 
 	zone->zone_start_pfn = low;
 	zone->spanned_pages = high - low;
-	for_each_mem_pfn_range(i, pgdat->node_id, &start, &end, NULL)
-	{
+	for_each_mem_pfn_range(i, pgdat->node_id, &start, &end, NULL) {
 		start = max(start, low);
 		end = min(end, high);
 		if (start < end)
@@ -201,8 +201,7 @@ static void __init init_node(pg_data_t *pgdat)
 	unsigned long start, end, low = ~0UL, high = 0;
 	int i;
 
-	for_each_mem_pfn_range(i, pgdat->node_id, &start, &end, NULL)
-	{
+	for_each_mem_pfn_range(i, pgdat->node_id, &start, &end, NULL) {
 		low = min(low, start);
 		high = max(high, end);
 	}
@@ -262,8 +261,7 @@ static void __init init_struct_pages(void)
 	unsigned long start, end, done = 0, unavailable = 0;
 	int i, nid, last_nid = 0;
 
-	for_each_mem_pfn_range(i, NUMA_NO_NODE, &start, &end, &nid)
-	{
+	for_each_mem_pfn_range(i, NUMA_NO_NODE, &start, &end, &nid) {
 		unsigned long tail = min(ALIGN(done, MAX_ORDER_NR_PAGES), start);
 		unsigned long head = max(ALIGN_DOWN(start, MAX_ORDER_NR_PAGES), tail);
 
@@ -285,7 +283,8 @@ void __init free_area_init(void)
 
 	print_ranges();
 	sparse_init();
-	for_each_online_node(nid) init_node(NODE_DATA(nid));
+	for_each_online_node(nid)
+		init_node(NODE_DATA(nid));
 	init_struct_pages();
 }
 
@@ -308,9 +307,10 @@ static int __init next_best_node(int from, nodemask_t used)
 {
 	int best = -1, nid;
 
-	for_each_online_node(nid) if (!node_isset(nid, used) &&
-				      (best < 0 || node_distance(from, nid) <
-							   node_distance(from, best))) best = nid;
+	for_each_online_node(nid)
+		if (!node_isset(nid, used) &&
+		    (best < 0 || node_distance(from, nid) < node_distance(from, best)))
+			best = nid;
 	return best;
 }
 
@@ -348,16 +348,17 @@ void __init build_all_zonelists(void)
 	struct zone *zone;
 	int nid, cpu;
 
-	for_each_online_node(nid) build_zonelists(NODE_DATA(nid));
-	for_each_possible_cpu(cpu)
-	{
+	for_each_online_node(nid)
+		build_zonelists(NODE_DATA(nid));
+	for_each_possible_cpu(cpu) {
 		int node = cpu_to_node(cpu);
 
 		if (!node_online(node))
 			node = next_best_node(node, (nodemask_t){ 0 });
 		per_cpu(local_pgdat, cpu) = NODE_DATA(node);
 	}
-	for_each_populated_zone(zone) pages += zone->present_pages;
+	for_each_populated_zone(zone)
+		pages += zone->present_pages;
 	pr_info("Built %u zonelists, mobility grouping on.  Total pages: %lu\n",
 		(unsigned int)num_online_nodes(), pages);
 }
@@ -368,8 +369,7 @@ static void setup_lowmem_reserve(void)
 {
 	pg_data_t *pgdat;
 
-	for_each_online_pgdat(pgdat)
-	{
+	for_each_online_pgdat(pgdat) {
 		for (int i = 0; i < MAX_NR_ZONES; i++) {
 			struct zone *zone = &pgdat->node_zones[i];
 			unsigned long above = 0;
@@ -391,8 +391,7 @@ static void calculate_totalreserve_pages(void)
 	unsigned long total = 0;
 	pg_data_t *pgdat;
 
-	for_each_online_pgdat(pgdat)
-	{
+	for_each_online_pgdat(pgdat) {
 		pgdat->totalreserve_pages = 0;
 		for (int i = 0; i < MAX_NR_ZONES; i++) {
 			struct zone *zone = &pgdat->node_zones[i];
@@ -413,9 +412,9 @@ void setup_per_zone_wmarks(void)
 	unsigned long pages_min = (unsigned long)min_free_kbytes >> (PAGE_SHIFT - 10), lowmem = 0;
 	struct zone *zone;
 
-	for_each_zone(zone) lowmem += zone_managed_pages(zone);
-	for_each_populated_zone(zone)
-	{
+	for_each_zone(zone)
+		lowmem += zone_managed_pages(zone);
+	for_each_populated_zone(zone) {
 		unsigned long managed = zone_managed_pages(zone);
 		unsigned long min_pages = pages_min * managed / max(lowmem, 1UL);
 		unsigned long gap = max(min_pages / 4, managed / 1000);
@@ -521,8 +520,7 @@ void __init memblock_free_all(void)
 	u64 i;
 
 	/* A page that is reserved in part is reserved. Not all of a range need be RAM. */
-	for_each_reserved_mem_region(rgn)
-	{
+	for_each_reserved_mem_region(rgn) {
 		unsigned long pfn = PFN_DOWN(rgn->base), stop = PFN_UP(rgn->base + rgn->size);
 
 		for (; pfn < stop; pfn++) {
@@ -567,7 +565,8 @@ void __init mem_init(void)
 	init_per_zone_wmark_min();
 	setup_zone_pagesets();
 
-	for_each_populated_zone(zone) present += zone->present_pages;
+	for_each_populated_zone(zone)
+		present += zone->present_pages;
 	pr_info("Memory: %luK/%luK available (%luK kernel code, %luK rwdata, %luK rodata, %luK "
 		"init, %luK bss, %luK reserved, 0K cma-reserved)\n",
 		nr_free_pages() << (PAGE_SHIFT - 10), present << (PAGE_SHIFT - 10),

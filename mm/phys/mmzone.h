@@ -317,11 +317,10 @@ struct zone *next_zone(struct zone *zone);
 	for (pgdat = first_online_pgdat(); pgdat; pgdat = next_online_pgdat(pgdat))
 #define for_each_zone(zone) \
 	for (zone = first_online_pgdat()->node_zones; zone; zone = next_zone(zone))
-#define for_each_populated_zone(zone)                  \
-	for_each_zone(zone) if (!populated_zone(zone)) \
-	{                                              \
-	}                                              \
-	else
+#define for_each_populated_zone(zone)        \
+	for_each_zone(zone)                  \
+		if (!populated_zone(zone)) { \
+		} else
 
 static __always_inline int zone_idx(const struct zone *zone)
 {

@@ -287,7 +287,8 @@ static struct page *rmqueue_buddy(struct zone *zone, unsigned int order, int mig
 {
 	struct page *page;
 
-	scoped_guard(spinlock_irqsave, &zone->lock) page = __rmqueue(zone, order, migratetype);
+	scoped_guard(spinlock_irqsave, &zone->lock)
+		page = __rmqueue(zone, order, migratetype);
 	if (page)
 		count_vm_events(PGALLOC_DMA + zone_idx(zone), BIT(order));
 	return page;
@@ -358,8 +359,7 @@ static void wake_all_kswapds(const struct reclaim_ops *ops, gfp_t gfp, unsigned 
 	struct zoneref *z;
 	struct zone *zone;
 
-	for_each_zone_zonelist_nodemask(zone, z, ac->zonelist, ac->highest_zoneidx, ac->nodemask)
-	{
+	for_each_zone_zonelist_nodemask(zone, z, ac->zonelist, ac->highest_zoneidx, ac->nodemask) {
 		if (zone->zone_pgdat == last)
 			continue;
 		last = zone->zone_pgdat;

@@ -77,8 +77,7 @@ void drain_local_pages(struct zone *only)
 {
 	struct zone *zone;
 
-	for_each_populated_zone(zone)
-	{
+	for_each_populated_zone(zone) {
 		struct per_cpu_pages *pcp;
 
 		if ((only && zone != only) || !pcp_trylock(zone, &pcp))
@@ -104,7 +103,8 @@ unsigned long zone_pcp_pages(struct zone *zone)
 	unsigned long sum = 0;
 	int cpu;
 
-	for_each_possible_cpu(cpu) sum += READ_ONCE(per_cpu_ptr(zone->per_cpu_pageset, cpu)->count);
+	for_each_possible_cpu(cpu)
+		sum += READ_ONCE(per_cpu_ptr(zone->per_cpu_pageset, cpu)->count);
 	return sum;
 }
 
@@ -114,10 +114,8 @@ unsigned long pcp_event_sums(unsigned long *alloc)
 	struct zone *zone;
 	int cpu;
 
-	for_each_populated_zone(zone)
-	{
-		for_each_possible_cpu(cpu)
-		{
+	for_each_populated_zone(zone) {
+		for_each_possible_cpu(cpu) {
 			struct per_cpu_pages *pcp = per_cpu_ptr(zone->per_cpu_pageset, cpu);
 
 			alloc[zone_idx(zone)] += READ_ONCE(pcp->allocs);
@@ -144,8 +142,7 @@ void zone_pcp_update(struct zone *zone)
 		return;
 	batch = zone_batchsize(zone);
 	high = max_t(int, zone->_watermark[WMARK_LOW] / num_possible_cpus(), 4 * batch);
-	for_each_possible_cpu(cpu)
-	{
+	for_each_possible_cpu(cpu) {
 		struct per_cpu_pages *pcp = per_cpu_ptr(zone->per_cpu_pageset, cpu);
 
 		WRITE_ONCE(pcp->batch, batch);
@@ -158,12 +155,10 @@ void __init setup_zone_pagesets(void)
 	struct zone *zone;
 	int n = 0, cpu;
 
-	for_each_populated_zone(zone)
-	{
+	for_each_populated_zone(zone) {
 		if (n == MAX_PAGESETS)
 			return;
-		for_each_possible_cpu(cpu)
-		{
+		for_each_possible_cpu(cpu) {
 			struct per_cpu_pages *pcp = per_cpu_ptr(&zone_pagesets[n], cpu);
 
 			for (int i = 0; i < NR_PCP_LISTS; i++)

@@ -101,13 +101,14 @@ void show_mem(void)
 	printk(" free:%lu free_pcp:%lu free_cma:%lu\n", global_zone_page_state(NR_FREE_PAGES),
 	       nr_free_pages() - global_zone_page_state(NR_FREE_PAGES),
 	       global_zone_page_state(NR_FREE_CMA_PAGES));
-	for_each_online_pgdat(pgdat) show_node(pgdat);
-	for_each_populated_zone(zone)
-	{
+	for_each_online_pgdat(pgdat)
+		show_node(pgdat);
+	for_each_populated_zone(zone) {
 		show_zone(zone);
 		present += zone->present_pages;
 	}
-	for_each_populated_zone(zone) show_free_lists(zone);
+	for_each_populated_zone(zone)
+		show_free_lists(zone);
 	printk("%lu total pagecache pages\n", global_node_page_state(NR_FILE_PAGES));
 	printk("%lu pages RAM\n", present);
 	printk("0 pages HighMem/MovableOnly\n");

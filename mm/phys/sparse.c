@@ -103,8 +103,7 @@ void __init sparse_init(void)
 		memset(mem_sections[nr].pageblock_type, MIGRATE_MOVABLE, PAGEBLOCKS_PER_SECTION);
 
 	/* Ranges that share a granule count as one, so that small holes do not split a section. */
-	for_each_mem_pfn_range(i, NUMA_NO_NODE, &start, &end, &nid)
-	{
+	for_each_mem_pfn_range(i, NUMA_NO_NODE, &start, &end, &nid) {
 		if (nid == run_nid &&
 		    ALIGN_DOWN(start, MAX_ORDER_NR_PAGES) <= ALIGN(run_end, MAX_ORDER_NR_PAGES)) {
 			run_end = end;

@@ -120,8 +120,7 @@ void all_vm_events(unsigned long *ret)
 	int cpu;
 
 	memset(ret, 0, NR_VM_EVENT_ITEMS * sizeof(*ret));
-	for_each_possible_cpu(cpu)
-	{
+	for_each_possible_cpu(cpu) {
 		struct vm_event_state *s = &per_cpu(vm_event_states, cpu);
 
 		for (int i = 0; i < NR_VM_EVENT_ITEMS; i++)
@@ -136,7 +135,8 @@ unsigned long global_zone_page_state(enum zone_stat_item item)
 	unsigned long sum = 0;
 	struct zone *zone;
 
-	for_each_populated_zone(zone) sum += zone_page_state(zone, item);
+	for_each_populated_zone(zone)
+		sum += zone_page_state(zone, item);
 	return sum;
 }
 
@@ -157,7 +157,8 @@ unsigned long global_node_page_state(enum node_stat_item item)
 	long sum = 0;
 
 	/* Pages are counted up on one node and down on another when they migrate: clip the whole, not the parts. */
-	for_each_online_pgdat(pgdat) sum += node_page_state(pgdat, item);
+	for_each_online_pgdat(pgdat)
+		sum += node_page_state(pgdat, item);
 	return sum;
 }
 
@@ -194,7 +195,8 @@ long si_mem_available(void)
 	struct zone *zone;
 	long available;
 
-	for_each_populated_zone(zone) low += low_wmark_pages(zone);
+	for_each_populated_zone(zone)
+		low += low_wmark_pages(zone);
 	available = nr_free_pages() - totalreserve_pages;
 	cache = global_node_page_state(NR_ACTIVE_FILE) + global_node_page_state(NR_INACTIVE_FILE);
 	available += cache - min(cache / 2, low);

@@ -81,8 +81,10 @@ static size_t chunk_unit_size(void)
 	if (likely(unit))
 		return unit;
 	for_each_possible_cpu(i)
-		for_each_possible_cpu(j) if (__per_cpu_offset[i] > __per_cpu_offset[j])
-			least = min_t(size_t, least, __per_cpu_offset[i] - __per_cpu_offset[j]);
+		for_each_possible_cpu(j)
+			if (__per_cpu_offset[i] > __per_cpu_offset[j])
+				least = min_t(size_t, least,
+					      __per_cpu_offset[i] - __per_cpu_offset[j]);
 	WRITE_ONCE(unit, ALIGN_DOWN(least, PAGE_SIZE));
 	return unit;
 }
@@ -141,8 +143,7 @@ static unsigned long alloc_from_chunks(size_t size, size_t align)
 	spin_lock_irqsave(&pcpu_lock, flags);
 	if (unlikely(!pcpu_nr_chunks))
 		add_first_chunk();
-	list_for_each_entry(c, &pcpu_chunks, list)
-	{
+	list_for_each_entry(c, &pcpu_chunks, list) {
 		long i = c->free_bits < bits ? -1 : find_area(c, bits, align);
 
 		if (i >= 0) {
@@ -189,8 +190,7 @@ static void destroy_surplus_chunks(void)
 	LIST_HEAD(surplus);
 
 	spin_lock_irqsave(&pcpu_lock, flags);
-	list_for_each_entry_safe(c, next, &pcpu_chunks, list)
-	{
+	list_for_each_entry_safe(c, next, &pcpu_chunks, list) {
 		if (pcpu_nr_empty <= 1)
 			break;
 		if (c == &first_chunk || c->free_bits != c->nr_bits)
@@ -200,8 +200,7 @@ static void destroy_surplus_chunks(void)
 		pcpu_nr_chunks--;
 	}
 	spin_unlock_irqrestore(&pcpu_lock, flags);
-	list_for_each_entry_safe(c, next, &surplus, list)
-	{
+	list_for_each_entry_safe(c, next, &surplus, list) {
 		pcpu_chunk_ops->destroy(c->base, chunk_unit_size());
 		kfree(c->alloc_map);
 		kfree(c->bound_map);
@@ -249,7 +248,8 @@ void __percpu *__alloc_percpu_gfp(size_t size, size_t align, gfp_t gfp)
 		addr = alloc_from_new_chunk(size, align);
 	if (!addr)
 		return NULL;
-	for_each_possible_cpu(cpu) memset((void *)(addr + __per_cpu_offset[cpu]), 0, size);
+	for_each_possible_cpu(cpu)
+		memset((void *)(addr + __per_cpu_offset[cpu]), 0, size);
 	return (void __percpu *)addr;
 }
 
@@ -266,8 +266,7 @@ void free_percpu(void __percpu *p)
 	if (!p)
 		return;
 	spin_lock_irqsave(&pcpu_lock, flags);
-	list_for_each_entry(c, &pcpu_chunks, list)
-	{
+	list_for_each_entry(c, &pcpu_chunks, list) {
 		i = (addr - c->base) >> PCPU_MIN_ALLOC_SHIFT;
 		if (addr < c->base || i >= c->nr_bits)
 			continue;
@@ -297,8 +296,7 @@ void pcpu_get_stats(struct pcpu_stats *st)
 	spin_lock_irqsave(&pcpu_lock, flags);
 	st->nr_chunks = pcpu_nr_chunks;
 	st->nr_alloc = pcpu_nr_alloc;
-	list_for_each_entry(c, &pcpu_chunks, list)
-	{
+	list_for_each_entry(c, &pcpu_chunks, list) {
 		st->capacity += (unsigned long)c->nr_bits << PCPU_MIN_ALLOC_SHIFT;
 		st->bytes += (unsigned long)(c->nr_bits - c->free_bits) << PCPU_MIN_ALLOC_SHIFT;
 	}

@@ -150,8 +150,7 @@ int kmem_cache_for_each(int (*fn)(struct kmem_cache *s, const struct slabinfo *i
 	int ret = 0;
 
 	mutex_lock(&slab_mutex);
-	list_for_each_entry(s, &slab_caches, list)
-	{
+	list_for_each_entry(s, &slab_caches, list) {
 		get_slabinfo(s, &info);
 		ret = fn(s, &info, arg);
 		if (ret)

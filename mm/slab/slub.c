@@ -328,8 +328,7 @@ static struct slab *get_partial_node(struct kmem_cache *s, struct kmem_cache_nod
 	if (!n || !READ_ONCE(n->nr_partial))
 		return NULL;
 	spin_lock(&n->list_lock);
-	list_for_each_entry_safe(slab, next, &n->partial, slab_list)
-	{
+	list_for_each_entry_safe(slab, next, &n->partial, slab_list) {
 		union slab_counters old, new;
 		void *head;
 
@@ -749,8 +748,7 @@ static unsigned long shrink_node(struct kmem_cache *s, struct kmem_cache_node *n
 	for (int i = 0; i < ARRAY_SIZE(bins); i++)
 		INIT_LIST_HEAD(&bins[i]);
 	spin_lock_irqsave(&n->list_lock, irqflags);
-	list_for_each_entry_safe(slab, next, &n->partial, slab_list)
-	{
+	list_for_each_entry_safe(slab, next, &n->partial, slab_list) {
 		unsigned int free = slab->objects - slab->inuse;
 
 		if (free == slab->objects) {
@@ -763,7 +761,8 @@ static unsigned long shrink_node(struct kmem_cache *s, struct kmem_cache_node *n
 	for (int i = 0; i < ARRAY_SIZE(bins); i++)
 		list_splice_tail(&bins[i], &n->partial);
 	spin_unlock_irqrestore(&n->list_lock, irqflags);
-	list_for_each_entry_safe(slab, next, &discard, slab_list) discard_slab(s, slab);
+	list_for_each_entry_safe(slab, next, &discard, slab_list)
+		discard_slab(s, slab);
 	return atomic_long_read(&n->nr_slabs);
 }
 

@@ -124,8 +124,7 @@ int __kmem_cache_setup(struct kmem_cache *s, unsigned long flags)
 	s->cpu_slab = alloc_percpu(struct kmem_cache_cpu);
 	if (!s->cpu_slab)
 		return -ENOMEM;
-	for_each_online_node(nid)
-	{
+	for_each_online_node(nid) {
 		struct kmem_cache_node *n;
 
 		if (s->node[nid])

@@ -39,12 +39,12 @@
 #include "mm/user/rmap.h"
 #include "mm/user/vma.h"
 
-#define SIGKILL 9
-#define SIGBUS 7
-#define SIGSEGV 11
+#define SIGKILL	    9
+#define SIGBUS	    7
+#define SIGSEGV	    11
 #define SEGV_MAPERR 1
 #define SEGV_ACCERR 2
-#define BUS_ADRERR 2
+#define BUS_ADRERR  2
 
 /* Locks the entry of vmf and checks that it still is what was read; true when the caller may set it. */
 static inline bool fault_lock_pte(struct vm_fault *vmf)
@@ -64,7 +64,8 @@ static inline pte_t maybe_mkwrite(pte_t pte, const struct vm_area_struct *vma)
 }
 
 /* A fresh page that belongs to this area alone, not yet in any table. */
-static inline void page_add_new_anon(struct page *page, struct vm_area_struct *vma, unsigned long address)
+static inline void page_add_new_anon(struct page *page, struct vm_area_struct *vma,
+				     unsigned long address)
 {
 	page->mapping = (struct address_space *)((unsigned long)vma->vm_mm | PAGE_MAPPING_ANON);
 	page->index = vma->vm_pgoff + ((address - vma->vm_start) >> PAGE_SHIFT);
@@ -96,7 +97,8 @@ static unsigned int do_anonymous_page(struct vm_fault *vmf)
 	}
 	page_add_new_anon(page, vma, vmf->address);
 	add_mm_counter(vma->vm_mm, MM_ANONPAGES, 1);
-	set_pte(vmf->pte, maybe_mkwrite(pte_mkdirty(pfn_pte(page_to_pfn(page), vma->vm_page_prot)), vma));
+	set_pte(vmf->pte,
+		maybe_mkwrite(pte_mkdirty(pfn_pte(page_to_pfn(page), vma->vm_page_prot)), vma));
 	spin_unlock(vmf->ptl);
 	return 0;
 }
@@ -176,7 +178,8 @@ static unsigned int do_cow_fault(struct vm_fault *vmf)
 	}
 	page_add_new_anon(copy, vma, vmf->address);
 	add_mm_counter(vma->vm_mm, MM_ANONPAGES, 1);
-	set_pte(vmf->pte, maybe_mkwrite(pte_mkdirty(pfn_pte(page_to_pfn(copy), vma->vm_page_prot)), vma));
+	set_pte(vmf->pte,
+		maybe_mkwrite(pte_mkdirty(pfn_pte(page_to_pfn(copy), vma->vm_page_prot)), vma));
 	spin_unlock(vmf->ptl);
 	return ret & VM_FAULT_MAJOR;
 }
@@ -321,7 +324,8 @@ static unsigned int do_wp_page(struct vm_fault *vmf)
 		if (vma->vm_flags & VM_SHARED)
 			return wp_page_reuse(vmf);
 		spin_unlock(vmf->ptl);
-		return pte_pfn(vmf->orig_pte) == zero_pfn ? wp_page_copy(vmf, NULL) : VM_FAULT_SIGBUS;
+		return pte_pfn(vmf->orig_pte) == zero_pfn ? wp_page_copy(vmf, NULL)
+							  : VM_FAULT_SIGBUS;
 	}
 	page = pfn_to_page(pte_pfn(vmf->orig_pte));
 	if (PageAnon(page)) {
@@ -397,7 +401,8 @@ static bool try_expand_stack(struct mm_struct *mm, unsigned long address)
 	return ok;
 }
 
-static int bad_area(struct pt_regs *regs, int sig, int code, unsigned long error_code, unsigned long address)
+static int bad_area(struct pt_regs *regs, int sig, int code, unsigned long error_code,
+		    unsigned long address)
 {
 	if (!user_mode(regs))
 		return -EFAULT;
@@ -493,7 +498,8 @@ int faultin_range(struct mm_struct *mm, unsigned long start, unsigned long len, 
 			ret = -ENOMEM;
 			break;
 		}
-		ret = fixup_user_fault(mm, addr, write || (vma->vm_flags & (VM_WRITE | VM_SHARED)) == VM_WRITE);
+		ret = fixup_user_fault(
+			mm, addr, write || (vma->vm_flags & (VM_WRITE | VM_SHARED)) == VM_WRITE);
 		if (need_resched()) {
 			mmap_read_unlock(mm);
 			cond_resched();

@@ -158,7 +158,8 @@ static int copy_pmd_span(struct vm_area_struct *dst_vma, struct vm_area_struct *
 		return -ENOMEM;
 	/* The child is not visible: nobody takes these two the other way round. */
 	spin_lock_nested(src_ptl, 1);
-	copy_pte_run(src_vma, dst, pte_offset_kernel(src_pmd, addr), (end - addr) >> PAGE_SHIFT, &rss);
+	copy_pte_run(src_vma, dst, pte_offset_kernel(src_pmd, addr), (end - addr) >> PAGE_SHIFT,
+		     &rss);
 	spin_unlock(src_ptl);
 	spin_unlock(dst_ptl);
 	add_mm_rss(dst_vma->vm_mm, &rss);
@@ -388,7 +389,8 @@ void zap_page_range_single(struct vm_area_struct *vma, unsigned long start, unsi
 }
 
 /* Shared and untouched pages go; private copies (even_cows) only when the file itself shrinks. */
-static void unmap_mapping_vma(struct vm_area_struct *vma, pgoff_t first, pgoff_t last, bool even_cows)
+static void unmap_mapping_vma(struct vm_area_struct *vma, pgoff_t first, pgoff_t last,
+			      bool even_cows)
 {
 	pgoff_t vfirst = max(first, (pgoff_t)vma->vm_pgoff);
 	pgoff_t vlast = min(last, (pgoff_t)(vma->vm_pgoff + vma_pages(vma) - 1));

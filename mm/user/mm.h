@@ -32,39 +32,39 @@ struct seq_file;
 struct vm_area_struct;
 struct vm_fault;
 
-#define VM_NONE 0x0UL
-#define VM_READ 0x1UL
-#define VM_WRITE 0x2UL
-#define VM_EXEC 0x4UL
-#define VM_SHARED 0x8UL
-#define VM_MAYREAD 0x10UL
-#define VM_MAYWRITE 0x20UL
-#define VM_MAYEXEC 0x40UL
-#define VM_MAYSHARE 0x80UL
-#define VM_GROWSDOWN 0x100UL
-#define VM_PFNMAP 0x400UL
-#define VM_LOCKED 0x2000UL
-#define VM_IO 0x4000UL
-#define VM_SEQ_READ 0x8000UL
-#define VM_RAND_READ 0x10000UL
-#define VM_DONTCOPY 0x20000UL
-#define VM_DONTEXPAND 0x40000UL
-#define VM_ACCOUNT 0x100000UL
-#define VM_NORESERVE 0x200000UL
-#define VM_WIPEONFORK 0x2000000UL
-#define VM_DONTDUMP 0x4000000UL
-#define VM_MIXEDMAP 0x10000000UL
-#define VM_STACK VM_GROWSDOWN
-#define VM_ACCESS_FLAGS (VM_READ | VM_WRITE | VM_EXEC)
-#define VM_SPECIAL (VM_IO | VM_DONTEXPAND | VM_PFNMAP | VM_MIXEDMAP)
+#define VM_NONE		      0x0UL
+#define VM_READ		      0x1UL
+#define VM_WRITE	      0x2UL
+#define VM_EXEC		      0x4UL
+#define VM_SHARED	      0x8UL
+#define VM_MAYREAD	      0x10UL
+#define VM_MAYWRITE	      0x20UL
+#define VM_MAYEXEC	      0x40UL
+#define VM_MAYSHARE	      0x80UL
+#define VM_GROWSDOWN	      0x100UL
+#define VM_PFNMAP	      0x400UL
+#define VM_LOCKED	      0x2000UL
+#define VM_IO		      0x4000UL
+#define VM_SEQ_READ	      0x8000UL
+#define VM_RAND_READ	      0x10000UL
+#define VM_DONTCOPY	      0x20000UL
+#define VM_DONTEXPAND	      0x40000UL
+#define VM_ACCOUNT	      0x100000UL
+#define VM_NORESERVE	      0x200000UL
+#define VM_WIPEONFORK	      0x2000000UL
+#define VM_DONTDUMP	      0x4000000UL
+#define VM_MIXEDMAP	      0x10000000UL
+#define VM_STACK	      VM_GROWSDOWN
+#define VM_ACCESS_FLAGS	      (VM_READ | VM_WRITE | VM_EXEC)
+#define VM_SPECIAL	      (VM_IO | VM_DONTEXPAND | VM_PFNMAP | VM_MIXEDMAP)
 #define VM_DATA_DEFAULT_FLAGS (VM_READ | VM_WRITE | VM_MAYREAD | VM_MAYWRITE | VM_MAYEXEC)
-#define VM_STACK_FLAGS (VM_STACK | VM_DATA_DEFAULT_FLAGS | VM_ACCOUNT)
+#define VM_STACK_FLAGS	      (VM_STACK | VM_DATA_DEFAULT_FLAGS | VM_ACCOUNT)
 
 enum { MM_FILEPAGES, MM_ANONPAGES, MM_SWAPENTS, MM_SHMEMPAGES, NR_MM_COUNTERS };
 
-#define AT_VECTOR_SIZE 48
+#define AT_VECTOR_SIZE	      48
 #define DEFAULT_MAX_MAP_COUNT 65530
-#define STACK_GUARD_GAP (256UL << PAGE_SHIFT)
+#define STACK_GUARD_GAP	      (256UL << PAGE_SHIFT)
 
 struct vm_operations_struct {
 	void (*open)(struct vm_area_struct *vma);  /* VMA was copied (fork, split, mremap) */
@@ -79,45 +79,46 @@ struct vm_operations_struct {
 };
 
 struct vm_area_struct {
-	unsigned long vm_start;         /* W first byte */
-	unsigned long vm_end;           /* W first byte past the area */
-	unsigned long vm_flags;         /* W VM_* */
-	pgprot_t vm_page_prot;          /* W entry bits that vm_flags give */
-	struct mm_struct *vm_mm;        /* - */
+	unsigned long vm_start;			   /* W first byte */
+	unsigned long vm_end;			   /* W first byte past the area */
+	unsigned long vm_flags;			   /* W VM_* */
+	pgprot_t vm_page_prot;			   /* W entry bits that vm_flags give */
+	struct mm_struct *vm_mm;		   /* - */
 	const struct vm_operations_struct *vm_ops; /* W NULL: anonymous */
-	struct file *vm_file;           /* W one reference */
-	unsigned long vm_pgoff;         /* W page offset in vm_file, or virtual page number if anonymous */
+	struct file *vm_file;			   /* W one reference */
+	unsigned long vm_pgoff; /* W page offset in vm_file, or virtual page number if anonymous */
 	void *vm_private_data;
-	struct vm_area_struct *detached_next; /* W chain of areas that munmap took out of the tree */
-	bool has_anon;                  /* W|mmap_lock read: private pages were put into the tables here */
-	struct {                        /* file's i_mmap interval tree: i_mmap_rwsem */
+	struct vm_area_struct
+		*detached_next; /* W chain of areas that munmap took out of the tree */
+	bool has_anon;		/* W|mmap_lock read: private pages were put into the tables here */
+	struct {		/* file's i_mmap interval tree: i_mmap_rwsem */
 		struct rb_node rb;
 		unsigned long rb_subtree_last;
 	} shared;
 };
 
 struct mm_struct {
-	struct maple_tree mm_mt;        /* W the VMAs */
-	pgd_t *pgd;                     /* - */
-	struct mm_context context;      /* arch/x86/tlb: which CPUs use it, TLB generation */
-	atomic_t mm_users;              /* a */
-	atomic_t mm_count;              /* a */
-	int map_count;                  /* W number of VMAs */
-	spinlock_t page_table_lock;     /* P upper levels of the tables; counters below where said */
+	struct maple_tree mm_mt;    /* W the VMAs */
+	pgd_t *pgd;		    /* - */
+	struct mm_context context;  /* arch/x86/tlb: which CPUs use it, TLB generation */
+	atomic_t mm_users;	    /* a */
+	atomic_t mm_count;	    /* a */
+	int map_count;		    /* W number of VMAs */
+	spinlock_t page_table_lock; /* P upper levels of the tables; counters below where said */
 	struct rw_semaphore mmap_lock;
-	unsigned long mmap_base;        /* - top-down area starts here */
-	unsigned long total_vm;         /* W pages mapped */
+	unsigned long mmap_base;			     /* - top-down area starts here */
+	unsigned long total_vm;				     /* W pages mapped */
 	unsigned long locked_vm, data_vm, exec_vm, stack_vm; /* W pages */
 	unsigned long hiwater_rss, hiwater_vm;
-	unsigned long def_flags;        /* W flags for new VMAs (mlockall) */
-	spinlock_t arg_lock;            /* the fields below */
+	unsigned long def_flags; /* W flags for new VMAs (mlockall) */
+	spinlock_t arg_lock;	 /* the fields below */
 	unsigned long start_code, end_code, start_data, end_data;
 	unsigned long start_brk, brk, start_stack;
 	unsigned long arg_start, arg_end, env_start, env_end;
 	unsigned long saved_auxv[AT_VECTOR_SIZE];
-	atomic_long_t pgtables_bytes;   /* a */
+	atomic_long_t pgtables_bytes;		/* a */
 	atomic_long_t rss_stat[NR_MM_COUNTERS]; /* a pages */
-	struct file *exe_file;          /* reference; changed under mmap_lock for writing */
+	struct file *exe_file;			/* reference; changed under mmap_lock for writing */
 	struct task_struct *owner;
 	unsigned long flags;
 	u64 exec_id;
@@ -126,60 +127,84 @@ struct mm_struct {
 extern struct mm_struct init_mm;
 
 /* Fault flags, Linux's names. */
-#define FAULT_FLAG_WRITE 0x1u
+#define FAULT_FLAG_WRITE       0x1u
 #define FAULT_FLAG_ALLOW_RETRY 0x4u
-#define FAULT_FLAG_KILLABLE 0x10u
-#define FAULT_FLAG_TRIED 0x20u
-#define FAULT_FLAG_USER 0x40u
-#define FAULT_FLAG_REMOTE 0x80u
+#define FAULT_FLAG_KILLABLE    0x10u
+#define FAULT_FLAG_TRIED       0x20u
+#define FAULT_FLAG_USER	       0x40u
+#define FAULT_FLAG_REMOTE      0x80u
 #define FAULT_FLAG_INSTRUCTION 0x100u
 
-#define VM_FAULT_OOM 0x1u
-#define VM_FAULT_SIGBUS 0x2u
-#define VM_FAULT_MAJOR 0x4u
-#define VM_FAULT_SIGSEGV 0x40u
-#define VM_FAULT_NOPAGE 0x100u  /* ->fault installed the entry itself */
-#define VM_FAULT_LOCKED 0x200u  /* ->fault returned the folio locked */
-#define VM_FAULT_RETRY 0x400u
+#define VM_FAULT_OOM	  0x1u
+#define VM_FAULT_SIGBUS	  0x2u
+#define VM_FAULT_MAJOR	  0x4u
+#define VM_FAULT_SIGSEGV  0x40u
+#define VM_FAULT_NOPAGE	  0x100u /* ->fault installed the entry itself */
+#define VM_FAULT_LOCKED	  0x200u /* ->fault returned the folio locked */
+#define VM_FAULT_RETRY	  0x400u
 #define VM_FAULT_DONE_COW 0x1000u
-#define VM_FAULT_ERROR (VM_FAULT_OOM | VM_FAULT_SIGBUS | VM_FAULT_SIGSEGV)
+#define VM_FAULT_ERROR	  (VM_FAULT_OOM | VM_FAULT_SIGBUS | VM_FAULT_SIGSEGV)
 
 struct vm_fault {
 	struct vm_area_struct *vma;
 	gfp_t gfp_mask;
-	pgoff_t pgoff;          /* page offset in the file */
-	unsigned long address;  /* page aligned */
-	unsigned int flags;     /* FAULT_FLAG_* */
+	pgoff_t pgoff;	       /* page offset in the file */
+	unsigned long address; /* page aligned */
+	unsigned int flags;    /* FAULT_FLAG_* */
 	pmd_t *pmd;
-	pte_t *pte;             /* valid while ptl is held */
+	pte_t *pte; /* valid while ptl is held */
 	pte_t orig_pte;
 	spinlock_t *ptl;
-	struct page *page;      /* what ->fault found */
-	struct page *cow_page;  /* the private copy to be */
+	struct page *page;     /* what ->fault found */
+	struct page *cow_page; /* the private copy to be */
 	struct page *prealloc_pte;
 };
 
 /* --- life of an mm (mm/user/mm.c; all may sleep) --- */
-struct mm_struct *mm_alloc(void);                       /* empty, mm_users 1; NULL: no memory */
-struct mm_struct *dup_mm(struct mm_struct *oldmm);      /* fork: COW copy; NULL: no memory */
-void mmput(struct mm_struct *mm);                       /* drops mm_users */
+struct mm_struct *mm_alloc(void);		   /* empty, mm_users 1; NULL: no memory */
+struct mm_struct *dup_mm(struct mm_struct *oldmm); /* fork: COW copy; NULL: no memory */
+void mmput(struct mm_struct *mm);		   /* drops mm_users */
 void __mmdrop(struct mm_struct *mm);
-static inline void mmgrab(struct mm_struct *mm) { atomic_inc(&mm->mm_count); }
+static inline void mmgrab(struct mm_struct *mm)
+{
+	atomic_inc(&mm->mm_count);
+}
 static inline void mmdrop(struct mm_struct *mm)
 {
 	if (atomic_dec_and_test(&mm->mm_count))
 		__mmdrop(mm);
 }
-static inline void mmget(struct mm_struct *mm) { atomic_inc(&mm->mm_users); }
-static inline bool mmget_not_zero(struct mm_struct *mm) { return atomic_inc_not_zero(&mm->mm_users); }
+static inline void mmget(struct mm_struct *mm)
+{
+	atomic_inc(&mm->mm_users);
+}
+static inline bool mmget_not_zero(struct mm_struct *mm)
+{
+	return atomic_inc_not_zero(&mm->mm_users);
+}
 struct task_struct;
 struct mm_struct *get_task_mm(struct task_struct *task); /* NULL for kernel threads; mmput() it */
 
-static inline void mmap_read_lock(struct mm_struct *mm) { down_read(&mm->mmap_lock); }
-static inline void mmap_read_unlock(struct mm_struct *mm) { up_read(&mm->mmap_lock); }
-static inline void mmap_write_lock(struct mm_struct *mm) { down_write(&mm->mmap_lock); }
-static inline int mmap_write_lock_killable(struct mm_struct *mm) { return down_write_killable(&mm->mmap_lock); }
-static inline void mmap_write_unlock(struct mm_struct *mm) { up_write(&mm->mmap_lock); }
+static inline void mmap_read_lock(struct mm_struct *mm)
+{
+	down_read(&mm->mmap_lock);
+}
+static inline void mmap_read_unlock(struct mm_struct *mm)
+{
+	up_read(&mm->mmap_lock);
+}
+static inline void mmap_write_lock(struct mm_struct *mm)
+{
+	down_write(&mm->mmap_lock);
+}
+static inline int mmap_write_lock_killable(struct mm_struct *mm)
+{
+	return down_write_killable(&mm->mmap_lock);
+}
+static inline void mmap_write_unlock(struct mm_struct *mm)
+{
+	up_write(&mm->mmap_lock);
+}
 
 static inline void add_mm_counter(struct mm_struct *mm, int which, long n)
 {
@@ -200,36 +225,46 @@ static inline unsigned long get_mm_rss(struct mm_struct *mm)
 }
 
 /* --- VMAs (mm/user/vma.c) => mmap_lock held, for writing where they change something --- */
-struct vm_area_struct *find_vma(struct mm_struct *mm, unsigned long addr); /* first with vm_end > addr */
-struct vm_area_struct *vma_lookup(struct mm_struct *mm, unsigned long addr); /* the one holding addr */
+struct vm_area_struct *find_vma(struct mm_struct *mm,
+				unsigned long addr); /* first with vm_end > addr */
+struct vm_area_struct *vma_lookup(struct mm_struct *mm,
+				  unsigned long addr); /* the one holding addr */
 struct vm_area_struct *find_extend_vma_locked(struct mm_struct *mm, unsigned long addr);
-struct vm_area_struct *vma_next(struct mm_struct *mm, struct vm_area_struct *vma); /* in address order */
-static inline bool vma_is_anonymous(const struct vm_area_struct *vma) { return !vma->vm_ops; }
+struct vm_area_struct *vma_next(struct mm_struct *mm,
+				struct vm_area_struct *vma); /* in address order */
+static inline bool vma_is_anonymous(const struct vm_area_struct *vma)
+{
+	return !vma->vm_ops;
+}
 static inline unsigned long vma_pages(const struct vm_area_struct *vma)
 {
 	return (vma->vm_end - vma->vm_start) >> PAGE_SHIFT;
 }
 pgprot_t vm_get_page_prot(unsigned long vm_flags);
-int expand_stack(struct vm_area_struct *vma, unsigned long address); /* -ENOMEM; mmap_lock for writing */
+int expand_stack(struct vm_area_struct *vma,
+		 unsigned long address); /* -ENOMEM; mmap_lock for writing */
 
-#define for_each_vma_mm(mm, vma) \
-	for ((vma) = find_vma(mm, 0); (vma); (vma) = vma_next(mm, vma))
+#define for_each_vma_mm(mm, vma) for ((vma) = find_vma(mm, 0); (vma); (vma) = vma_next(mm, vma))
 
 /* --- mmap family (mm/user/mmap.c); addresses or negative errno as long --- */
 unsigned long vm_mmap(struct file *file, unsigned long addr, unsigned long len, unsigned long prot,
 		      unsigned long flags, unsigned long offset); /* takes mmap_lock */
 unsigned long do_mmap(struct file *file, unsigned long addr, unsigned long len, unsigned long prot,
-		      unsigned long flags, unsigned long vm_flags, unsigned long pgoff); /* => mmap_lock for writing */
+		      unsigned long flags, unsigned long vm_flags,
+		      unsigned long pgoff);			      /* => mmap_lock for writing */
 int do_munmap(struct mm_struct *mm, unsigned long start, size_t len); /* => mmap_lock for writing */
 int vm_munmap(unsigned long start, size_t len);
-int vm_brk_flags(unsigned long addr, unsigned long len, unsigned long flags); /* exec's bss; takes mmap_lock */
-int mprotect_fixup_range(struct mm_struct *mm, unsigned long start, unsigned long end, unsigned long prot);
+int vm_brk_flags(unsigned long addr, unsigned long len,
+		 unsigned long flags); /* exec's bss; takes mmap_lock */
+int mprotect_fixup_range(struct mm_struct *mm, unsigned long start, unsigned long end,
+			 unsigned long prot);
 unsigned long get_unmapped_area(struct file *file, unsigned long addr, unsigned long len,
 				unsigned long pgoff, unsigned long flags);
 /* exec: a stack VMA [top - PAGE_SIZE, top) in a new mm, grown by expand_stack as arguments are copied. */
 int setup_new_stack(struct mm_struct *mm, unsigned long top, unsigned long vm_flags);
 /* exec and ptrace-like readers: copies to or from another mm's memory; bytes done, stops at a bad page. */
-int access_remote_vm(struct mm_struct *mm, unsigned long addr, void *buf, int len, unsigned int gup_flags);
+int access_remote_vm(struct mm_struct *mm, unsigned long addr, void *buf, int len,
+		     unsigned int gup_flags);
 #define FOLL_WRITE 0x1u
 #define FOLL_FORCE 0x8u
 /* Length of the line is enough for the file name; the body of /proc/PID/maps lines comes from these. */
@@ -237,4 +272,5 @@ const char *arch_vma_name(struct vm_area_struct *vma); /* "[heap]", "[stack]", N
 
 /* --- faults (mm/user/fault.c) --- */
 unsigned int handle_mm_fault(struct vm_area_struct *vma, unsigned long address, unsigned int flags);
-int fixup_user_fault(struct mm_struct *mm, unsigned long address, bool write); /* => mmap_lock read; 0/-EFAULT */
+int fixup_user_fault(struct mm_struct *mm, unsigned long address,
+		     bool write); /* => mmap_lock read; 0/-EFAULT */

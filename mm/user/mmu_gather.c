@@ -15,7 +15,8 @@ static void tlb_flush_range(struct mmu_gather *tlb)
 		if (tlb->freed_tables)
 			flush_tlb_mm(&tlb->mm->context);
 	} else if (tlb->start < tlb->end) {
-		flush_tlb_mm_range_freed(&tlb->mm->context, tlb->start, tlb->end, tlb->freed_tables);
+		flush_tlb_mm_range_freed(&tlb->mm->context, tlb->start, tlb->end,
+					 tlb->freed_tables);
 	}
 	tlb->start = ~0UL;
 	tlb->end = 0;

@@ -118,8 +118,8 @@ static bool lists_are_sane(struct ktest *t)
 		for (int mt = 0; mt < MIGRATE_TYPES; mt++) {
 			struct page *page;
 
-			list_for_each_entry(page, &zone.free_area[order].free_list[mt], buddy_list)
-			{
+			list_for_each_entry(page, &zone.free_area[order].free_list[mt],
+					    buddy_list) {
 				unsigned long pfn = page_to_pfn(page), buddy = pfn ^ BIT(order);
 				struct page *b = pfn_to_page(buddy);
 
@@ -549,8 +549,7 @@ static void all_memory_can_be_taken_and_returned(struct ktest *t)
 		}
 	}
 	left = nr_free_pages();
-	for_each_populated_zone(z)
-	{
+	for_each_populated_zone(z) {
 		long reserve = 0;
 
 		for (int i = 0; i < MAX_NR_ZONES; i++)
@@ -581,8 +580,7 @@ static void counters_agree(struct ktest *t)
 	unsigned long managed = 0, blocks[NR_PAGE_ORDERS];
 	struct zone *z;
 
-	for_each_populated_zone(z)
-	{
+	for_each_populated_zone(z) {
 		unsigned long pages = 0;
 
 		managed += zone_managed_pages(z);

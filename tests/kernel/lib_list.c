@@ -20,14 +20,14 @@ static void list_expect(struct ktest *t, struct list_head *head, const int *keys
 	struct list_item *p;
 	int i = 0;
 
-	list_for_each_entry(p, head, link)
-	{
+	list_for_each_entry(p, head, link) {
 		KTEST_ASSERT_LT(t, i, n);
 		KTEST_ASSERT_EQ(t, p->key, keys[i]);
 		i++;
 	}
 	KTEST_ASSERT_EQ(t, i, n);
-	list_for_each_entry_reverse(p, head, link) KTEST_ASSERT_EQ(t, p->key, keys[--i]);
+	list_for_each_entry_reverse(p, head, link)
+		KTEST_ASSERT_EQ(t, p->key, keys[--i]);
 	KTEST_ASSERT_EQ(t, i, 0);
 	KTEST_ASSERT_EQ(t, list_count_nodes(head), (size_t)n);
 }
@@ -83,7 +83,9 @@ static void list_operations_keep_order(struct ktest *t)
 	list_bulk_move_tail(&b, &it[2].link, &it[9].link);
 	LIST_EXPECT(t, &b, 1, 2, 9);
 	LIST_EXPECT(t, &a, 4, 3);
-	list_for_each_entry_safe(p, n, &b, link) if (p->key != 2) list_del_init(&p->link);
+	list_for_each_entry_safe(p, n, &b, link)
+		if (p->key != 2)
+			list_del_init(&p->link);
 	LIST_EXPECT(t, &b, 2);
 	list_del(&it[2].link);
 	KTEST_EXPECT_TRUE(t, list_empty(&b));
@@ -105,7 +107,8 @@ static void hlist_operations_keep_order(struct ktest *t)
 	hlist_add_head(&it[0].hash, &h);
 	hlist_add_behind(&it[3].hash, &it[1].hash);
 	hlist_add_before(&it[2].hash, &it[3].hash);
-	hlist_for_each_entry(p, &h, hash) KTEST_ASSERT_EQ(t, p->key, sum++);
+	hlist_for_each_entry(p, &h, hash)
+		KTEST_ASSERT_EQ(t, p->key, sum++);
 	KTEST_EXPECT_EQ(t, sum, 4);
 	hlist_del_init(&it[0].hash);
 	hlist_del_init(&it[2].hash);
@@ -113,8 +116,7 @@ static void hlist_operations_keep_order(struct ktest *t)
 	hlist_move_list(&h, &g);
 	KTEST_EXPECT_TRUE(t, hlist_empty(&h));
 	sum = 0;
-	hlist_for_each_entry_safe(p, n, &g, hash)
-	{
+	hlist_for_each_entry_safe(p, n, &g, hash) {
 		sum = sum * 10 + p->key;
 		hlist_del(&p->hash);
 	}
@@ -173,8 +175,7 @@ static void sort_random_arrays_and_lists(struct ktest *t)
 		}
 		list_sort(NULL, &head, list_cmp_item);
 		KTEST_ASSERT_EQ(t, list_count_nodes(&head), (size_t)n);
-		list_for_each_entry(p, &head, link)
-		{
+		list_for_each_entry(p, &head, link) {
 			KTEST_ASSERT_GE(t, p->key, last);
 			if (p->key == last)
 				KTEST_ASSERT_GT(t, p->order, order);

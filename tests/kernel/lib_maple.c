@@ -38,8 +38,7 @@ static void mt_compare(struct ktest *t, struct maple_tree *mt)
 	MA_STATE(mas, mt, 0, 0);
 
 	c = 0;
-	mas_for_each(&mas, entry, ULONG_MAX)
-	{
+	mas_for_each(&mas, entry, ULONG_MAX) {
 		while (c < CELLS && !mt_model[c])
 			c++;
 		KTEST_ASSERT_LT(t, c, CELLS);
@@ -305,8 +304,7 @@ static void maple_cursor_survives_stores(struct ktest *t)
 						  GFP_KERNEL),
 				0);
 	MA_STATE(mas, &mt, 0, 0);
-	mas_for_each(&mas, entry, ULONG_MAX)
-	{
+	mas_for_each(&mas, entry, ULONG_MAX) {
 		KTEST_ASSERT_EQ(t, entry, (void *)(seen * 16 + 16));
 		KTEST_ASSERT_EQ(t, mas.index, seen * 10);
 		KTEST_ASSERT_EQ(t, mtree_store_range(&mt, mas.index, mas.last, NULL, GFP_KERNEL),

@@ -74,7 +74,8 @@ static void rb_compare(struct ktest *t, struct rb_root_cached *root)
 		KTEST_ASSERT_EQ(t, n, &rb_items[i].rb);
 		n = rb_prev(n);
 	}
-	rbtree_postorder_for_each_entry_safe(p, next, &root->rb_root, rb) post++;
+	rbtree_postorder_for_each_entry_safe(p, next, &root->rb_root, rb)
+		post++;
 	KTEST_ASSERT_EQ(t, post, count);
 }
 

@@ -48,8 +48,7 @@ static void xa_compare(struct ktest *t, struct xarray *xa, bool ids)
 					xa_marks[c] >> m & 1);
 	}
 	c = 0;
-	xa_for_each(xa, index, entry)
-	{
+	xa_for_each(xa, index, entry) {
 		while (c < XA_CELLS && !xa_model[c])
 			c++;
 		KTEST_ASSERT_LT(t, c, XA_CELLS);
@@ -65,8 +64,7 @@ static void xa_compare(struct ktest *t, struct xarray *xa, bool ids)
 		XA_STATE(xas, xa, 0);
 
 		c = 0;
-		xas_for_each_marked(&xas, entry, ULONG_MAX, m)
-		{
+		xas_for_each_marked(&xas, entry, ULONG_MAX, m) {
 			while (c < XA_CELLS && !(xa_marks[c] >> m & 1))
 				c++;
 			KTEST_ASSERT_LT(t, c, XA_CELLS);
@@ -234,8 +232,7 @@ static void xarray_find_marked_after(struct ktest *t)
 		if (i % 10 == 0)
 			xa_set_mark(&xa, i * 3, XA_MARK_2);
 	}
-	xa_for_each_marked(&xa, index, entry, XA_MARK_2)
-	{
+	xa_for_each_marked(&xa, index, entry, XA_MARK_2) {
 		KTEST_ASSERT_EQ(t, index, seen * 30);
 		KTEST_ASSERT_EQ(t, xa_to_value(entry), seen * 10);
 		seen++;

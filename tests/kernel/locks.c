@@ -184,8 +184,7 @@ static void guards_unlock_on_every_way_out(struct ktest *t)
 	KTEST_EXPECT_FALSE(t, spin_is_locked(&spin));
 	KTEST_EXPECT_EQ(t, leave_early(&spin, false), 2);
 	KTEST_EXPECT_FALSE(t, spin_is_locked(&spin));
-	scoped_guard(spinlock_irqsave, &spin)
-	{
+	scoped_guard(spinlock_irqsave, &spin) {
 		KTEST_EXPECT_TRUE(t, irqs_disabled());
 		KTEST_EXPECT_TRUE(t, spin_is_locked(&spin));
 		n++;
@@ -689,8 +688,7 @@ static void affinity_moves_at_once(struct ktest *t)
 	unsigned long old = current->cpus_mask;
 	int cpu;
 
-	for_each_online_cpu(cpu)
-	{
+	for_each_online_cpu(cpu) {
 		KTEST_EXPECT_EQ(t, set_cpus_allowed_ptr(current, BIT(cpu)), 0);
 		KTEST_EXPECT_EQ(t, (int)smp_processor_id(), cpu);
 		yield();
@@ -796,7 +794,8 @@ static void percpu_operations(struct ktest *t)
 {
 	int cpu;
 
-	for_each_online_cpu(cpu) KTEST_EXPECT_EQ(t, per_cpu(pc32, cpu), 7U);
+	for_each_online_cpu(cpu)
+		KTEST_EXPECT_EQ(t, per_cpu(pc32, cpu), 7U);
 	this_cpu_write(pc8, 250);
 	this_cpu_add(pc8, 10);
 	KTEST_EXPECT_EQ(t, this_cpu_read(pc8), 4);

@@ -13,12 +13,16 @@ static void copies_are_zero_and_separate(struct ktest *t)
 	int cpu;
 
 	KTEST_ASSERT_NOT_NULL(t, p);
-	for_each_possible_cpu(cpu) KTEST_EXPECT_EQ(t, *per_cpu_ptr(p, cpu), 0UL);
-	for_each_possible_cpu(cpu) * per_cpu_ptr(p, cpu) = 100 + cpu;
-	for_each_possible_cpu(cpu) KTEST_EXPECT_EQ(t, *per_cpu_ptr(p, cpu), 100UL + cpu);
+	for_each_possible_cpu(cpu)
+		KTEST_EXPECT_EQ(t, *per_cpu_ptr(p, cpu), 0UL);
+	for_each_possible_cpu(cpu)
+		*per_cpu_ptr(p, cpu) = 100 + cpu;
+	for_each_possible_cpu(cpu)
+		KTEST_EXPECT_EQ(t, *per_cpu_ptr(p, cpu), 100UL + cpu);
 	free_percpu(p);
 	p = alloc_percpu(unsigned long);
-	for_each_possible_cpu(cpu) KTEST_EXPECT_EQ(t, *per_cpu_ptr(p, cpu), 0UL);
+	for_each_possible_cpu(cpu)
+		KTEST_EXPECT_EQ(t, *per_cpu_ptr(p, cpu), 0UL);
 	free_percpu(p);
 }
 
@@ -36,7 +40,8 @@ static void this_cpu_reaches_the_own_copy(struct ktest *t)
 
 	KTEST_ASSERT_NOT_NULL(t, p);
 	on_each_cpu(add_one, p, true);
-	for_each_online_cpu(cpu) KTEST_EXPECT_EQ(t, *per_cpu_ptr(p, cpu), 1UL + cpu);
+	for_each_online_cpu(cpu)
+		KTEST_EXPECT_EQ(t, *per_cpu_ptr(p, cpu), 1UL + cpu);
 	free_percpu(p);
 }
 
@@ -67,8 +72,7 @@ static void further_chunks_work_like_the_first(struct ktest *t)
 		p[got] = __alloc_percpu(2048, 64);
 		if (!p[got])
 			break;
-		for_each_possible_cpu(cpu)
-		{
+		for_each_possible_cpu(cpu) {
 			KTEST_EXPECT_NULL(t, memchr_inv(per_cpu_ptr(p[got], cpu), 0, 2048));
 			for (int i = 0; i < 256; i++)
 				per_cpu_ptr(p[got], cpu)[i] = ((u64)got << 32) + cpu * 256 + i;
@@ -83,10 +87,12 @@ static void further_chunks_work_like_the_first(struct ktest *t)
 	for (int n = 0; n < got; n++) {
 		unsigned long bad = 0;
 
-		for_each_possible_cpu(cpu) for (int i = 0; i < 256; i++)
-			bad += per_cpu_ptr(p[n], cpu)[i] !=
-			       ((u64)n << 32) + cpu * 256 + i +
-				       (n == got - 1 && !i && cpu_online(cpu) ? 1 + cpu : 0);
+		for_each_possible_cpu(cpu)
+			for (int i = 0; i < 256; i++)
+				bad += per_cpu_ptr(p[n], cpu)[i] !=
+				       ((u64)n << 32) + cpu * 256 + i +
+					       (n == got - 1 && !i && cpu_online(cpu) ? 1 + cpu
+										      : 0);
 		KTEST_EXPECT_EQ(t, bad, 0UL);
 		free_percpu(p[n]);
 	}
@@ -116,8 +122,9 @@ static void random_against_model(struct ktest *t)
 			live[n].seed = step;
 			live[n].p = __alloc_percpu(live[n].size, 1UL << ktest_random_below(t, 7));
 			KTEST_ASSERT_NOT_NULL(t, live[n].p);
-			for_each_possible_cpu(cpu) memset(per_cpu_ptr(live[n].p, cpu),
-							  live[n].seed + cpu, live[n].size);
+			for_each_possible_cpu(cpu)
+				memset(per_cpu_ptr(live[n].p, cpu), live[n].seed + cpu,
+				       live[n].size);
 			continue;
 		}
 		for_each_possible_cpu(cpu)

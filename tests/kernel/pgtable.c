@@ -118,7 +118,8 @@ static void linear_map_is_all_ram_and_nothing_else(struct ktest *t)
 			walk_pgd_range(swapper_pg_dir, PAGE_OFFSET, PAGE_OFFSET + LINEAR_MAP_SIZE,
 				       &ops, &s),
 			0);
-	for_each_populated_zone(zone) ram += zone->present_pages << PAGE_SHIFT;
+	for_each_populated_zone(zone)
+		ram += zone->present_pages << PAGE_SHIFT;
 	KTEST_EXPECT_EQ(t, s.bytes, ram);
 	ktest_info(t, "%lu x 4K, %lu x 2M, %lu x 1G", s.leaves[1], s.leaves[2], s.leaves[3]);
 }

@@ -285,8 +285,7 @@ static void objects_cross_cpus(struct ktest *t)
 
 	KTEST_ASSERT_NOT_NULL(t, s);
 	for (int round = 0; round < 8; round++) {
-		for_each_online_cpu(cpu)
-		{
+		for_each_online_cpu(cpu) {
 			struct remote r = { s, p, 0, ARRAY_SIZE(p) };
 
 			smp_call_function_single(cpu, alloc_remote, &r, true);
@@ -527,7 +526,8 @@ static void storm_on_all_cpus(struct ktest *t)
 	}
 	for (int i = 0; i < STORM_SLOTS; i++)
 		kmem_cache_free(st.s, slots[i].p);
-	for_each_online_cpu(cpu) KTEST_EXPECT_EQ(t, st.bad[cpu], 0UL);
+	for_each_online_cpu(cpu)
+		KTEST_EXPECT_EQ(t, st.bad[cpu], 0UL);
 	KTEST_EXPECT_EQ(t, slabs_left(st.s), 0UL);
 	kmem_cache_destroy(st.s);
 }

@@ -36,8 +36,7 @@ static void call_runs_on_the_cpu_named(struct ktest *t)
 {
 	int cpu;
 
-	for_each_online_cpu(cpu)
-	{
+	for_each_online_cpu(cpu) {
 		struct where w = { -1, false };
 
 		KTEST_EXPECT_EQ(t, smp_call_function_single(cpu, note_where, &w, true), 0);
@@ -85,8 +84,7 @@ static void async_calls_run_in_order(struct ktest *t)
 	static int log[NR_ORDERED], count;
 	int cpu;
 
-	for_each_online_cpu(cpu)
-	{
+	for_each_online_cpu(cpu) {
 		count = 0;
 		for (int i = 0; i < NR_ORDERED; i++) {
 			calls[i] =
@@ -133,8 +131,7 @@ static void all_cpus_call_each_other(struct ktest *t)
 	int cpu;
 
 	storm_count = 0;
-	for_each_online_cpu(cpu)
-	{
+	for_each_online_cpu(cpu) {
 		struct task_struct *k;
 
 		init_completion(&done[cpu]);
@@ -142,7 +139,8 @@ static void all_cpus_call_each_other(struct ktest *t)
 		KTEST_ASSERT_FALSE(t, IS_ERR(k));
 		wake_up_process(k);
 	}
-	for_each_online_cpu(cpu) wait_for_completion(&done[cpu]);
+	for_each_online_cpu(cpu)
+		wait_for_completion(&done[cpu]);
 	KTEST_EXPECT_EQ(t, storm_count, cpus * (STORM_CALLS * cpus + cpus - 1));
 }
 
@@ -151,8 +149,7 @@ static void masks_iterate_in_order(struct ktest *t)
 	unsigned long mask = BIT(0) | BIT(3) | BIT(63), seen = 0;
 	int cpu, last = -1;
 
-	for_each_cpu(cpu, mask)
-	{
+	for_each_cpu(cpu, mask) {
 		KTEST_EXPECT_GT(t, cpu, last);
 		last = cpu;
 		seen |= BIT(cpu);
@@ -263,7 +260,8 @@ static void expect_all_see(struct ktest *t, u64 want, bool go_lazy)
 {
 	int cpu;
 
-	for_each_online_cpu(cpu) KTEST_EXPECT_EQ(t, look_from(cpu, go_lazy), want);
+	for_each_online_cpu(cpu)
+		KTEST_EXPECT_EQ(t, look_from(cpu, go_lazy), want);
 }
 
 static void leave_all(void *arg)

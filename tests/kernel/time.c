@@ -49,8 +49,7 @@ static void clocks_of_all_cpus_agree(struct ktest *t)
 {
 	int cpu;
 
-	for_each_online_cpu(cpu)
-	{
+	for_each_online_cpu(cpu) {
 		for (int i = 0; i < 100; i++) {
 			ktime_t before = ktime_get(), there = 0, after;
 
@@ -218,14 +217,12 @@ static void hrtimer_moves_between_cpus(struct ktest *t)
 	int cpu, expected = 0;
 
 	probe_init(&p);
-	for_each_online_cpu(cpu)
-	{
+	for_each_online_cpu(cpu) {
 		smp_call_function_single(cpu, start_here, &p.timer, true);
 		KTEST_EXPECT_TRUE(t, comes_true(&p.fired, ++expected));
 		hrtimer_cancel(&p.timer);
 	}
-	for_each_online_cpu(cpu)
-	{
+	for_each_online_cpu(cpu) {
 		hrtimer_start(&p.timer, NSEC_PER_SEC * 1000, HRTIMER_MODE_REL);
 		smp_call_function_single(cpu, start_here, &p.timer, true);
 		KTEST_EXPECT_TRUE(t, comes_true(&p.fired, ++expected));
