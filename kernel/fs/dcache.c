@@ -236,7 +236,8 @@ void path_put(const struct path *p)
 	mntput(p->mnt);
 }
 
-static struct dentry *__d_lookup_rcu(struct dentry *parent, const struct qstr *name, unsigned int hash)
+static struct dentry *__d_lookup_rcu(struct dentry *parent, const struct qstr *name,
+				     unsigned int hash)
 {
 	struct dentry *dentry;
 
@@ -358,7 +359,8 @@ static char *__d_path(const struct path *path, const struct path *root, char *bu
 			mnt = mnt->mnt_parent;
 			continue;
 		}
-		if (!prepend(&p, buf, dentry->d_name.name, dentry->d_name.len) || !prepend(&p, buf, "/", 1))
+		if (!prepend(&p, buf, dentry->d_name.name, dentry->d_name.len) ||
+		    !prepend(&p, buf, "/", 1))
 			return ERR_PTR(-ENAMETOOLONG);
 		dentry = dentry->d_parent;
 	}
@@ -372,8 +374,8 @@ char *d_path(const struct path *path, char *buf, int len)
 	struct path root;
 	char *p;
 
-	if (path->dentry->d_op && path->dentry->d_op->d_dname && path->dentry->d_parent == path->dentry &&
-	    path->dentry != path->mnt->mnt_root)
+	if (path->dentry->d_op && path->dentry->d_op->d_dname &&
+	    path->dentry->d_parent == path->dentry && path->dentry != path->mnt->mnt_root)
 		return path->dentry->d_op->d_dname(path->dentry, buf, len);
 	get_fs_root(current->fs ? current->fs : &init_fs, &root);
 	mount_lock_read();
@@ -396,7 +398,8 @@ static struct dentry *child_from(struct dentry *dir, struct list_head *pos)
 	for (; pos != &dir->d_subdirs; pos = pos->prev) {
 		struct dentry *child = list_entry(pos, struct dentry, d_child);
 
-		if (child->d_inode && (child->d_flags & DCACHE_HASHED) && atomic_inc_not_zero(&child->d_count))
+		if (child->d_inode && (child->d_flags & DCACHE_HASHED) &&
+		    atomic_inc_not_zero(&child->d_count))
 			return child;
 	}
 	return NULL;

@@ -9,31 +9,32 @@
 #include "kernel/fs/pipe.h"
 #include "kernel/syscall.h"
 
-#define F_DUPFD 0
-#define F_GETFD 1
-#define F_SETFD 2
-#define F_GETFL 3
-#define F_SETFL 4
-#define F_GETLK 5
-#define F_SETLK 6
-#define F_SETLKW 7
-#define F_SETOWN 8
-#define F_GETOWN 9
-#define F_SETPIPE_SZ 1031
-#define F_GETPIPE_SZ 1032
+#define F_DUPFD		0
+#define F_GETFD		1
+#define F_SETFD		2
+#define F_GETFL		3
+#define F_SETFL		4
+#define F_GETLK		5
+#define F_SETLK		6
+#define F_SETLKW	7
+#define F_SETOWN	8
+#define F_GETOWN	9
+#define F_SETPIPE_SZ	1031
+#define F_GETPIPE_SZ	1032
 #define F_DUPFD_CLOEXEC 1030
-#define FD_CLOEXEC 1
-#define SETFL_MASK (O_APPEND | O_NONBLOCK | FASYNC | O_DIRECT | O_NOATIME)
+#define FD_CLOEXEC	1
+#define SETFL_MASK	(O_APPEND | O_NONBLOCK | FASYNC | O_DIRECT | O_NOATIME)
 
-#define FIOCLEX 0x5451
+#define FIOCLEX	 0x5451
 #define FIONCLEX 0x5450
-#define FIONBIO 0x5421
+#define FIONBIO	 0x5421
 #define FIOASYNC 0x5452
 #define FIONREAD 0x541b
 
 static long setfl(struct file *file, unsigned long arg)
 {
-	if ((arg & O_NOATIME) && !(file->f_flags & O_NOATIME) && !inode_owner_or_capable(file_inode(file)))
+	if ((arg & O_NOATIME) && !(file->f_flags & O_NOATIME) &&
+	    !inode_owner_or_capable(file_inode(file)))
 		return -EPERM;
 	spin_lock(&file->f_lock);
 	file->f_flags = (arg & SETFL_MASK) | (file->f_flags & ~SETFL_MASK);
@@ -92,7 +93,8 @@ static long sys_fcntl(unsigned int fd, unsigned int cmd, unsigned long arg)
 SYSCALL(72, fcntl);
 
 /* Requests that mean the same for every file. *done false: ask the file. */
-static long file_ioctl(unsigned int fd, struct file *file, unsigned int cmd, unsigned long arg, bool *done)
+static long file_ioctl(unsigned int fd, struct file *file, unsigned int cmd, unsigned long arg,
+		       bool *done)
 {
 	int on;
 
@@ -127,7 +129,8 @@ static long sys_ioctl(unsigned int fd, unsigned int cmd, unsigned long arg)
 		return -EBADF;
 	ret = file_ioctl(fd, f.file, cmd, arg, &done);
 	if (!done)
-		ret = f.file->f_op->unlocked_ioctl ? f.file->f_op->unlocked_ioctl(f.file, cmd, arg) : -ENOTTY;
+		ret = f.file->f_op->unlocked_ioctl ? f.file->f_op->unlocked_ioctl(f.file, cmd, arg)
+						   : -ENOTTY;
 	fdput(f);
 	return ret;
 }

@@ -48,8 +48,9 @@ static void files_init_tab(struct files_struct *files)
 static struct fdtable *alloc_fdtable(unsigned int nr)
 {
 	unsigned int longs = BITS_TO_LONGS(nr);
-	struct fdtable *fdt = kvmalloc(sizeof(*fdt) + nr * sizeof(struct file *) + 2 * longs * sizeof(long),
-				       GFP_KERNEL | __GFP_ZERO);
+	struct fdtable *fdt =
+		kvmalloc(sizeof(*fdt) + nr * sizeof(struct file *) + 2 * longs * sizeof(long),
+			 GFP_KERNEL | __GFP_ZERO);
 
 	if (!fdt)
 		return NULL;

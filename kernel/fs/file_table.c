@@ -132,5 +132,6 @@ struct file *alloc_file_pseudo(struct inode *inode, struct mount *mnt, const cha
 
 void file_table_init(void)
 {
-	filp_cachep = kmem_cache_create("filp", sizeof(struct file), 0, SLAB_HWCACHE_ALIGN | SLAB_PANIC, NULL);
+	filp_cachep = kmem_cache_create("filp", sizeof(struct file), 0,
+					SLAB_HWCACHE_ALIGN | SLAB_PANIC, NULL);
 }

@@ -19,74 +19,74 @@
 #include "lib/errno.h"
 #include "mm/cache/file.h"
 
-#define NAME_MAX 255
-#define PATH_MAX 4096
+#define NAME_MAX    255
+#define PATH_MAX    4096
 #define MAXSYMLINKS 40
 
-#define S_IFMT 00170000
-#define S_IFSOCK 0140000
-#define S_IFLNK 0120000
-#define S_IFREG 0100000
-#define S_IFBLK 0060000
-#define S_IFDIR 0040000
-#define S_IFCHR 0020000
-#define S_IFIFO 0010000
-#define S_ISUID 04000
-#define S_ISGID 02000
-#define S_ISVTX 01000
-#define S_ISLNK(m) (((m) & S_IFMT) == S_IFLNK)
-#define S_ISREG(m) (((m) & S_IFMT) == S_IFREG)
-#define S_ISDIR(m) (((m) & S_IFMT) == S_IFDIR)
-#define S_ISCHR(m) (((m) & S_IFMT) == S_IFCHR)
-#define S_ISBLK(m) (((m) & S_IFMT) == S_IFBLK)
-#define S_ISFIFO(m) (((m) & S_IFMT) == S_IFIFO)
-#define S_ISSOCK(m) (((m) & S_IFMT) == S_IFSOCK)
+#define S_IFMT	    00170000
+#define S_IFSOCK    0140000
+#define S_IFLNK	    0120000
+#define S_IFREG	    0100000
+#define S_IFBLK	    0060000
+#define S_IFDIR	    0040000
+#define S_IFCHR	    0020000
+#define S_IFIFO	    0010000
+#define S_ISUID	    04000
+#define S_ISGID	    02000
+#define S_ISVTX	    01000
+#define S_ISLNK(m)  (((m)&S_IFMT) == S_IFLNK)
+#define S_ISREG(m)  (((m)&S_IFMT) == S_IFREG)
+#define S_ISDIR(m)  (((m)&S_IFMT) == S_IFDIR)
+#define S_ISCHR(m)  (((m)&S_IFMT) == S_IFCHR)
+#define S_ISBLK(m)  (((m)&S_IFMT) == S_IFBLK)
+#define S_ISFIFO(m) (((m)&S_IFMT) == S_IFIFO)
+#define S_ISSOCK(m) (((m)&S_IFMT) == S_IFSOCK)
 
-#define O_ACCMODE 00000003
-#define O_RDONLY 00000000
-#define O_WRONLY 00000001
-#define O_RDWR 00000002
-#define O_CREAT 00000100
-#define O_EXCL 00000200
-#define O_NOCTTY 00000400
-#define O_TRUNC 00001000
-#define O_APPEND 00002000
-#define O_NONBLOCK 00004000
-#define O_DSYNC 00010000
-#define FASYNC 00020000
-#define O_DIRECT 00040000
+#define O_ACCMODE   00000003
+#define O_RDONLY    00000000
+#define O_WRONLY    00000001
+#define O_RDWR	    00000002
+#define O_CREAT	    00000100
+#define O_EXCL	    00000200
+#define O_NOCTTY    00000400
+#define O_TRUNC	    00001000
+#define O_APPEND    00002000
+#define O_NONBLOCK  00004000
+#define O_DSYNC	    00010000
+#define FASYNC	    00020000
+#define O_DIRECT    00040000
 #define O_LARGEFILE 00100000
 #define O_DIRECTORY 00200000
-#define O_NOFOLLOW 00400000
-#define O_NOATIME 01000000
-#define O_CLOEXEC 02000000
-#define O_PATH 010000000
-#define O_TMPFILE 020200000
+#define O_NOFOLLOW  00400000
+#define O_NOATIME   01000000
+#define O_CLOEXEC   02000000
+#define O_PATH	    010000000
+#define O_TMPFILE   020200000
 
-#define AT_FDCWD -100
+#define AT_FDCWD	    -100
 #define AT_SYMLINK_NOFOLLOW 0x100
-#define AT_REMOVEDIR 0x200
-#define AT_EACCESS 0x200
-#define AT_SYMLINK_FOLLOW 0x400
-#define AT_NO_AUTOMOUNT 0x800
-#define AT_EMPTY_PATH 0x1000
+#define AT_REMOVEDIR	    0x200
+#define AT_EACCESS	    0x200
+#define AT_SYMLINK_FOLLOW   0x400
+#define AT_NO_AUTOMOUNT	    0x800
+#define AT_EMPTY_PATH	    0x1000
 
-#define MAY_EXEC 1
-#define MAY_WRITE 2
-#define MAY_READ 4
+#define MAY_EXEC   1
+#define MAY_WRITE  2
+#define MAY_READ   4
 #define MAY_ACCESS 16
 
 #define DT_UNKNOWN 0
-#define DT_FIFO 1
-#define DT_CHR 2
-#define DT_DIR 4
-#define DT_BLK 6
-#define DT_REG 8
-#define DT_LNK 10
-#define DT_SOCK 12
+#define DT_FIFO	   1
+#define DT_CHR	   2
+#define DT_DIR	   4
+#define DT_BLK	   6
+#define DT_REG	   8
+#define DT_LNK	   10
+#define DT_SOCK	   12
 
-#define MAJOR(d) ((unsigned int)((d) >> 20))
-#define MINOR(d) ((unsigned int)((d) & 0xfffff))
+#define MAJOR(d)      ((unsigned int)((d) >> 20))
+#define MINOR(d)      ((unsigned int)((d)&0xfffff))
 #define MKDEV(ma, mi) (((dev_t)(ma) << 20) | (mi))
 
 struct qstr {
@@ -102,30 +102,36 @@ struct dentry_operations {
 	char *(*d_dname)(struct dentry *dentry, char *buf, int len);
 };
 
-#define DCACHE_MOUNTED BIT(0)   /* some mount covers it */
-#define DCACHE_PINNED BIT(1)    /* the file system holds one reference while the file exists */
-#define DCACHE_HASHED BIT(2)
+#define DCACHE_MOUNTED	 BIT(0) /* some mount covers it */
+#define DCACHE_PINNED	 BIT(1) /* the file system holds one reference while the file exists */
+#define DCACHE_HASHED	 BIT(2)
 #define DNAME_INLINE_LEN 40
 
 struct dentry {
-	atomic_t d_count;               /* references; 0 = being freed */
-	unsigned int d_flags;           /* DCACHE_*: dcache_lock */
-	struct qstr d_name;             /* dcache_lock (rename) */
-	struct dentry *d_parent;        /* dcache_lock; itself for a root; holds a reference */
-	struct inode *d_inode;          /* set once; NULL: negative */
-	struct super_block *d_sb;       /* - */
+	atomic_t d_count;	  /* references; 0 = being freed */
+	unsigned int d_flags;	  /* DCACHE_*: dcache_lock */
+	struct qstr d_name;	  /* dcache_lock (rename) */
+	struct dentry *d_parent;  /* dcache_lock; itself for a root; holds a reference */
+	struct inode *d_inode;	  /* set once; NULL: negative */
+	struct super_block *d_sb; /* - */
 	const struct dentry_operations *d_op;
-	struct hlist_node d_hash;       /* dcache_lock, RCU readers */
-	struct list_head d_child;       /* in d_parent->d_subdirs: dcache_lock */
-	struct list_head d_subdirs;     /* dcache_lock */
-	struct list_head d_alias;       /* in inode->i_dentry: inode->i_lock */
+	struct hlist_node d_hash;   /* dcache_lock, RCU readers */
+	struct list_head d_child;   /* in d_parent->d_subdirs: dcache_lock */
+	struct list_head d_subdirs; /* dcache_lock */
+	struct list_head d_alias;   /* in inode->i_dentry: inode->i_lock */
 	void *d_fsdata;
 	void *rcu_next[2];
 	char d_iname[DNAME_INLINE_LEN];
 };
 
-static inline struct inode *d_inode(const struct dentry *d) { return d->d_inode; }
-static inline bool d_is_negative(const struct dentry *d) { return !d->d_inode; }
+static inline struct inode *d_inode(const struct dentry *d)
+{
+	return d->d_inode;
+}
+static inline bool d_is_negative(const struct dentry *d)
+{
+	return !d->d_inode;
+}
 
 struct kstat {
 	u64 ino;
@@ -138,10 +144,10 @@ struct kstat {
 	u64 blksize, blocks;
 };
 
-#define ATTR_MODE BIT(0)
-#define ATTR_UID BIT(1)
-#define ATTR_GID BIT(2)
-#define ATTR_SIZE BIT(3)
+#define ATTR_MODE  BIT(0)
+#define ATTR_UID   BIT(1)
+#define ATTR_GID   BIT(2)
+#define ATTR_SIZE  BIT(3)
 #define ATTR_ATIME BIT(4)
 #define ATTR_MTIME BIT(5)
 #define ATTR_CTIME BIT(6)
@@ -187,7 +193,7 @@ struct kstatfs {
 struct seq_file;
 
 struct super_operations {
-	void (*evict_inode)(struct inode *inode);  /* last reference and no link: drop its data */
+	void (*evict_inode)(struct inode *inode); /* last reference and no link: drop its data */
 	void (*put_super)(struct super_block *sb);
 	int (*statfs)(struct super_block *sb, struct kstatfs *buf);
 	int (*show_options)(struct seq_file *m, struct dentry *root);
@@ -197,34 +203,35 @@ struct super_operations {
 
 struct file_system_type {
 	const char *name;
-	int fs_flags;                   /* FS_REQUIRES_DEV */
+	int fs_flags; /* FS_REQUIRES_DEV */
 	/* A super_block with s_root, or ERR_PTR. data: mount options text or NULL. May sleep. */
-	struct super_block *(*mount)(struct file_system_type *type, int flags, const char *dev, char *data);
+	struct super_block *(*mount)(struct file_system_type *type, int flags, const char *dev,
+				     char *data);
 	void (*kill_sb)(struct super_block *sb);
 	struct list_head list;
 };
 
 #define FS_REQUIRES_DEV 1
-#define SB_RDONLY 1
-#define MS_RDONLY 1
-#define MS_NOSUID 2
-#define MS_NODEV 4
-#define MS_NOEXEC 8
-#define MS_REMOUNT 32
-#define MS_NOATIME 1024
-#define MS_BIND 4096
-#define MS_MOVE 8192
-#define MS_SILENT 32768
-#define MS_PRIVATE (1 << 18)
-#define MS_RELATIME (1 << 21)
-#define MNT_FORCE 1
-#define MNT_DETACH 2
+#define SB_RDONLY	1
+#define MS_RDONLY	1
+#define MS_NOSUID	2
+#define MS_NODEV	4
+#define MS_NOEXEC	8
+#define MS_REMOUNT	32
+#define MS_NOATIME	1024
+#define MS_BIND		4096
+#define MS_MOVE		8192
+#define MS_SILENT	32768
+#define MS_PRIVATE	(1 << 18)
+#define MS_RELATIME	(1 << 21)
+#define MNT_FORCE	1
+#define MNT_DETACH	2
 
 struct super_block {
 	struct list_head s_list;
 	dev_t s_dev;
 	unsigned long s_blocksize;
-	unsigned long s_flags;          /* SB_RDONLY */
+	unsigned long s_flags; /* SB_RDONLY */
 	unsigned long s_magic;
 	struct file_system_type *s_type;
 	const struct super_operations *s_op;
@@ -234,17 +241,17 @@ struct super_block {
 	u32 s_time_gran;
 	void *s_fs_info;
 	atomic_long_t s_next_ino;
-	int s_active;                   /* mounts that use it */
+	int s_active; /* mounts that use it */
 };
 
 struct mount {
 	struct super_block *mnt_sb;
-	struct dentry *mnt_root;        /* reference */
-	struct mount *mnt_parent;       /* itself for the root mount */
-	struct dentry *mnt_mountpoint;  /* reference, in mnt_parent */
-	struct list_head mnt_list;      /* all mounts in mount order: mount_lock */
-	atomic_t mnt_count;             /* paths that hold it */
-	unsigned int mnt_flags;         /* MS_RDONLY.. of this mount */
+	struct dentry *mnt_root;       /* reference */
+	struct mount *mnt_parent;      /* itself for the root mount */
+	struct dentry *mnt_mountpoint; /* reference, in mnt_parent */
+	struct list_head mnt_list;     /* all mounts in mount order: mount_lock */
+	atomic_t mnt_count;	       /* paths that hold it */
+	unsigned int mnt_flags;	       /* MS_RDONLY.. of this mount */
 	int mnt_id;
 	char *mnt_devname;
 };
@@ -253,16 +260,18 @@ struct fs_struct {
 	int users;
 	spinlock_t lock;
 	int umask;
-	struct path root, pwd;          /* lock */
+	struct path root, pwd; /* lock */
 };
 
 struct dir_context {
 	/* One entry; false: the buffer is full, stop. pos is the cookie of the entry. */
-	bool (*actor)(struct dir_context *ctx, const char *name, int len, loff_t pos, u64 ino, unsigned int type);
+	bool (*actor)(struct dir_context *ctx, const char *name, int len, loff_t pos, u64 ino,
+		      unsigned int type);
 	loff_t pos;
 };
 
-static inline bool dir_emit(struct dir_context *ctx, const char *name, int len, u64 ino, unsigned int type)
+static inline bool dir_emit(struct dir_context *ctx, const char *name, int len, u64 ino,
+			    unsigned int type)
 {
 	return ctx->actor(ctx, name, len, ctx->pos, ino, type);
 }
@@ -275,7 +284,7 @@ static inline struct dentry *dget(struct dentry *d)
 		atomic_inc(&d->d_count);
 	return d;
 }
-void dput(struct dentry *dentry);               /* may sleep; NULL is fine */
+void dput(struct dentry *dentry); /* may sleep; NULL is fine */
 void mntput(struct mount *mnt);
 static inline struct mount *mntget(struct mount *m)
 {
@@ -289,7 +298,7 @@ static inline void path_get(const struct path *p)
 }
 void path_put(const struct path *p);
 void ihold(struct inode *inode);
-void iput(struct inode *inode);                 /* may sleep */
+void iput(struct inode *inode); /* may sleep */
 
 /* --- inodes and super blocks (inode.c, super.c) --- */
 /* A fresh inode of sb: i_count 1, i_nlink 1, times now, number from s_next_ino. NULL: no memory. */
@@ -302,7 +311,8 @@ void clear_nlink(struct inode *inode);
 void set_nlink(struct inode *inode, unsigned int n);
 struct timespec64 current_time(struct inode *inode);
 void generic_fillattr(struct inode *inode, struct kstat *stat);
-int setattr_prepare(struct dentry *dentry, struct iattr *attr); /* permission rules of chmod, chown, utimes */
+int setattr_prepare(struct dentry *dentry,
+		    struct iattr *attr); /* permission rules of chmod, chown, utimes */
 void setattr_copy(struct inode *inode, const struct iattr *attr);
 struct super_block *alloc_super(struct file_system_type *type, int flags);
 dev_t get_anon_bdev(void);
@@ -310,17 +320,21 @@ int register_filesystem(struct file_system_type *fs);
 struct file_system_type *get_fs_type(const char *name);
 
 /* --- dcache --- */
-struct dentry *d_alloc(struct dentry *parent, const struct qstr *name); /* negative, unhashed; NULL */
+struct dentry *d_alloc(struct dentry *parent,
+		       const struct qstr *name); /* negative, unhashed; NULL */
 struct dentry *d_alloc_name(struct dentry *parent, const char *name);
 struct dentry *d_alloc_pseudo(struct super_block *sb, const struct qstr *name);
-struct dentry *d_make_root(struct inode *root_inode); /* consumes the inode, even on failure (NULL) */
+struct dentry *
+d_make_root(struct inode *root_inode); /* consumes the inode, even on failure (NULL) */
 void d_instantiate(struct dentry *dentry, struct inode *inode); /* takes over the inode reference */
-void d_add(struct dentry *dentry, struct inode *inode);         /* the same, and hashes it; inode may be NULL */
-void d_pin(struct dentry *dentry);              /* DCACHE_PINNED: one reference for the file system */
+void d_add(struct dentry *dentry,
+	   struct inode *inode);   /* the same, and hashes it; inode may be NULL */
+void d_pin(struct dentry *dentry); /* DCACHE_PINNED: one reference for the file system */
 void d_unpin(struct dentry *dentry);
-void d_drop(struct dentry *dentry);             /* out of the hash: later look-ups do not find it */
-void d_delete(struct dentry *dentry);           /* the name is gone: d_drop; the inode stays for its users */
-struct dentry *d_lookup(struct dentry *parent, const struct qstr *name); /* with reference, or NULL */
+void d_drop(struct dentry *dentry);   /* out of the hash: later look-ups do not find it */
+void d_delete(struct dentry *dentry); /* the name is gone: d_drop; the inode stays for its users */
+struct dentry *d_lookup(struct dentry *parent,
+			const struct qstr *name);	   /* with reference, or NULL */
 void d_move(struct dentry *dentry, struct dentry *target); /* rename; both dirs locked */
 void d_exchange(struct dentry *a, struct dentry *b);
 bool is_subdir(struct dentry *a, struct dentry *b); /* a is b or below it */
@@ -329,17 +343,17 @@ char *d_path(const struct path *path, char *buf, int len);
 unsigned int full_name_hash_dir(const struct dentry *parent, const char *name, unsigned int len);
 
 /* --- name look-up (namei.c); name is kernel memory --- */
-#define LOOKUP_FOLLOW 0x1u
-#define LOOKUP_DIRECTORY 0x2u
-#define LOOKUP_PARENT 0x10u
-#define LOOKUP_EMPTY 0x4000u
-#define LOOKUP_CREATE 0x200u
-#define LOOKUP_EXCL 0x400u
+#define LOOKUP_FOLLOW	     0x1u
+#define LOOKUP_DIRECTORY     0x2u
+#define LOOKUP_PARENT	     0x10u
+#define LOOKUP_EMPTY	     0x4000u
+#define LOOKUP_CREATE	     0x200u
+#define LOOKUP_EXCL	     0x400u
 #define LOOKUP_RENAME_TARGET 0x800u
 struct filename {
 	char *name; /* kernel copy */
 };
-struct filename *getname(const char __user *name);              /* ERR_PTR; putname() */
+struct filename *getname(const char __user *name); /* ERR_PTR; putname() */
 struct filename *getname_flags(const char __user *name, unsigned int flags);
 void putname(struct filename *name);
 int kern_path(const char *name, unsigned int flags, struct path *path);
@@ -348,7 +362,7 @@ int filename_lookup(int dfd, const char *name, unsigned int flags, struct path *
 /* The parent of the last component, its i_rwsem held for writing, and the (negative) dentry; ERR_PTR(-EEXIST). */
 struct dentry *kern_path_create(int dfd, const char *name, struct path *parent, unsigned int flags);
 void done_path_create(struct path *parent, struct dentry *dentry);
-int inode_permission(struct inode *inode, int mask);            /* -EACCES, -EROFS */
+int inode_permission(struct inode *inode, int mask); /* -EACCES, -EROFS */
 int generic_permission(struct inode *inode, int mask);
 bool inode_owner_or_capable(const struct inode *inode);
 int vfs_create(struct inode *dir, struct dentry *dentry, umode_t mode, bool excl);
@@ -359,7 +373,7 @@ int vfs_link(struct dentry *old, struct inode *dir, struct dentry *new);
 int vfs_unlink(struct inode *dir, struct dentry *dentry);
 int vfs_rmdir(struct inode *dir, struct dentry *dentry);
 int vfs_getattr(const struct path *path, struct kstat *stat);
-int notify_change(struct dentry *dentry, struct iattr *attr);   /* => i_rwsem for writing */
+int notify_change(struct dentry *dentry, struct iattr *attr); /* => i_rwsem for writing */
 
 /* --- open files (file_table.c, open.c) --- */
 /* A file on path with these flags and operations; takes over no reference but path's own gets. ERR_PTR. */
@@ -370,9 +384,10 @@ struct file *alloc_file_pseudo(struct inode *inode, struct mount *mnt, const cha
 struct file *filp_open(const char *name, int flags, umode_t mode);
 struct file *file_open_path(const struct path *path, int flags); /* dentry_open */
 struct file *do_filp_open(int dfd, const char *name, int flags, umode_t mode);
-struct file *open_exec(const char *name);       /* for execve: MAY_EXEC, regular, denies writers. ERR_PTR */
+struct file *
+open_exec(const char *name); /* for execve: MAY_EXEC, regular, denies writers. ERR_PTR */
 struct file *do_open_execat(int fd, const char *name, int at_flags);
-int deny_write_access(struct file *file);       /* -ETXTBSY */
+int deny_write_access(struct file *file); /* -ETXTBSY */
 void allow_write_access(struct file *file);
 int get_write_access(struct inode *inode);
 void put_write_access(struct inode *inode);
@@ -390,8 +405,8 @@ int do_truncate(struct dentry *dentry, loff_t length);
 
 /* --- descriptors (fdtable.c) --- */
 struct files_struct;
-struct file *fget(unsigned int fd);             /* reference; NULL: bad or O_PATH */
-struct file *fget_raw(unsigned int fd);         /* O_PATH as well */
+struct file *fget(unsigned int fd);	/* reference; NULL: bad or O_PATH */
+struct file *fget_raw(unsigned int fd); /* O_PATH as well */
 /* Cheap pair for the length of a system call: no reference while the table is not shared. */
 struct fd {
 	struct file *file;
@@ -404,8 +419,9 @@ static inline void fdput(struct fd f)
 	if (f.ref)
 		fput(f.file);
 }
-struct file *files_lookup_fd(struct files_struct *files, unsigned int fd); /* another task's; reference */
-int get_unused_fd_flags(unsigned int flags);    /* -EMFILE */
+struct file *files_lookup_fd(struct files_struct *files,
+			     unsigned int fd); /* another task's; reference */
+int get_unused_fd_flags(unsigned int flags);   /* -EMFILE */
 void put_unused_fd(unsigned int fd);
 void fd_install(unsigned int fd, struct file *file); /* takes over the reference */
 int close_fd(unsigned int fd);
@@ -414,7 +430,7 @@ struct files_struct *dup_fd(struct files_struct *old, int *err);
 void put_files_struct(struct files_struct *files);
 void exit_files(struct task_struct *tsk);
 void do_close_on_exec(struct files_struct *files);
-int unshare_files(void);                        /* exec: a table of its own */
+int unshare_files(void); /* exec: a table of its own */
 /* Calls fn for each open descriptor from *fd on (procfs); the next one at or after, with reference, or NULL. */
 struct file *files_next_fd(struct files_struct *files, unsigned int *fd);
 extern struct files_struct init_files;
@@ -435,17 +451,19 @@ extern const struct file_operations pipefifo_fops;
 /* --- helpers for simple file systems (libfs.c) --- */
 extern const struct file_operations simple_dir_operations; /* readdir over pinned dentries */
 struct dentry *simple_lookup(struct inode *dir, struct dentry *dentry, unsigned int flags);
-int simple_fsync(struct file *file, loff_t start, loff_t end, int datasync); /* memory: nothing to do */
+int simple_fsync(struct file *file, loff_t start, loff_t end,
+		 int datasync); /* memory: nothing to do */
 int simple_link(struct dentry *old, struct inode *dir, struct dentry *dentry);
 int simple_unlink(struct inode *dir, struct dentry *dentry);
 int simple_rmdir(struct inode *dir, struct dentry *dentry);
-int simple_rename(struct inode *old_dir, struct dentry *old, struct inode *new_dir, struct dentry *new,
-		  unsigned int flags);
+int simple_rename(struct inode *old_dir, struct dentry *old, struct inode *new_dir,
+		  struct dentry *new, unsigned int flags);
 bool simple_empty(struct dentry *dentry);
 int simple_setattr(struct dentry *dentry, struct iattr *attr);
 int simple_statfs(struct super_block *sb, struct kstatfs *buf);
 const char *simple_get_link(struct dentry *dentry, struct inode *inode, char **buf);
-ssize_t simple_read_from_buffer(void __user *to, size_t count, loff_t *ppos, const void *from, size_t available);
+ssize_t simple_read_from_buffer(void __user *to, size_t count, loff_t *ppos, const void *from,
+				size_t available);
 
 /* --- mounts (namespace.c) --- */
 int do_mount(const char *dev, const char *dir, const char *type, unsigned long flags, char *data);
@@ -453,14 +471,14 @@ struct mount *kern_mount(struct file_system_type *type); /* a mount in no tree (
 extern struct mount *root_mount;
 extern struct rw_semaphore namespace_sem;
 extern struct list_head mount_list;
-bool follow_mount(struct path *path);           /* goes down through mounts on path */
+bool follow_mount(struct path *path); /* goes down through mounts on path */
 bool mnt_is_readonly(const struct mount *mnt);
 
 /* --- start --- */
-void vfs_caches_init(void);     /* caches, rootfs mounted, init_fs set; before the first process */
-int populate_rootfs(void);      /* unpacks the initramfs; -EINVAL after a message when it is corrupt */
-#define TMPFS_MAGIC 0x01021994
-#define PROC_SUPER_MAGIC 0x9fa0
-#define SYSFS_MAGIC 0x62656572
+void vfs_caches_init(void); /* caches, rootfs mounted, init_fs set; before the first process */
+int populate_rootfs(void);  /* unpacks the initramfs; -EINVAL after a message when it is corrupt */
+#define TMPFS_MAGIC	   0x01021994
+#define PROC_SUPER_MAGIC   0x9fa0
+#define SYSFS_MAGIC	   0x62656572
 #define DEVPTS_SUPER_MAGIC 0x1cd1
-#define PIPEFS_MAGIC 0x50495045
+#define PIPEFS_MAGIC	   0x50495045

@@ -22,7 +22,21 @@
 #define CPIO_HEADER 110
 #define CPIO_FIELDS 13
 
-enum { C_INO, C_MODE, C_UID, C_GID, C_NLINK, C_MTIME, C_FILESIZE, C_MAJ, C_MIN, C_RMAJ, C_RMIN, C_NAMESIZE, C_CHECK };
+enum {
+	C_INO,
+	C_MODE,
+	C_UID,
+	C_GID,
+	C_NLINK,
+	C_MTIME,
+	C_FILESIZE,
+	C_MAJ,
+	C_MIN,
+	C_RMAJ,
+	C_RMIN,
+	C_NAMESIZE,
+	C_CHECK
+};
 
 struct cpio {
 	const char *data;
@@ -231,7 +245,8 @@ static int unpack(struct cpio *c)
 	while (next_entry(c, &e)) {
 		err = unpack_entry(c, &e);
 		if (err == -ENOSPC || err == -ENOMEM) {
-			pr_err("initramfs: no memory left for %s: give the machine more (MEM=)\n", e.name);
+			pr_err("initramfs: no memory left for %s: give the machine more (MEM=)\n",
+			       e.name);
 			return err;
 		}
 		if (err)
@@ -239,7 +254,8 @@ static int unpack(struct cpio *c)
 		files++;
 	}
 	if (c->error) {
-		pr_err("initramfs: corrupt cpio archive at byte %zu: %s; make it anew (make iso)\n", c->pos, c->error);
+		pr_err("initramfs: corrupt cpio archive at byte %zu: %s; make it anew (make iso)\n",
+		       c->pos, c->error);
 		return -EINVAL;
 	}
 	return files;
@@ -272,7 +288,8 @@ int populate_rootfs(void)
 	free_links(&c);
 	if (ret >= 0) {
 		pr_info("Unpacked initramfs: %d files, %zuK\n", ret, c.size >> 10);
-		free_reserved_area((void *)PAGE_ALIGN(c.data), (void *)((unsigned long)(c.data + c.size) & PAGE_MASK), -1,
+		free_reserved_area((void *)PAGE_ALIGN(c.data),
+				   (void *)((unsigned long)(c.data + c.size) & PAGE_MASK), -1,
 				   "initrd");
 		ret = 0;
 	}

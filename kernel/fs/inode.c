@@ -144,7 +144,8 @@ static bool chown_ok(const struct inode *inode, const struct iattr *attr)
 	    (current_fsuid() != inode->i_uid || attr->ia_uid != inode->i_uid))
 		return false;
 	if ((attr->ia_valid & ATTR_GID) &&
-	    (current_fsuid() != inode->i_uid || (attr->ia_gid != inode->i_gid && !in_group_p(attr->ia_gid))))
+	    (current_fsuid() != inode->i_uid ||
+	     (attr->ia_gid != inode->i_gid && !in_group_p(attr->ia_gid))))
 		return false;
 	return true;
 }

@@ -147,8 +147,8 @@ int simple_rmdir(struct inode *dir, struct dentry *dentry)
 	return 0;
 }
 
-int simple_rename(struct inode *old_dir, struct dentry *old, struct inode *new_dir, struct dentry *new,
-		  unsigned int flags)
+int simple_rename(struct inode *old_dir, struct dentry *old, struct inode *new_dir,
+		  struct dentry *new, unsigned int flags)
 {
 	struct inode *inode = d_inode(old), *target = d_inode(new);
 	bool isdir = S_ISDIR(inode->i_mode);
@@ -208,7 +208,8 @@ const char *simple_get_link(struct dentry *dentry, struct inode *inode, char **b
 	return inode->i_link;
 }
 
-ssize_t simple_read_from_buffer(void __user *to, size_t count, loff_t *ppos, const void *from, size_t available)
+ssize_t simple_read_from_buffer(void __user *to, size_t count, loff_t *ppos, const void *from,
+				size_t available)
 {
 	loff_t pos = *ppos;
 	size_t left;

@@ -15,16 +15,16 @@
 #include "kernel/wait.h"
 #include "mm/slab/slab.h"
 
-#define F_RDLCK 0
-#define F_WRLCK 1
-#define F_UNLCK 2
-#define F_GETLK 5
-#define F_SETLK 6
+#define F_RDLCK	 0
+#define F_WRLCK	 1
+#define F_UNLCK	 2
+#define F_GETLK	 5
+#define F_SETLK	 6
 #define F_SETLKW 7
-#define LOCK_SH 1
-#define LOCK_EX 2
-#define LOCK_NB 4
-#define LOCK_UN 8
+#define LOCK_SH	 1
+#define LOCK_EX	 2
+#define LOCK_NB	 4
+#define LOCK_UN	 8
 
 struct flock {
 	short l_type, l_whence;
@@ -34,7 +34,7 @@ struct flock {
 
 struct file_lock {
 	struct list_head list;
-	void *owner;     /* struct file (flock) or files_struct (record lock) */
+	void *owner; /* struct file (flock) or files_struct (record lock) */
 	bool posix;
 	bool exclusive;
 	loff_t start, end; /* inclusive; end LLONG_MAX: to the end of the file */
@@ -78,20 +78,23 @@ static struct file_lock *find_conflict(struct lock_context *ctx, const struct fi
 
 	list_for_each_entry(l, &ctx->locks, list) {
 		if (l->posix == want->posix && l->owner != want->owner &&
-		    (l->exclusive || want->exclusive) && l->start <= want->end && want->start <= l->end)
+		    (l->exclusive || want->exclusive) && l->start <= want->end &&
+		    want->start <= l->end)
 			return l;
 	}
 	return NULL;
 }
 
 /* Takes [start, end] out of the owner's locks. spare is used when a lock is cut in two; true if it was. */
-static bool remove_range(struct lock_context *ctx, const struct file_lock *r, struct file_lock *spare)
+static bool remove_range(struct lock_context *ctx, const struct file_lock *r,
+			 struct file_lock *spare)
 {
 	struct file_lock *l, *n;
 	bool used = false;
 
 	list_for_each_entry_safe(l, n, &ctx->locks, list) {
-		if (l->posix != r->posix || l->owner != r->owner || l->start > r->end || r->start > l->end)
+		if (l->posix != r->posix || l->owner != r->owner || l->start > r->end ||
+		    r->start > l->end)
 			continue;
 		if (l->start < r->start && l->end > r->end) {
 			*spare = *l;
@@ -132,7 +135,8 @@ static long set_lock(struct inode *inode, const struct file_lock *want, bool unl
 		unsigned int gen = ctx->generation;
 
 		mutex_unlock(&ctx->lock);
-		err = wait ? wait_event_interruptible(ctx->wait, READ_ONCE(ctx->generation) != gen) : -EAGAIN;
+		err = wait ? wait_event_interruptible(ctx->wait, READ_ONCE(ctx->generation) != gen)
+			   : -EAGAIN;
 		if (err)
 			goto out;
 		mutex_lock(&ctx->lock);
@@ -182,7 +186,8 @@ static long sys_flock(unsigned int fd, unsigned int cmd)
 	struct fd f;
 	long err;
 
-	if ((cmd & ~LOCK_NB) != LOCK_SH && (cmd & ~LOCK_NB) != LOCK_EX && (cmd & ~LOCK_NB) != LOCK_UN)
+	if ((cmd & ~LOCK_NB) != LOCK_SH && (cmd & ~LOCK_NB) != LOCK_EX &&
+	    (cmd & ~LOCK_NB) != LOCK_UN)
 		return -EINVAL;
 	f = fdget(fd);
 	if (!f.file)

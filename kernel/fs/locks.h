@@ -9,8 +9,9 @@
 
 struct flock;
 
-void locks_remove_file(struct file *file);                /* last close: its flock locks */
-void locks_remove_posix(struct file *file, void *owner);  /* any close by the process: its record locks */
+void locks_remove_file(struct file *file); /* last close: its flock locks */
+void locks_remove_posix(struct file *file,
+			void *owner); /* any close by the process: its record locks */
 /* F_GETLK, F_SETLK, F_SETLKW; may sleep */
 long fcntl_getlk(struct file *file, struct flock __user *ul);
 long fcntl_setlk(struct file *file, unsigned int cmd, struct flock __user *ul);

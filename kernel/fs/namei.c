@@ -213,7 +213,8 @@ static void pop_link(struct nameidata *nd, const char **name)
 }
 
 /* One component that is neither "." nor "..": 0, or an error. follow: a link here is walked. */
-static int walk_component(struct nameidata *nd, const struct qstr *q, bool follow, const char **name)
+static int walk_component(struct nameidata *nd, const struct qstr *q, bool follow,
+			  const char **name)
 {
 	struct dentry *dir = nd->path.dentry;
 	struct dentry *dentry = d_lookup_valid(dir, q);

@@ -12,15 +12,15 @@ enum { LAST_NORM, LAST_ROOT, LAST_DOT, LAST_DOTDOT };
 /* What remains of a name behind a symbolic link that is being walked. */
 struct saved_name {
 	const char *rest;
-	char *buf;             /* text to kfree, or NULL */
+	char *buf;	       /* text to kfree, or NULL */
 	struct dentry *dentry; /* the link: keeps its text alive */
 };
 
 struct nameidata {
 	struct path path, root;
-	struct qstr last;      /* LOOKUP_PARENT: the last component, in the caller's or a link's text */
+	struct qstr last; /* LOOKUP_PARENT: the last component, in the caller's or a link's text */
 	int last_type;
-	bool trailing_slash;   /* "name/": must be a directory */
+	bool trailing_slash; /* "name/": must be a directory */
 	unsigned int flags;
 	int depth, total_links;
 	struct saved_name stack[MAXSYMLINKS + 1];

@@ -17,7 +17,7 @@
 #include "mm/slab/slab.h"
 
 #define RENAME_NOREPLACE 1
-#define RENAME_EXCHANGE 2
+#define RENAME_EXCHANGE	 2
 
 static DEFINE_MUTEX(rename_mutex);
 
@@ -337,7 +337,9 @@ SYSCALL(133, mknod);
 
 static long do_rmdir_walked(struct nameidata *nd, struct dentry *dentry)
 {
-	static const int type_errno[] = { [LAST_ROOT] = -EBUSY, [LAST_DOT] = -EINVAL, [LAST_DOTDOT] = -ENOTEMPTY };
+	static const int type_errno[] = {
+		[LAST_ROOT] = -EBUSY, [LAST_DOT] = -EINVAL, [LAST_DOTDOT] = -ENOTEMPTY
+	};
 	long err;
 
 	if (!dentry) {
@@ -447,7 +449,8 @@ static long sys_symlink(const char __user *target, const char __user *name)
 }
 SYSCALL(88, symlink);
 
-static long do_linkat(int olddfd, const char __user *old, int newdfd, const char __user *new, int flags)
+static long do_linkat(int olddfd, const char __user *old, int newdfd, const char __user *new,
+		      int flags)
 {
 	unsigned int how = flags & AT_SYMLINK_FOLLOW ? LOOKUP_FOLLOW : 0;
 	struct filename *to;
@@ -470,8 +473,9 @@ static long do_linkat(int olddfd, const char __user *old, int newdfd, const char
 	dentry = start_create(&nd, newdfd, to->name, false);
 	err = PTR_ERR_OR_ZERO(dentry);
 	if (!err) {
-		err = path.mnt != nd.path.mnt ? -EXDEV :
-						vfs_link(path.dentry, d_inode(nd.path.dentry), dentry);
+		err = path.mnt != nd.path.mnt
+			      ? -EXDEV
+			      : vfs_link(path.dentry, d_inode(nd.path.dentry), dentry);
 		end_parent(&nd, dentry);
 	}
 	putname(to);
@@ -480,7 +484,8 @@ out:
 	return err;
 }
 
-static long sys_linkat(int olddfd, const char __user *old, int newdfd, const char __user *new, int flags)
+static long sys_linkat(int olddfd, const char __user *old, int newdfd, const char __user *new,
+		       int flags)
 {
 	return do_linkat(olddfd, old, newdfd, new, flags);
 }

@@ -133,7 +133,8 @@ void sync_filesystems(void)
 
 /* --- mounts --- */
 
-static struct mount *alloc_mount(struct super_block *sb, struct dentry *root, const char *devname, unsigned int flags)
+static struct mount *alloc_mount(struct super_block *sb, struct dentry *root, const char *devname,
+				 unsigned int flags)
 {
 	struct mount *m = kzalloc(sizeof(*m), GFP_KERNEL);
 
@@ -247,14 +248,16 @@ static void detach_mount(struct mount *m)
 	mntput(parent);
 }
 
-static struct mount *new_fs_mount(struct file_system_type *fs, unsigned long flags, const char *dev, char *data)
+static struct mount *new_fs_mount(struct file_system_type *fs, unsigned long flags, const char *dev,
+				  char *data)
 {
 	struct super_block *sb = fs->mount(fs, flags, dev, data);
 	struct mount *m;
 
 	if (IS_ERR(sb))
 		return ERR_CAST(sb);
-	m = alloc_mount(sb, sb->s_root, dev, flags & (MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_NOATIME));
+	m = alloc_mount(sb, sb->s_root, dev,
+			flags & (MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_NOATIME));
 	if (!m) {
 		/* An instance that is mounted elsewhere (devtmpfs, devpts) stays. */
 		if (!sb->s_active) {
@@ -271,7 +274,8 @@ struct mount *kern_mount(struct file_system_type *type)
 	return new_fs_mount(type, 0, type->name, NULL);
 }
 
-static int do_new_mount(const struct path *path, const char *type, unsigned long flags, const char *dev, char *data)
+static int do_new_mount(const struct path *path, const char *type, unsigned long flags,
+			const char *dev, char *data)
 {
 	struct file_system_type *fs = type ? get_fs_type(type) : NULL;
 	struct mount *m;
@@ -304,7 +308,8 @@ static int do_bind(const struct path *path, const char *from, unsigned long flag
 		return err;
 	err = -ENOTDIR;
 	if (S_ISDIR(d_inode(src.dentry)->i_mode) == S_ISDIR(d_inode(path->dentry)->i_mode)) {
-		m = alloc_mount(src.mnt->mnt_sb, src.dentry, src.mnt->mnt_devname, src.mnt->mnt_flags | (flags & MS_RDONLY));
+		m = alloc_mount(src.mnt->mnt_sb, src.dentry, src.mnt->mnt_devname,
+				src.mnt->mnt_flags | (flags & MS_RDONLY));
 		err = m ? 0 : -ENOMEM;
 		if (m)
 			attach_mount(m, path);
@@ -323,7 +328,8 @@ static int do_remount(const struct path *path, unsigned long flags, char *data)
 	if (!(flags & MS_BIND) && sb->s_op->remount_fs)
 		err = sb->s_op->remount_fs(sb, &sbflags, data);
 	if (!err)
-		path->mnt->mnt_flags = flags & (MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_NOATIME);
+		path->mnt->mnt_flags = flags &
+				       (MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_NOATIME);
 	return err;
 }
 
@@ -335,7 +341,8 @@ static int do_move(const struct path *path, const char *from)
 	if (err)
 		return err;
 	err = -EINVAL;
-	if (src.dentry == src.mnt->mnt_root && src.mnt->mnt_parent != src.mnt && src.mnt != path->mnt) {
+	if (src.dentry == src.mnt->mnt_root && src.mnt->mnt_parent != src.mnt &&
+	    src.mnt != path->mnt) {
 		detach_mount(src.mnt);
 		attach_mount(src.mnt, path);
 		err = 0;

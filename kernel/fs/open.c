@@ -22,7 +22,8 @@
 
 static int open_flags_to_acc(int flags)
 {
-	static const int acc[4] = { MAY_READ, MAY_WRITE, MAY_READ | MAY_WRITE, MAY_READ | MAY_WRITE };
+	static const int acc[4] = { MAY_READ, MAY_WRITE, MAY_READ | MAY_WRITE,
+				    MAY_READ | MAY_WRITE };
 
 	return acc[flags & O_ACCMODE] | (flags & O_TRUNC ? MAY_WRITE : 0);
 }
@@ -159,7 +160,8 @@ static struct file *open_existing(const struct path *path, int flags, bool creat
 }
 
 /* The last component under the parent's lock: found or created. 0 and *dentry, or errno. */
-static int lookup_or_create(struct nameidata *nd, int flags, umode_t mode, struct dentry **dentryp, bool *created)
+static int lookup_or_create(struct nameidata *nd, int flags, umode_t mode, struct dentry **dentryp,
+			    bool *created)
 {
 	struct dentry *dir = nd->path.dentry, *dentry;
 	struct inode *inode = d_inode(dir);
@@ -216,8 +218,9 @@ static struct file *open_last(struct nameidata *nd, int flags, umode_t mode)
 	path.mnt = mntget(nd->path.mnt);
 	path.dentry = dentry;
 	follow_mount(&path);
-	file = nd->trailing_slash && !S_ISDIR(d_inode(path.dentry)->i_mode) ?
-		       ERR_PTR(-ENOTDIR) : open_existing(&path, flags, created);
+	file = nd->trailing_slash && !S_ISDIR(d_inode(path.dentry)->i_mode)
+		       ? ERR_PTR(-ENOTDIR)
+		       : open_existing(&path, flags, created);
 	path_put(&path);
 	return file;
 }
@@ -259,7 +262,8 @@ struct file *do_filp_open(int dfd, const char *name, int flags, umode_t mode)
 	else if (flags & O_CREAT)
 		how = LOOKUP_PARENT;
 	else
-		how = (flags & O_NOFOLLOW ? 0 : LOOKUP_FOLLOW) | (flags & O_DIRECTORY ? LOOKUP_DIRECTORY : 0);
+		how = (flags & O_NOFOLLOW ? 0 : LOOKUP_FOLLOW) |
+		      (flags & O_DIRECTORY ? LOOKUP_DIRECTORY : 0);
 	err = path_walk(&nd, dfd, name, how);
 	if (err)
 		file = ERR_PTR(err);
@@ -456,8 +460,8 @@ static long sys_fallocate(unsigned int fd, int mode, loff_t offset, loff_t len)
 	else if (offset + len < 0)
 		err = -EFBIG;
 	else
-		err = f.file->f_op->fallocate ? f.file->f_op->fallocate(f.file, mode, offset, len) :
-						-EOPNOTSUPP;
+		err = f.file->f_op->fallocate ? f.file->f_op->fallocate(f.file, mode, offset, len)
+					      : -EOPNOTSUPP;
 	fdput(f);
 	return err;
 }
@@ -517,8 +521,8 @@ SYSCALL(268, fchmodat);
 
 static long sys_fchmodat2(int dfd, const char __user *name, umode_t mode, unsigned int flags)
 {
-	return flags & ~(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH) ? -EINVAL :
-								do_fchmodat(dfd, name, mode, flags);
+	return flags & ~(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH) ? -EINVAL
+							      : do_fchmodat(dfd, name, mode, flags);
 }
 SYSCALL(452, fchmodat2);
 
@@ -591,7 +595,7 @@ static long sys_fchown(unsigned int fd, u32 uid, u32 gid)
 }
 SYSCALL(93, fchown);
 
-#define UTIME_NOW 0x3fffffff
+#define UTIME_NOW  0x3fffffff
 #define UTIME_OMIT 0x3ffffffe
 
 /* One of the two times of utimensat: what it sets; false when the value is bad. */
@@ -654,7 +658,8 @@ static long do_utimes(int dfd, const char __user *name, const struct timespec64 
 	return err;
 }
 
-static long sys_utimensat(int dfd, const char __user *name, const struct timespec64 __user *utimes, int flags)
+static long sys_utimensat(int dfd, const char __user *name, const struct timespec64 __user *utimes,
+			  int flags)
 {
 	struct timespec64 times[2];
 

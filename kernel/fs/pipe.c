@@ -26,8 +26,8 @@
 #include "mm/slab/slab.h"
 
 #define PIPE_DEF_SLOTS 16
-#define PIPE_MAX_SIZE (1UL << 20)
-#define FIONREAD 0x541b
+#define PIPE_MAX_SIZE  (1UL << 20)
+#define FIONREAD       0x541b
 
 struct pipe_buffer {
 	struct page *page;
@@ -37,13 +37,13 @@ struct pipe_buffer {
 struct pipe_inode_info {
 	struct mutex lock;
 	wait_queue_head_t rd_wait, wr_wait;
-	unsigned int head, tail;        /* lock; slots used: [tail, head) modulo nslots */
-	unsigned int nslots;            /* lock; a power of two */
-	unsigned int readers, writers;  /* lock */
+	unsigned int head, tail;	   /* lock; slots used: [tail, head) modulo nslots */
+	unsigned int nslots;		   /* lock; a power of two */
+	unsigned int readers, writers;	   /* lock */
 	unsigned int r_counter, w_counter; /* lock; opens so far, for FIFO rendezvous */
-	unsigned int files;             /* inode->i_lock */
-	struct page *spare;             /* lock */
-	struct pipe_buffer *bufs;       /* lock */
+	unsigned int files;		   /* inode->i_lock */
+	struct page *spare;		   /* lock */
+	struct pipe_buffer *bufs;	   /* lock */
 };
 
 static struct mount *pipe_mnt;
@@ -153,7 +153,8 @@ static ssize_t pipe_read(struct file *file, char __user *buf, size_t count, loff
 		if (file->f_flags & O_NONBLOCK)
 			break;
 		mutex_unlock(&p->lock);
-		ret = wait_event_interruptible_exclusive(p->rd_wait, !pipe_empty(p) || !READ_ONCE(p->writers));
+		ret = wait_event_interruptible_exclusive(p->rd_wait,
+							 !pipe_empty(p) || !READ_ONCE(p->writers));
 		if (ret)
 			return ret;
 		mutex_lock(&p->lock);
@@ -177,7 +178,8 @@ static bool pipe_copy_in(void *to, const char __user *ubuf, const char *kbuf, si
 }
 
 /* Appends to the last slot's page if all of n fits behind its bytes. */
-static bool pipe_append(struct pipe_inode_info *p, const char __user *ubuf, const char *kbuf, size_t n, bool *fault)
+static bool pipe_append(struct pipe_inode_info *p, const char __user *ubuf, const char *kbuf,
+			size_t n, bool *fault)
 {
 	struct pipe_buffer *b;
 
@@ -195,7 +197,8 @@ static bool pipe_append(struct pipe_inode_info *p, const char __user *ubuf, cons
 }
 
 /* One page's worth into a new slot. => not full. 0, -ENOMEM, -EFAULT */
-static int pipe_new_slot(struct pipe_inode_info *p, const char __user *ubuf, const char *kbuf, size_t n)
+static int pipe_new_slot(struct pipe_inode_info *p, const char __user *ubuf, const char *kbuf,
+			 size_t n)
 {
 	struct page *page = p->spare;
 	struct pipe_buffer *b;
@@ -218,8 +221,8 @@ static int pipe_new_slot(struct pipe_inode_info *p, const char __user *ubuf, con
 }
 
 /* Fills what is free; bytes, or errno when nothing went in. */
-static ssize_t pipe_write_available(struct pipe_inode_info *p, const char __user *ubuf, const char *kbuf,
-				    size_t count)
+static ssize_t pipe_write_available(struct pipe_inode_info *p, const char __user *ubuf,
+				    const char *kbuf, size_t count)
 {
 	size_t part = count & (PAGE_SIZE - 1);
 	bool fault = false;
@@ -243,7 +246,8 @@ static ssize_t pipe_write_available(struct pipe_inode_info *p, const char __user
 	return done;
 }
 
-static ssize_t pipe_do_write(struct file *file, const char __user *ubuf, const char *kbuf, size_t count)
+static ssize_t pipe_do_write(struct file *file, const char __user *ubuf, const char *kbuf,
+			     size_t count)
 {
 	struct pipe_inode_info *p = file->private_data;
 	ssize_t done = 0, ret = 0;
@@ -272,7 +276,8 @@ static ssize_t pipe_do_write(struct file *file, const char __user *ubuf, const c
 		if (was_empty)
 			wake_up_interruptible_poll(&p->rd_wait, EPOLLIN | EPOLLRDNORM);
 		was_empty = false;
-		ret = wait_event_interruptible_exclusive(p->wr_wait, !pipe_full(p) || !READ_ONCE(p->readers));
+		ret = wait_event_interruptible_exclusive(p->wr_wait,
+							 !pipe_full(p) || !READ_ONCE(p->readers));
 		if (ret)
 			return done ? done : ret;
 		mutex_lock(&p->lock);
@@ -488,7 +493,8 @@ static int create_pipe_files(struct file **res, int flags)
 	if (!inode)
 		return -ENFILE;
 	p = inode->i_pipe;
-	w = alloc_file_pseudo(inode, pipe_mnt, "pipe", O_WRONLY | (flags & (O_NONBLOCK | O_DIRECT)), &pipe_fops);
+	w = alloc_file_pseudo(inode, pipe_mnt, "pipe", O_WRONLY | (flags & (O_NONBLOCK | O_DIRECT)),
+			      &pipe_fops);
 	if (IS_ERR(w)) {
 		free_pipe_info(p);
 		return PTR_ERR(w);
@@ -552,7 +558,8 @@ SYSCALL(22, pipe);
 
 static long pipe_set_size(struct pipe_inode_info *p, unsigned long size)
 {
-	unsigned int slots = roundup_pow_of_two(max(PFN_UP(size), 1UL)), used = p->head - p->tail, i;
+	unsigned int slots = roundup_pow_of_two(max(PFN_UP(size), 1UL)), used = p->head - p->tail,
+		     i;
 	struct pipe_buffer *bufs;
 
 	if (size > PIPE_MAX_SIZE && !capable(CAP_SYS_RESOURCE))
@@ -589,7 +596,8 @@ long pipe_fcntl(struct file *file, bool set, unsigned long size)
 	return ret;
 }
 
-static struct super_block *pipefs_mount(struct file_system_type *type, int flags, const char *dev, char *data)
+static struct super_block *pipefs_mount(struct file_system_type *type, int flags, const char *dev,
+					char *data)
 {
 	static const struct super_operations sops = { .statfs = simple_statfs };
 	struct super_block *sb = alloc_super(type, flags);

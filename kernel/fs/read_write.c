@@ -16,12 +16,12 @@
 #include "mm/slab/slab.h"
 
 #define MAX_RW_COUNT (0x7fffffffUL & PAGE_MASK)
-#define UIO_MAXIOV 1024
-#define SEEK_SET 0
-#define SEEK_CUR 1
-#define SEEK_END 2
-#define SEEK_DATA 3
-#define SEEK_HOLE 4
+#define UIO_MAXIOV   1024
+#define SEEK_SET     0
+#define SEEK_CUR     1
+#define SEEK_END     2
+#define SEEK_DATA    3
+#define SEEK_HOLE    4
 
 struct iovec {
 	void __user *iov_base;
@@ -162,7 +162,8 @@ SYSCALL(18, pwrite64);
 /* --- vectors --- */
 
 /* Copies and checks the vector; fast holds up to 8 elements. Total length or errno. */
-static ssize_t import_iovec(const struct iovec __user *uvec, unsigned long nr, struct iovec *fast, struct iovec **out)
+static ssize_t import_iovec(const struct iovec __user *uvec, unsigned long nr, struct iovec *fast,
+			    struct iovec **out)
 {
 	struct iovec *iov = fast;
 	ssize_t total = 0;
@@ -218,7 +219,8 @@ static ssize_t do_rw_vec(struct file *file, bool write, const struct iovec __use
 	return ret;
 }
 
-static long do_readv_writev(unsigned int fd, bool write, const struct iovec __user *vec, unsigned long nr)
+static long do_readv_writev(unsigned int fd, bool write, const struct iovec __user *vec,
+			    unsigned long nr)
 {
 	struct fd f = fdget(fd);
 	bool locked;
@@ -245,7 +247,8 @@ static long sys_writev(unsigned int fd, const struct iovec __user *vec, unsigned
 }
 SYSCALL(20, writev);
 
-static long do_prw_vec(unsigned int fd, bool write, const struct iovec __user *vec, unsigned long nr, loff_t pos)
+static long do_prw_vec(unsigned int fd, bool write, const struct iovec __user *vec,
+		       unsigned long nr, loff_t pos)
 {
 	struct fd f;
 	ssize_t ret;
@@ -255,35 +258,39 @@ static long do_prw_vec(unsigned int fd, bool write, const struct iovec __user *v
 	f = fdget(fd);
 	if (!f.file)
 		return -EBADF;
-	ret = f.file->f_mode & (write ? FMODE_PWRITE : FMODE_PREAD) ?
-		      do_rw_vec(f.file, write, vec, nr, &pos) : -ESPIPE;
+	ret = f.file->f_mode & (write ? FMODE_PWRITE : FMODE_PREAD)
+		      ? do_rw_vec(f.file, write, vec, nr, &pos)
+		      : -ESPIPE;
 	fdput(f);
 	return ret;
 }
 
-static long sys_preadv(unsigned int fd, const struct iovec __user *vec, unsigned long nr, loff_t pos)
+static long sys_preadv(unsigned int fd, const struct iovec __user *vec, unsigned long nr,
+		       loff_t pos)
 {
 	return do_prw_vec(fd, false, vec, nr, pos);
 }
 SYSCALL(295, preadv);
 
-static long sys_pwritev(unsigned int fd, const struct iovec __user *vec, unsigned long nr, loff_t pos)
+static long sys_pwritev(unsigned int fd, const struct iovec __user *vec, unsigned long nr,
+			loff_t pos)
 {
 	return do_prw_vec(fd, true, vec, nr, pos);
 }
 SYSCALL(296, pwritev);
 
-static long sys_preadv2(unsigned int fd, const struct iovec __user *vec, unsigned long nr, loff_t pos,
-			unsigned long pos_h, int flags)
+static long sys_preadv2(unsigned int fd, const struct iovec __user *vec, unsigned long nr,
+			loff_t pos, unsigned long pos_h, int flags)
 {
 	if (flags)
 		return -EOPNOTSUPP;
-	return pos == -1 ? do_readv_writev(fd, false, vec, nr) : do_prw_vec(fd, false, vec, nr, pos);
+	return pos == -1 ? do_readv_writev(fd, false, vec, nr)
+			 : do_prw_vec(fd, false, vec, nr, pos);
 }
 SYSCALL(327, preadv2);
 
-static long sys_pwritev2(unsigned int fd, const struct iovec __user *vec, unsigned long nr, loff_t pos,
-			 unsigned long pos_h, int flags)
+static long sys_pwritev2(unsigned int fd, const struct iovec __user *vec, unsigned long nr,
+			 loff_t pos, unsigned long pos_h, int flags)
 {
 	if (flags)
 		return -EOPNOTSUPP;
@@ -358,9 +365,9 @@ static long sys_lseek(unsigned int fd, loff_t offset, unsigned int whence)
 		return -EBADF;
 	locked = pos_lock(f);
 	if (f.file->f_mode & FMODE_LSEEK)
-		ret = whence > SEEK_HOLE ? -EINVAL :
-		      f.file->f_op->llseek ? f.file->f_op->llseek(f.file, offset, whence) :
-					     generic_file_llseek(f.file, offset, whence);
+		ret = whence > SEEK_HOLE     ? -EINVAL
+		      : f.file->f_op->llseek ? f.file->f_op->llseek(f.file, offset, whence)
+					     : generic_file_llseek(f.file, offset, whence);
 	pos_unlock(f, locked);
 	fdput(f);
 	return ret;
@@ -413,7 +420,8 @@ static long sys_sendfile(int out_fd, int in_fd, loff_t __user *offset, size_t co
 	loff_t pos = 0;
 	ssize_t ret = -EBADF;
 
-	if (!in.file || !out.file || !(in.file->f_mode & FMODE_READ) || !(out.file->f_mode & FMODE_WRITE))
+	if (!in.file || !out.file || !(in.file->f_mode & FMODE_READ) ||
+	    !(out.file->f_mode & FMODE_WRITE))
 		goto out;
 	ret = -EFAULT;
 	if (offset && get_user(pos, offset))
@@ -422,7 +430,8 @@ static long sys_sendfile(int out_fd, int in_fd, loff_t __user *offset, size_t co
 	if (pos < 0 || (ssize_t)count < 0 || (out.file->f_flags & O_APPEND) ||
 	    (!in.file->f_mapping->a_ops && !in.file->f_op->read_kernel))
 		goto out;
-	ret = do_sendfile(out.file, in.file, offset ? &pos : &in.file->f_pos, min(count, MAX_RW_COUNT));
+	ret = do_sendfile(out.file, in.file, offset ? &pos : &in.file->f_pos,
+			  min(count, MAX_RW_COUNT));
 	if (ret > 0 && offset && put_user(pos, offset))
 		ret = -EFAULT;
 out:

@@ -44,7 +44,8 @@ static bool fill_dirent(struct dir_context *ctx, const char *name, int len, loff
 	if (copy_to_user(g->buf, record, reclen))
 		return false;
 	/* The offset of an entry is where the next one begins. */
-	if (g->prev && put_user((s64)pos, (s64 __user *)(g->prev + offsetof(struct linux_dirent64, d_off))))
+	if (g->prev &&
+	    put_user((s64)pos, (s64 __user *)(g->prev + offsetof(struct linux_dirent64, d_off))))
 		return false;
 	g->prev = g->buf;
 	g->buf += reclen;
@@ -74,7 +75,9 @@ static long sys_getdents64(unsigned int fd, void __user *buf, unsigned int count
 		file->f_pos = g.ctx.pos;
 	}
 	up_read(&inode->i_rwsem);
-	if (!err && g.prev && put_user((s64)g.ctx.pos, (s64 __user *)(g.prev + offsetof(struct linux_dirent64, d_off))))
+	if (!err && g.prev &&
+	    put_user((s64)g.ctx.pos,
+		     (s64 __user *)(g.prev + offsetof(struct linux_dirent64, d_off))))
 		err = -EFAULT;
 	if (!err)
 		err = g.prev ? (long)(count - g.left) : g.error;

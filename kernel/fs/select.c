@@ -239,7 +239,8 @@ static ktime_t end_time(s64 ns)
 static long poll_restart(struct restart_block *r)
 {
 	ktime_t end = r->arg[2];
-	int ret = do_sys_poll((struct pollfd __user *)r->arg[0], r->arg[1], r->arg[3] ? &end : NULL);
+	int ret =
+		do_sys_poll((struct pollfd __user *)r->arg[0], r->arg[1], r->arg[3] ? &end : NULL);
 
 	if (ret == -ERESTARTNOHAND) {
 		r->fn = poll_restart;
@@ -278,7 +279,9 @@ static int get_timeout(const struct timespec64 __user *uts, ktime_t *end)
 	if (!ts.tv_sec && !ts.tv_nsec)
 		*end = 0;
 	else
-		*end = ts.tv_sec >= KTIME_MAX / NSEC_PER_SEC ? KTIME_MAX : end_time(ts.tv_sec * NSEC_PER_SEC + ts.tv_nsec);
+		*end = ts.tv_sec >= KTIME_MAX / NSEC_PER_SEC
+			       ? KTIME_MAX
+			       : end_time(ts.tv_sec * NSEC_PER_SEC + ts.tv_nsec);
 	return 0;
 }
 
@@ -315,9 +318,9 @@ SYSCALL(271, ppoll);
 
 /* --- select --- */
 
-#define SELECT_IN (EPOLLRDNORM | EPOLLRDBAND | EPOLLIN | EPOLLHUP | EPOLLERR)
+#define SELECT_IN  (EPOLLRDNORM | EPOLLRDBAND | EPOLLIN | EPOLLHUP | EPOLLERR)
 #define SELECT_OUT (EPOLLWRBAND | EPOLLWRNORM | EPOLLOUT | EPOLLERR)
-#define SELECT_EX EPOLLPRI
+#define SELECT_EX  EPOLLPRI
 
 /* in[0..2]: the sets asked for; out[0..2]: the answers. */
 struct select_sets {
@@ -440,8 +443,10 @@ static long sys_select(int n, unsigned long __user *in, unsigned long __user *ou
 		if (tv.tv_sec < 0 || tv.tv_usec < 0)
 			return -EINVAL;
 		if (tv.tv_sec || tv.tv_usec)
-			end = tv.tv_sec >= KTIME_MAX / NSEC_PER_SEC ? KTIME_MAX :
-				end_time(tv.tv_sec * NSEC_PER_SEC + tv.tv_usec * NSEC_PER_USEC);
+			end = tv.tv_sec >= KTIME_MAX / NSEC_PER_SEC
+				      ? KTIME_MAX
+				      : end_time(tv.tv_sec * NSEC_PER_SEC +
+						 tv.tv_usec * NSEC_PER_USEC);
 	}
 	ret = core_select(n, sets, utv ? &end : NULL);
 	if (utv) {
@@ -461,7 +466,8 @@ struct sigset_argpack {
 };
 
 static long sys_pselect6(int n, unsigned long __user *in, unsigned long __user *out,
-			 unsigned long __user *ex, struct timespec64 __user *uts, struct sigset_argpack __user *usig)
+			 unsigned long __user *ex, struct timespec64 __user *uts,
+			 struct sigset_argpack __user *usig)
 {
 	unsigned long __user *sets[3] = { in, out, ex };
 	struct sigset_argpack sig = { NULL, 0 };

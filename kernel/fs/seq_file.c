@@ -182,7 +182,8 @@ static int seq_traverse(struct seq_file *m, loff_t pos)
 	return 0;
 }
 
-static ssize_t seq_do_read(struct file *file, char __user *ubuf, char *kbuf, size_t size, loff_t *ppos)
+static ssize_t seq_do_read(struct file *file, char __user *ubuf, char *kbuf, size_t size,
+			   loff_t *ppos)
 {
 	struct seq_file *m = file->private_data;
 	ssize_t done = 0;
@@ -240,7 +241,6 @@ loff_t seq_lseek(struct file *file, loff_t offset, int whence)
 	file->f_pos = offset;
 	return offset;
 }
-
 
 static void *single_start(struct seq_file *m, loff_t *pos)
 {

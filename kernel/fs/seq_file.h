@@ -16,7 +16,8 @@
 struct seq_file;
 
 struct seq_operations {
-	void *(*start)(struct seq_file *m, loff_t *pos);  /* record at *pos, or NULL at the end, or ERR_PTR */
+	void *(*start)(struct seq_file *m,
+		       loff_t *pos); /* record at *pos, or NULL at the end, or ERR_PTR */
 	void (*stop)(struct seq_file *m, void *v);
 	void *(*next)(struct seq_file *m, void *v, loff_t *pos); /* the one after; raises *pos */
 	int (*show)(struct seq_file *m, void *v);
@@ -25,8 +26,8 @@ struct seq_operations {
 struct seq_file {
 	char *buf;
 	size_t size, from, count; /* bytes in buf: [from, from + count) not yet read */
-	loff_t index;             /* record that comes next */
-	loff_t read_pos;          /* file position that belongs to from */
+	loff_t index;		  /* record that comes next */
+	loff_t read_pos;	  /* file position that belongs to from */
 	struct rw_semaphore lock;
 	const struct seq_operations *op;
 	struct file *file;
@@ -38,7 +39,8 @@ static inline bool seq_has_overflowed(const struct seq_file *m)
 	return m->count == m->size;
 }
 
-int seq_open(struct file *file, const struct seq_operations *op); /* private_data becomes the seq_file */
+int seq_open(struct file *file,
+	     const struct seq_operations *op); /* private_data becomes the seq_file */
 int seq_release(struct inode *inode, struct file *file);
 ssize_t seq_read(struct file *file, char __user *buf, size_t size, loff_t *ppos);
 ssize_t seq_read_kernel(struct file *file, void *buf, size_t size, loff_t pos);

@@ -38,7 +38,7 @@ struct statx {
 };
 
 #define STATX_BASIC_STATS 0x7ffu
-#define STATX_MNT_ID 0x1000u
+#define STATX_MNT_ID	  0x1000u
 
 int vfs_getattr(const struct path *path, struct kstat *stat)
 {
@@ -59,13 +59,22 @@ static u64 new_encode_dev(dev_t dev)
 static int cp_stat(const struct kstat *k, struct stat __user *to)
 {
 	struct stat st = {
-		.st_dev = new_encode_dev(k->dev), .st_ino = k->ino, .st_nlink = k->nlink,
-		.st_mode = k->mode, .st_uid = k->uid, .st_gid = k->gid,
-		.st_rdev = new_encode_dev(k->rdev), .st_size = k->size,
-		.st_blksize = k->blksize, .st_blocks = k->blocks,
-		.st_atime = k->atime.tv_sec, .st_atime_nsec = k->atime.tv_nsec,
-		.st_mtime = k->mtime.tv_sec, .st_mtime_nsec = k->mtime.tv_nsec,
-		.st_ctime = k->ctime.tv_sec, .st_ctime_nsec = k->ctime.tv_nsec,
+		.st_dev = new_encode_dev(k->dev),
+		.st_ino = k->ino,
+		.st_nlink = k->nlink,
+		.st_mode = k->mode,
+		.st_uid = k->uid,
+		.st_gid = k->gid,
+		.st_rdev = new_encode_dev(k->rdev),
+		.st_size = k->size,
+		.st_blksize = k->blksize,
+		.st_blocks = k->blocks,
+		.st_atime = k->atime.tv_sec,
+		.st_atime_nsec = k->atime.tv_nsec,
+		.st_mtime = k->mtime.tv_sec,
+		.st_mtime_nsec = k->mtime.tv_nsec,
+		.st_ctime = k->ctime.tv_sec,
+		.st_ctime_nsec = k->ctime.tv_nsec,
 	};
 
 	return copy_to_user(to, &st, sizeof(st)) ? -EFAULT : 0;
@@ -141,7 +150,8 @@ static long sys_statx(int dfd, const char __user *name, unsigned int flags, unsi
 
 	if (mask & 0x80000000u)
 		return -EINVAL;
-	if ((flags & ~(AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | AT_EMPTY_PATH | 0x6000)) || (flags & 0x6000) == 0x6000)
+	if ((flags & ~(AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | AT_EMPTY_PATH | 0x6000)) ||
+	    (flags & 0x6000) == 0x6000)
 		return -EINVAL;
 	err = vfs_statat(dfd, name, flags, &k, &mnt_id);
 	if (err)

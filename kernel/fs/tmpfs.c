@@ -26,16 +26,19 @@
 #define SEEK_DATA 3
 #define SEEK_HOLE 4
 
-static const struct inode_operations tmpfs_dir_iops, tmpfs_file_iops, tmpfs_symlink_iops, tmpfs_special_iops;
+static const struct inode_operations tmpfs_dir_iops, tmpfs_file_iops, tmpfs_symlink_iops,
+	tmpfs_special_iops;
 static const struct file_operations tmpfs_file_fops;
 static struct mount *shm_mnt;
 
-static struct inode *tmpfs_get_inode(struct super_block *sb, struct inode *dir, umode_t mode, dev_t dev)
+static struct inode *tmpfs_get_inode(struct super_block *sb, struct inode *dir, umode_t mode,
+				     dev_t dev)
 {
 	struct shmem_sb_info *info = sb->s_fs_info;
 	struct inode *inode;
 
-	if (atomic_long_inc_return(&info->used_inodes) > (long)info->max_inodes && info->max_inodes) {
+	if (atomic_long_inc_return(&info->used_inodes) > (long)info->max_inodes &&
+	    info->max_inodes) {
 		atomic_long_dec(&info->used_inodes);
 		return ERR_PTR(-ENOSPC);
 	}
@@ -215,11 +218,13 @@ static void tmpfs_evict_inode(struct inode *inode)
 static int tmpfs_statfs(struct super_block *sb, struct kstatfs *buf)
 {
 	struct shmem_sb_info *info = sb->s_fs_info;
-	long used = atomic_long_read(&info->used_blocks), inodes = atomic_long_read(&info->used_inodes);
+	long used = atomic_long_read(&info->used_blocks),
+	     inodes = atomic_long_read(&info->used_inodes);
 
 	simple_statfs(sb, buf);
 	buf->f_blocks = info->max_blocks;
-	buf->f_bfree = buf->f_bavail = info->max_blocks - min_t(unsigned long, used, info->max_blocks);
+	buf->f_bfree = buf->f_bavail =
+		info->max_blocks - min_t(unsigned long, used, info->max_blocks);
 	buf->f_files = info->max_inodes;
 	buf->f_ffree = info->max_inodes - min_t(unsigned long, inodes, info->max_inodes);
 	return 0;
@@ -305,7 +310,8 @@ static void tmpfs_kill_sb(struct super_block *sb)
 	dput(sb->s_root);
 }
 
-static struct super_block *tmpfs_mount(struct file_system_type *type, int flags, const char *dev, char *data)
+static struct super_block *tmpfs_mount(struct file_system_type *type, int flags, const char *dev,
+				       char *data)
 {
 	struct super_block *sb = alloc_super(type, flags);
 	struct shmem_sb_info *info = kzalloc(sizeof(*info), GFP_KERNEL);
@@ -338,8 +344,12 @@ fail:
 	return ERR_PTR(err);
 }
 
-struct file_system_type tmpfs_fs_type = { .name = "tmpfs", .mount = tmpfs_mount, .kill_sb = tmpfs_kill_sb };
-static struct file_system_type ramfs_fs_type = { .name = "ramfs", .mount = tmpfs_mount, .kill_sb = tmpfs_kill_sb };
+struct file_system_type tmpfs_fs_type = { .name = "tmpfs",
+					  .mount = tmpfs_mount,
+					  .kill_sb = tmpfs_kill_sb };
+static struct file_system_type ramfs_fs_type = { .name = "ramfs",
+						 .mount = tmpfs_mount,
+						 .kill_sb = tmpfs_kill_sb };
 
 struct file *shmem_file_setup(const char *name, loff_t size)
 {

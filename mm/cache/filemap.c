@@ -348,7 +348,8 @@ static ssize_t write_one(struct file *file, struct copy_target *from, loff_t pos
 	return err;
 }
 
-static ssize_t filemap_write(struct file *file, struct copy_target *from, size_t count, loff_t *ppos)
+static ssize_t filemap_write(struct file *file, struct copy_target *from, size_t count,
+			     loff_t *ppos)
 {
 	loff_t pos = *ppos;
 	ssize_t done = 0;

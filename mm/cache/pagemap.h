@@ -42,7 +42,7 @@ static __always_inline void folio_unlock(struct folio *folio)
 		__folio_wake(folio);
 }
 
-#define lock_page(page) folio_lock(page_folio(page))
+#define lock_page(page)	  folio_lock(page_folio(page))
 #define unlock_page(page) folio_unlock(page_folio(page))
 
 /* --- look-up --- */
@@ -80,7 +80,8 @@ void truncate_pagecache(struct inode *inode, loff_t newsize);
 
 /* Unmapping belongs to the floor above: mm/user registers it. */
 struct mapping_ops {
-	void (*unmap_pages)(struct address_space *mapping, pgoff_t first, pgoff_t nr, bool even_cows);
+	void (*unmap_pages)(struct address_space *mapping, pgoff_t first, pgoff_t nr,
+			    bool even_cows);
 };
 extern const struct mapping_ops *mapping_ops;
 /* A write went past RLIMIT_FSIZE: the VFS sends SIGXFSZ to current. */

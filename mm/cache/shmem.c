@@ -19,7 +19,7 @@
 #include "lib/string.h"
 #include "mm/phys/buddy.h"
 
-#define FALLOC_FL_KEEP_SIZE 0x01
+#define FALLOC_FL_KEEP_SIZE  0x01
 #define FALLOC_FL_PUNCH_HOLE 0x02
 
 static struct shmem_sb_info *mapping_info(struct address_space *mapping)

@@ -11,8 +11,8 @@
 
 /* Limits of one tmpfs instance; super_block->s_fs_info points to one. */
 struct shmem_sb_info {
-	unsigned long max_blocks;     /* pages; 0: no limit */
-	atomic_long_t used_blocks;    /* pages in its files */
+	unsigned long max_blocks;  /* pages; 0: no limit */
+	atomic_long_t used_blocks; /* pages in its files */
 	unsigned long max_inodes;
 	atomic_long_t used_inodes;
 };

@@ -47,7 +47,8 @@ static struct folio *next_locked(struct address_space *mapping, unsigned long *i
 void truncate_inode_pages_range(struct address_space *mapping, loff_t lstart, loff_t lend)
 {
 	pgoff_t first = (lstart + PAGE_SIZE - 1) >> PAGE_SHIFT;
-	pgoff_t end = lend == -1 ? ULONG_MAX : (pgoff_t)(lend + 1) >> PAGE_SHIFT; /* first page that stays */
+	pgoff_t end = lend == -1 ? ULONG_MAX
+				 : (pgoff_t)(lend + 1) >> PAGE_SHIFT; /* first page that stays */
 	size_t head = lstart & ~PAGE_MASK, tail = lend == -1 ? 0 : (lend + 1) & ~PAGE_MASK;
 	unsigned long index = first;
 	struct folio *folio;

@@ -10,10 +10,10 @@
 struct pt_regs;
 
 /* Hardware error code of #PF, Intel SDM 3A 4.7. */
-#define X86_PF_PROT BIT(0)
+#define X86_PF_PROT  BIT(0)
 #define X86_PF_WRITE BIT(1)
-#define X86_PF_USER BIT(2)
-#define X86_PF_RSVD BIT(3)
+#define X86_PF_USER  BIT(2)
+#define X86_PF_RSVD  BIT(3)
 #define X86_PF_INSTR BIT(4)
 
 /*

@@ -13,7 +13,8 @@
 #include "mm/user/vma.h"
 
 /* Copies inside one page; 0, or -EFAULT when it cannot be had. => mmap_lock held for reading */
-static int access_one_page(struct mm_struct *mm, unsigned long addr, void *buf, unsigned int len, bool write)
+static int access_one_page(struct mm_struct *mm, unsigned long addr, void *buf, unsigned int len,
+			   bool write)
 {
 	int tries, err;
 
@@ -45,7 +46,8 @@ static int access_one_page(struct mm_struct *mm, unsigned long addr, void *buf, 
 	return -EFAULT;
 }
 
-int access_remote_vm(struct mm_struct *mm, unsigned long addr, void *buf, int len, unsigned int gup_flags)
+int access_remote_vm(struct mm_struct *mm, unsigned long addr, void *buf, int len,
+		     unsigned int gup_flags)
 {
 	int done = 0;
 

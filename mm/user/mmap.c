@@ -90,8 +90,9 @@ unsigned long get_unmapped_area(struct file *file, unsigned long addr, unsigned 
 		addr = PAGE_ALIGN(addr);
 		vma = find_vma(mm, addr);
 		if (addr >= MMAP_MIN_ADDR && addr <= TASK_SIZE - len &&
-		    (!vma || addr + len <= vma->vm_start -
-			     (vma->vm_flags & VM_GROWSDOWN ? STACK_GUARD_GAP : 0)))
+		    (!vma ||
+		     addr + len <=
+			     vma->vm_start - (vma->vm_flags & VM_GROWSDOWN ? STACK_GUARD_GAP : 0)))
 			return addr;
 	}
 	if (flags & MAP_32BIT) {
@@ -209,7 +210,8 @@ unsigned long do_mmap(struct file *file, unsigned long addr, unsigned long len, 
 		if (vma && vma->vm_start < addr + len)
 			return -EEXIST;
 	}
-	vm_flags |= calc_vm_flags(prot, flags) | mm->def_flags | VM_MAYREAD | VM_MAYWRITE | VM_MAYEXEC;
+	vm_flags |= calc_vm_flags(prot, flags) | mm->def_flags | VM_MAYREAD | VM_MAYWRITE |
+		    VM_MAYEXEC;
 	if (vm_flags & VM_LOCKED) {
 		if (!mm_file_ops->capable_ipc_lock() &&
 		    mm->locked_vm + (len >> PAGE_SHIFT) > rlimit(RLIMIT_MEMLOCK) >> PAGE_SHIFT)
@@ -426,7 +428,8 @@ static long sys_brk(unsigned long brk)
 			goto out;
 	} else if (newbrk > oldbrk) {
 		next = find_vma(mm, oldbrk);
-		if (next && newbrk + (next->vm_flags & VM_GROWSDOWN ? STACK_GUARD_GAP : 0) > next->vm_start)
+		if (next &&
+		    newbrk + (next->vm_flags & VM_GROWSDOWN ? STACK_GUARD_GAP : 0) > next->vm_start)
 			goto out;
 		if (do_brk_flags(mm, oldbrk, newbrk - oldbrk, 0))
 			goto out;

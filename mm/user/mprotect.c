@@ -145,7 +145,8 @@ static long sys_mprotect(unsigned long start, size_t len, unsigned long prot)
 }
 SYSCALL(10, mprotect);
 
-int mprotect_fixup_range(struct mm_struct *mm, unsigned long start, unsigned long end, unsigned long prot)
+int mprotect_fixup_range(struct mm_struct *mm, unsigned long start, unsigned long end,
+			 unsigned long prot)
 {
 	return mprotect_range(mm, start, end, prot);
 }

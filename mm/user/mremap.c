@@ -49,7 +49,8 @@ static int move_ptes(struct mm_struct *mm, unsigned long old, unsigned long new,
 	return 0;
 }
 
-static int move_page_tables(struct mm_struct *mm, unsigned long old, unsigned long new, unsigned long len)
+static int move_page_tables(struct mm_struct *mm, unsigned long old, unsigned long new,
+			    unsigned long len)
 {
 	unsigned long done, step;
 
@@ -68,7 +69,8 @@ static int move_page_tables(struct mm_struct *mm, unsigned long old, unsigned lo
 static unsigned long move_vma(struct mm_struct *mm, struct vm_area_struct *vma, unsigned long new,
 			      unsigned long new_len, bool dontunmap)
 {
-	unsigned long old = vma->vm_start, old_len = vma->vm_end - old, move = min(old_len, new_len);
+	unsigned long old = vma->vm_start, old_len = vma->vm_end - old,
+		      move = min(old_len, new_len);
 	struct vm_area_struct *copy = vm_area_dup(vma);
 	int err;
 
@@ -100,14 +102,16 @@ static unsigned long move_vma(struct mm_struct *mm, struct vm_area_struct *vma, 
 	return err ? err : new;
 }
 
-static unsigned long mremap_to_place(struct mm_struct *mm, unsigned long addr, unsigned long old_len,
-				     unsigned long new_addr, unsigned long new_len, unsigned long flags)
+static unsigned long mremap_to_place(struct mm_struct *mm, unsigned long addr,
+				     unsigned long old_len, unsigned long new_addr,
+				     unsigned long new_len, unsigned long flags)
 {
 	struct vm_area_struct *vma;
 	int err;
 
 	if (flags & MREMAP_FIXED) {
-		if ((new_addr & ~PAGE_MASK) || new_len > TASK_SIZE || new_addr > TASK_SIZE - new_len)
+		if ((new_addr & ~PAGE_MASK) || new_len > TASK_SIZE ||
+		    new_addr > TASK_SIZE - new_len)
 			return -EINVAL;
 		if (addr + old_len > new_addr && new_addr + new_len > addr)
 			return -EINVAL;
@@ -144,14 +148,15 @@ static unsigned long mremap_to_place(struct mm_struct *mm, unsigned long addr, u
 	return move_vma(mm, vma, new_addr, new_len, flags & MREMAP_DONTUNMAP);
 }
 
-static unsigned long grow_in_place(struct mm_struct *mm, struct vm_area_struct *vma, unsigned long addr,
-				   unsigned long old_len, unsigned long new_len)
+static unsigned long grow_in_place(struct mm_struct *mm, struct vm_area_struct *vma,
+				   unsigned long addr, unsigned long old_len, unsigned long new_len)
 {
 	unsigned long end = addr + new_len;
 	struct vm_area_struct *next = find_vma(mm, vma->vm_end);
 
 	if (vma->vm_end != addr + old_len || end < addr || end > TASK_SIZE ||
-	    (next && next->vm_start < end) || mtree_store_range(&mm->mm_mt, vma->vm_start, end - 1, vma, GFP_KERNEL))
+	    (next && next->vm_start < end) ||
+	    mtree_store_range(&mm->mm_mt, vma->vm_start, end - 1, vma, GFP_KERNEL))
 		return -ENOMEM;
 	unlink_file_vma(vma);
 	vma->vm_end = end;
