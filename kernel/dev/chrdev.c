@@ -1,10 +1,11 @@
 /*
  * Character device numbers and their drivers.
  *
- * 1. A driver owns ranges of minors of a major number; ranges never overlap. They are registered for good, so a
- *    look-up needs no reference on the driver.
- * 2. An inode of a character device opens through def_chr_fops: its open finds the driver's operations by the
- *    inode's number, puts them into the file and goes on with the driver's own open.
+ * 1. A driver owns ranges of minors of a major number; ranges never overlap. They are registered
+ *    for good, so a look-up needs no reference on the driver.
+ * 2. An inode of a character device opens through def_chr_fops: its open finds the driver's
+ *    operations by the inode's number, puts them into the file and goes on with the driver's own
+ *    open.
  *
  * Lock: chrdevs_mutex for writers; the list only grows, readers walk it under RCU rules.
  * Mirrors Linux fs/char_dev.c. Exercised by tests/user/devices.c.

@@ -1,8 +1,8 @@
 /*
  * Character devices: drivers by number, and the names under /dev.
  *
- * A driver claims a range of device numbers with register_chrdev() (kernel/fs/fs.h) and puts names for them into
- * /dev with device_add_node(). Both may be called from any initcall.
+ * A driver claims a range of device numbers with register_chrdev() (kernel/fs/fs.h) and puts names
+ * for them into /dev with device_add_node(). Both may be called from any initcall.
  *
  * Mirrors Linux include/linux/cdev.h, drivers/base/devtmpfs.c. Exercised by tests/user/devices.c.
  */
@@ -10,9 +10,9 @@
 
 #include "kernel/fs/fs.h"
 
-#define MEM_MAJOR 1
-#define TTY_MAJOR 4
-#define TTYAUX_MAJOR 5
+#define MEM_MAJOR	       1
+#define TTY_MAJOR	       4
+#define TTYAUX_MAJOR	       5
 #define UNIX98_PTY_SLAVE_MAJOR 136
 
 struct seq_file;
@@ -21,8 +21,8 @@ struct seq_file;
 int chrdev_show(struct seq_file *m);
 
 /*
- * Makes /dev/NAME (one directory level allowed: "dir/name"): a node when mode has S_IFCHR, a directory with
- * S_IFDIR. 0, -EEXIST, -ENOMEM. => process context, from fs initcalls on
+ * Makes /dev/NAME (one directory level allowed: "dir/name"): a node when mode has S_IFCHR, a
+ * directory with S_IFDIR. 0, -EEXIST, -ENOMEM. => process context, from fs initcalls on
  */
 int device_add_node(const char *name, umode_t mode, dev_t dev);
 /* /dev/NAME -> target. The same contract. */

@@ -1,10 +1,12 @@
 /*
  * devpts: the directory of pseudo terminal slaves, /dev/pts.
  *
- * One instance, however often it is mounted. Names come and go with the masters (pty.c); nobody else makes any. The
- * mount options gid=, uid= and mode= say who owns new slaves, and ptmxmode= the rights of the ptmx in it.
+ * One instance, however often it is mounted. Names come and go with the masters (pty.c); nobody
+ * else makes any. The mount options gid=, uid= and mode= say who owns new slaves, and ptmxmode= the
+ * rights of the ptmx in it.
  *
- * Locks: the root directory's i_rwsem. Mirrors Linux fs/devpts/inode.c. Exercised by tests/user/tty.c.
+ * Locks: the root directory's i_rwsem. Mirrors Linux fs/devpts/inode.c. Exercised by
+ * tests/user/tty.c.
  */
 #include "kernel/dev/devpts.h"
 
@@ -23,7 +25,8 @@ static struct dentry *ptmx_dentry;
 static int opt_uid = -1, opt_gid = -1;
 static umode_t opt_mode = 0600, opt_ptmxmode = 0;
 
-static const struct inode_operations devpts_dir_iops = { .lookup = simple_lookup, .setattr = simple_setattr };
+static const struct inode_operations devpts_dir_iops = { .lookup = simple_lookup,
+							 .setattr = simple_setattr };
 static const struct inode_operations devpts_node_iops = { .setattr = simple_setattr };
 
 static int devpts_show_options(struct seq_file *m, struct dentry *root)
@@ -123,7 +126,8 @@ static int devpts_parse(char *data)
 	return 0;
 }
 
-static struct super_block *devpts_mount(struct file_system_type *type, int flags, const char *dev, char *data)
+static struct super_block *devpts_mount(struct file_system_type *type, int flags, const char *dev,
+					char *data)
 {
 	int err = devpts_parse(data);
 

@@ -1,10 +1,12 @@
 /*
  * devtmpfs: /dev, filled by the drivers.
  *
- * One tmpfs instance that exists before the drivers start; device_add_node() puts their names in. It is laid over /dev
- * before process 1 runs, and each mount of type devtmpfs shows the same instance. Users may change it like any tmpfs.
+ * One tmpfs instance that exists before the drivers start; device_add_node() puts their names in.
+ * It is laid over /dev before process 1 runs, and each mount of type devtmpfs shows the same
+ * instance. Users may change it like any tmpfs.
  *
- * Locks: directories' i_rwsem. Mirrors Linux drivers/base/devtmpfs.c. Exercised by tests/user/devices.c.
+ * Locks: directories' i_rwsem. Mirrors Linux drivers/base/devtmpfs.c. Exercised by
+ * tests/user/devices.c.
  */
 #include "kernel/bug.h"
 #include "kernel/dev/chrdev.h"
@@ -16,7 +18,8 @@
 
 static struct super_block *devtmpfs_sb;
 
-static struct super_block *devtmpfs_get_sb(struct file_system_type *type, int flags, const char *dev, char *data)
+static struct super_block *devtmpfs_get_sb(struct file_system_type *type, int flags,
+					   const char *dev, char *data)
 {
 	return devtmpfs_sb;
 }
@@ -36,7 +39,10 @@ static struct dentry *lock_child(struct dentry *dir, const char *name, unsigned 
 	return dentry;
 }
 
-/* The directory that name is in, with a reference; *base: what stands behind the last slash. ERR_PTR */
+/*
+ * The directory that name is in, with a reference; *base: what stands behind the last slash.
+ * ERR_PTR
+ */
 static struct dentry *parent_of(const char *name, const char **base)
 {
 	struct dentry *dir = devtmpfs_sb->s_root, *sub;

@@ -2,13 +2,13 @@
  * Memory devices: null, zero, full, random, urandom, kmsg.
  *
  *	null     reads end of file, takes everything
- *	zero     reads zeroes, takes everything; mapped privately it is anonymous memory, shared a new shared object
+ *	zero     reads zeroes, takes everything; mapped it is anonymous memory
  *	full     reads zeroes, takes nothing (ENOSPC)
  *	random   random bytes without end (urandom is the same); what is written stirs the generator
  *	kmsg     the kernel log: each read gives one record, each write adds one
  *
- * Lock: a kmsg reader's own mutex. Mirrors Linux drivers/char/mem.c, random.c, kernel/printk. Exercised by
- * tests/user/{devices,kmsg}.c.
+ * Lock: a kmsg reader's own mutex. Mirrors Linux drivers/char/mem.c, random.c, kernel/printk.
+ * Exercised by tests/user/{devices,kmsg}.c.
  */
 #include "arch/x86/uaccess.h"
 #include "kernel/dev/chrdev.h"
@@ -24,11 +24,11 @@
 #include "mm/user/file_ops.h"
 #include "mm/user/mm.h"
 
-#define MEM_CHUNK 4096UL
+#define MEM_CHUNK     4096UL
 #define KMSG_LINE_MAX 992
-#define SEEK_SET 0
-#define SEEK_END 2
-#define SEEK_DATA 3
+#define SEEK_SET      0
+#define SEEK_END      2
+#define SEEK_DATA     3
 
 /* ---- null, zero, full ---- */
 
@@ -176,7 +176,7 @@ static const struct file_operations random_fops = {
 
 struct kmsg_reader {
 	struct mutex lock;
-	u64 seq;              /* lock; the record that comes next */
+	u64 seq;			   /* lock; the record that comes next */
 	char buf[CONSOLE_EXT_LOG_MAX * 2]; /* lock */
 };
 
@@ -202,7 +202,8 @@ static int kmsg_release(struct inode *inode, struct file *file)
 }
 
 /* => r->lock held */
-static ssize_t kmsg_read_one(struct kmsg_reader *r, struct file *file, char __user *buf, size_t count)
+static ssize_t kmsg_read_one(struct kmsg_reader *r, struct file *file, char __user *buf,
+			     size_t count)
 {
 	u64 before = r->seq;
 	ssize_t n;
@@ -309,12 +310,9 @@ static const struct {
 	umode_t mode;
 	const struct file_operations *fops;
 } mem_devices[] = {
-	{ "null", 3, 0666, &null_fops },
-	{ "zero", 5, 0666, &zero_fops },
-	{ "full", 7, 0666, &full_fops },
-	{ "random", 8, 0666, &random_fops },
-	{ "urandom", 9, 0666, &random_fops },
-	{ "kmsg", 11, 0644, &kmsg_fops },
+	{ "null", 3, 0666, &null_fops },      { "zero", 5, 0666, &zero_fops },
+	{ "full", 7, 0666, &full_fops },      { "random", 8, 0666, &random_fops },
+	{ "urandom", 9, 0666, &random_fops }, { "kmsg", 11, 0644, &kmsg_fops },
 };
 
 static int __init mem_init_devices(void)

@@ -1,15 +1,20 @@
 /*
- * The line discipline's input half: what a person types, made into lines, signals and echo; and read().
+ * The line discipline's input half: what a person types, made into lines, signals and echo; and
+ * read().
  *
- * 1. The input ring holds [in_tail, in_head). In canonical mode only [in_tail, canon_head) can be read; what stands
- *    behind is the line being typed, which erase, kill and word erase shorten. line_end marks the last byte of each
- *    complete line: its newline or end-of-line character, or a 0 that stands for end of file and is never handed out.
- * 2. The ring takes TTY_BUF_SIZE - 1 bytes; the last place is for the character that ends a line. When no complete line is
- *    there to be read, more text is dropped (a reader could not make room), else the sender has to wait.
- * 3. Switching to raw mode lets readers have the half line as it is; switching back ends it where it is.
+ * 1. The input ring holds [in_tail, in_head). In canonical mode only [in_tail, canon_head) can be
+ *    read; what stands behind is the line being typed, which erase, kill and word erase shorten.
+ *    line_end marks the last byte of each complete line: its newline or end-of-line character, or a
+ *    0 that stands for end of file and is never handed out.
+ * 2. The ring takes TTY_BUF_SIZE - 1 bytes; the last place is for the character that ends a line.
+ *    When no complete line is there to be read, more text is dropped (a reader could not make
+ *    room), else the sender has to wait.
+ * 3. Switching to raw mode lets readers have the half line as it is; switching back ends it where
+ *    it is.
  *
- * Locks: tty->lock and, for echo, out.lock during processing; signals are sent and sleepers woken after it.
- * Mirrors Linux drivers/tty/n_tty.c. Exercised by tests/user/tty.c.
+ * Locks: tty->lock and, for echo, out.lock during processing; signals are sent and sleepers woken
+ * after it.
+ * Mirrors Linux drivers/tty/n_tty.c. Exercised by tests/user/{tty,pty}.c.
  */
 #include "arch/x86/uaccess.h"
 #include "kernel/dev/tty.h"
@@ -19,13 +24,14 @@
 #include "lib/bitmap.h"
 #include "lib/string.h"
 
-#define THROTTLE_ROOM 256  /* free bytes at which the sender is asked to stop; it may go on at twice as many */
+/* Free bytes at which the sender is asked to stop; it may go on at twice as many. */
+#define THROTTLE_ROOM 256
 
 /* What one call of n_tty_receive() has to do when the locks are dropped. */
 struct rx_state {
 	u64 signals;
-	bool tx;                   /* there is echo, or output may go on */
-	bool restarted;            /* flow_stopped ended: writers may go on */
+	bool tx;	/* there is echo, or output may go on */
+	bool restarted; /* flow_stopped ended: writers may go on */
 };
 
 static u32 in_used(const struct tty_struct *tty)
@@ -84,7 +90,8 @@ static void reset_input(struct tty_struct *tty)
 /* ---- editing ---- */
 
 /*
- * Columns from the last tab before @pos (or the line's beginning) to @pos: how far the tab at @pos jumped follows.
+ * Columns from the last tab before @pos (or the line's beginning) to @pos: how far the tab at @pos
+ * jumped follows.
  */
 static unsigned int columns_before(struct tty_struct *tty, u32 pos)
 {
@@ -117,7 +124,10 @@ static void echo_erased(struct tty_struct *tty, u8 c)
 	n_tty_echo_plain(tty, is_control(c) ? "\b \b\b \b" : "\b \b");
 }
 
-/* Takes the last character (all its UTF-8 bytes) off the line; its first byte. => the line is not empty */
+/*
+ * Takes the last character (all its UTF-8 bytes) off the line; its first byte. => the line is not
+ * empty
+ */
 static u8 erase_last(struct tty_struct *tty)
 {
 	u8 c;
@@ -220,9 +230,10 @@ static bool receive_control(struct tty_struct *tty, struct rx_state *rx, u8 c)
 		}
 	}
 	if (L_FLAG(tty, ISIG)) {
-		int sig = is_cc(tty, VINTR, c) ? SIGINT :
-			  is_cc(tty, VQUIT, c) ? SIGQUIT :
-			  is_cc(tty, VSUSP, c) ? SIGTSTP : 0;
+		int sig = is_cc(tty, VINTR, c)	 ? SIGINT
+			  : is_cc(tty, VQUIT, c) ? SIGQUIT
+			  : is_cc(tty, VSUSP, c) ? SIGTSTP
+						 : 0;
 
 		if (sig) {
 			make_signal(tty, rx, sig, c);
@@ -310,7 +321,10 @@ static void receive_char(struct tty_struct *tty, struct rx_state *rx, u8 c)
 	receive_text(tty, c);
 }
 
-/* Full of what can be read: the sender has to wait. Full of one endless line: go on, text is dropped. */
+/*
+ * Full of what can be read: the sender has to wait. Full of one endless line: go on, text is
+ * dropped.
+ */
 static bool in_blocked(const struct tty_struct *tty)
 {
 	return in_used(tty) >= TTY_BUF_SIZE - 1 &&
@@ -319,7 +333,8 @@ static bool in_blocked(const struct tty_struct *tty)
 
 static size_t receive_raw(struct tty_struct *tty, const u8 *p, size_t n)
 {
-	u32 at = tty->in_head & TTY_BUF_MASK, room = TTY_BUF_SIZE - 1 - min(in_used(tty), TTY_BUF_SIZE - 1);
+	u32 at = tty->in_head & TTY_BUF_MASK,
+	    room = TTY_BUF_SIZE - 1 - min(in_used(tty), TTY_BUF_SIZE - 1);
 	u32 first;
 
 	n = min(n, (size_t)room);
@@ -426,7 +441,9 @@ static void map_char(struct tty_struct *tty, u8 c)
 
 static void update_char_map(struct tty_struct *tty)
 {
-	static const u8 canon_cc[] = { VERASE, VKILL, VEOF, VEOL, VWERASE, VLNEXT, VEOL2, VREPRINT };
+	static const u8 canon_cc[] = {
+		VERASE, VKILL, VEOF, VEOL, VWERASE, VLNEXT, VEOL2, VREPRINT
+	};
 	const u8 *cc = tty->termios.c_cc;
 	unsigned int i;
 
@@ -545,7 +562,10 @@ static size_t take_input(struct tty_struct *tty, u8 *to, size_t n, bool *canon, 
 	return n;
 }
 
-/* VMIN and VTIME: how many bytes satisfy a read, and how long the first may take (jiffies; then each after another). */
+/*
+ * VMIN and VTIME: how many bytes satisfy a read, and how long the first may take (jiffies; then
+ * each after another).
+ */
 struct read_limits {
 	size_t min;
 	long first, between;
@@ -559,7 +579,9 @@ static struct read_limits read_limits(struct tty_struct *tty)
 	if (L_FLAG(tty, ICANON))
 		return (struct read_limits){ .min = 1, .first = MAX_SCHEDULE_TIMEOUT };
 	if (cc[VMIN])
-		return (struct read_limits){ .min = cc[VMIN], .first = MAX_SCHEDULE_TIMEOUT, .between = time };
+		return (struct read_limits){ .min = cc[VMIN],
+					     .first = MAX_SCHEDULE_TIMEOUT,
+					     .between = time };
 	return (struct read_limits){ .min = 1, .first = time };
 }
 
@@ -568,7 +590,9 @@ static bool read_may_go_on(struct tty_struct *tty, struct file *file)
 	return n_tty_input_available(tty, false) || tty_hung_up(file);
 }
 
-/* Sleeps for input. Jiffies left, 0: the time is over or the terminal gone; -EAGAIN, -ERESTARTSYS. */
+/*
+ * Sleeps for input. Jiffies left, 0: the time is over or the terminal gone; -EAGAIN, -ERESTARTSYS.
+ */
 static long wait_for_input(struct tty_struct *tty, struct file *file, long timeout)
 {
 	if (tty_hung_up(file) || !timeout)
@@ -646,7 +670,8 @@ unsigned int n_tty_chars_in_buffer(struct tty_struct *tty)
 	for (pos = tty->in_tail; pos != tty->canon_head; pos++) {
 		u32 at = pos & TTY_BUF_MASK;
 
-		if ((tty->line_end[at / BITS_PER_LONG] >> at % BITS_PER_LONG & 1) && tty->in[at] == DISABLED_CHAR)
+		if ((tty->line_end[at / BITS_PER_LONG] >> at % BITS_PER_LONG & 1) &&
+		    tty->in[at] == DISABLED_CHAR)
 			n--;
 	}
 	return n;

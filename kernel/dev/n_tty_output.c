@@ -1,12 +1,15 @@
 /*
- * The line discipline's output half: what programs write and what is echoed, on its way into the output ring.
+ * The line discipline's output half: what programs write and what is echoed, on its way into the
+ * output ring.
  *
- * 1. With OPOST some characters change (newline gets its carriage return) and the cursor's column is kept, so that tabs
- *    can be expanded and erased. Text without such characters, the usual case, is found eight bytes at a time and
- *    copied as it is.
- * 2. Writers leave TTY_ECHO_ROOM bytes free: a program that floods the screen does not swallow what is typed.
+ * 1. With OPOST some characters change (newline gets its carriage return) and the cursor's column
+ *    is kept, so that tabs can be expanded and erased. Text without such characters, the usual
+ *    case, is found eight bytes at a time and copied as it is.
+ * 2. Writers leave TTY_ECHO_ROOM bytes free: a program that floods the screen does not swallow what
+ *    is typed.
  *
- * Locks: tty->lock, then out.lock. Mirrors Linux drivers/tty/n_tty.c (output). Exercised by tests/user/tty.c.
+ * Locks: tty->lock, then out.lock. Mirrors Linux drivers/tty/n_tty.c (output). Exercised by
+ * tests/user/{tty,pty}.c.
  */
 #include "kernel/dev/tty.h"
 #include "lib/string.h"

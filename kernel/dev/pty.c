@@ -1,17 +1,20 @@
 /*
  * Pseudo terminals: a terminal whose line is a file, for programs that play keyboard and screen.
  *
- * 1. Opening /dev/ptmx makes a pair: the file is the master, and /dev/pts/N the slave, an ordinary tty. Reading the
- *    master takes what the slave's programs wrote (and echo) out of the slave's output ring; writing it feeds the
- *    slave's line discipline as if it had been typed.
- * 2. What is typed while the slave's input ring is full of unread lines waits in the pair's typed buffer, and a writer
- *    only when that is full too: who types several lines need not fear that nobody reads the first.
- * 3. The slave cannot be opened while it is locked (TIOCSPTLCK), nor after the master was closed, which hangs it up. When
- *    the last slave is closed the master reads EIO until a slave is opened again.
- * 4. The number goes back when the master and all slaves are closed; the struct lives on while sessions refer to it.
+ * 1. Opening /dev/ptmx makes a pair: the file is the master, and /dev/pts/N the slave, an ordinary
+ *    tty. Reading the master takes what the slave's programs wrote (and echo) out of the slave's
+ *    output ring; writing it feeds the slave's line discipline as if it had been typed.
+ * 2. What is typed while the slave's input ring is full of unread lines waits in the pair's typed
+ *    buffer, and a writer only when that is full too: who types several lines need not fear that
+ *    nobody reads the first.
+ * 3. The slave cannot be opened while it is locked (TIOCSPTLCK), nor after the master was closed,
+ *    which hangs it up. When the last slave is closed the master reads EIO until a slave is opened
+ *    again.
+ * 4. The number goes back when the master and all slaves are closed; the struct lives on while
+ *    sessions refer to it.
  *
- * Locks: tty_mutex for the table, opening and closing; inside it type_mutex (Y), then as in tty.h. Mirrors Linux drivers/tty/pty.c. Exercised by
- * tests/user/tty.c.
+ * Locks: tty_mutex for the table, opening and closing; inside it type_mutex (Y), then as in tty.h.
+ * Mirrors Linux drivers/tty/pty.c. Exercised by tests/user/{tty,pty}.c.
  */
 #include "arch/x86/uaccess.h"
 #include "kernel/dev/chrdev.h"
@@ -25,24 +28,24 @@
 #include "lib/string.h"
 #include "mm/slab/slab.h"
 
-#define PTY_MAX 256
+#define PTY_MAX	   256
 #define TYPED_SIZE 4096
 
 struct pty {
-	struct tty_struct tty;          /* the slave */
-	unsigned int index;             /* - */
-	bool locked;                    /* tty_mutex */
-	bool master_closed;             /* tty_mutex to write */
-	bool slave_closed;              /* tty_mutex to write: was open and is no more */
-	struct dentry *dentry;          /* - its name in devpts */
+	struct tty_struct tty;		      /* the slave */
+	unsigned int index;		      /* - */
+	bool locked;			      /* tty_mutex */
+	bool master_closed;		      /* tty_mutex to write */
+	bool slave_closed;		      /* tty_mutex to write: was open and is no more */
+	struct dentry *dentry;		      /* - its name in devpts */
 	struct mutex read_mutex, write_mutex; /* of the master; held while it sleeps */
-	struct mutex type_mutex;        /* Y */
-	u8 *typed;                      /* Y what the input ring did not take; made when first needed */
-	u32 typed_len;                  /* Y */
-	wait_queue_head_t master_wait;  /* for output to read, room to type, slaves to come and go */
+	struct mutex type_mutex;	      /* Y */
+	u8 *typed;     /* Y what the input ring did not take; made when first needed */
+	u32 typed_len; /* Y */
+	wait_queue_head_t master_wait; /* for output to read, room to type, slaves to come and go */
 };
 
-static struct pty *ptys[PTY_MAX];       /* tty_mutex */
+static struct pty *ptys[PTY_MAX]; /* tty_mutex */
 
 static struct pty *to_pty(struct tty_struct *tty)
 {
@@ -295,14 +298,16 @@ static ssize_t ptmx_type(struct pty *pty, struct file *file, const u8 *chunk, si
 			return done;
 		if (!READ_ONCE(pty->typed))
 			return done ? done : -ENOMEM;
-		err = file->f_flags & O_NONBLOCK ?
-			      -EAGAIN : wait_event_interruptible(pty->master_wait, typed_has_room(pty));
+		err = file->f_flags & O_NONBLOCK
+			      ? -EAGAIN
+			      : wait_event_interruptible(pty->master_wait, typed_has_room(pty));
 		if (err)
 			return done ? done : err;
 	}
 }
 
-static ssize_t ptmx_do_write(struct pty *pty, struct file *file, const char __user *ubuf, const u8 *kbuf, size_t count)
+static ssize_t ptmx_do_write(struct pty *pty, struct file *file, const char __user *ubuf,
+			     const u8 *kbuf, size_t count)
 {
 	u8 chunk[TTY_CHUNK];
 	size_t done = 0;
@@ -326,7 +331,8 @@ static ssize_t ptmx_do_write(struct pty *pty, struct file *file, const char __us
 	return done;
 }
 
-static ssize_t ptmx_write_from(struct file *file, const char __user *ubuf, const u8 *kbuf, size_t count)
+static ssize_t ptmx_write_from(struct file *file, const char __user *ubuf, const u8 *kbuf,
+			       size_t count)
 {
 	struct pty *pty = file->private_data;
 	ssize_t ret;

@@ -1,16 +1,20 @@
 /*
  * The first serial port (16550): terminal ttyS0 and, after boot, the kernel's console.
  *
- * 1. Sending: whoever puts bytes into the output ring also hands the transmitter what its FIFO takes, 16 bytes with one
- *    string instruction. Only if bytes are left the interrupt is enabled that tells when the FIFO is empty again.
- * 2. Receiving: the interrupt reads everything that is there and gives it to the line discipline at once. When the
- *    terminal's ring is nearly full the receive interrupt is switched off, so that the sender's own flow control works.
- * 3. The kernel's messages go out at once, by polling, before what programs wrote and is still in the ring; a program's
- *    half line is completed from the ring or ended first, so that a message always has a line of its own.
+ * 1. Sending: whoever puts bytes into the output ring also hands the transmitter what its FIFO
+ *    takes, 16 bytes with one string instruction. Only if bytes are left the interrupt is enabled
+ *    that tells when the FIFO is empty again.
+ * 2. Receiving: the interrupt reads everything that is there and gives it to the line discipline at
+ *    once. When the terminal's ring is nearly full the receive interrupt is switched off, so that
+ *    the sender's own flow control works.
+ * 3. The kernel's messages go out at once, by polling, before what programs wrote and is still in
+ *    the ring; a program's half line is completed from the ring or ended first, so that a message
+ *    always has a line of its own.
  *
- * Lock: the tty's out.lock, also for the port's registers; the console takes it under printk_lock, so nothing is
- * printed or woken under it. In a panic the console does not insist on it.
- * Facts: 16550A data sheet. Mirrors Linux drivers/tty/serial/8250/8250_port.c. Exercised by tests/boot/test_shell.py.
+ * Lock: the tty's out.lock, also for the port's registers; the console takes it under printk_lock,
+ * so nothing is printed or woken under it. In a panic the console does not insist on it.
+ * Facts: 16550A data sheet. Mirrors Linux drivers/tty/serial/8250/8250_port.c. Exercised by
+ * tests/boot/test_shell.py.
  */
 #include "arch/x86/barrier.h"
 #include "arch/x86/io.h"
@@ -23,44 +27,44 @@
 #include "kernel/printk.h"
 #include "kernel/sched.h"
 
-#define COM1 0x3f8
-#define COM1_IRQ 4
+#define COM1	   0x3f8
+#define COM1_IRQ   4
 #define UART_CLOCK 115200 /* divisor 1 */
-#define UART_RX 0
-#define UART_TX 0
-#define UART_DLL 0
-#define UART_IER 1
-#define UART_DLM 1
-#define UART_IIR 2
-#define UART_FCR 2
-#define UART_LCR 3
-#define UART_MCR 4
-#define UART_LSR 5
-#define UART_MSR 6
-#define UART_SCR 7
-#define IER_RDI 0x01
-#define IER_THRI 0x02
+#define UART_RX	   0
+#define UART_TX	   0
+#define UART_DLL   0
+#define UART_IER   1
+#define UART_DLM   1
+#define UART_IIR   2
+#define UART_FCR   2
+#define UART_LCR   3
+#define UART_MCR   4
+#define UART_LSR   5
+#define UART_MSR   6
+#define UART_SCR   7
+#define IER_RDI	   0x01
+#define IER_THRI   0x02
 #define IIR_NO_INT 0x01
-#define LCR_DLAB 0x80
-#define LCR_SBC 0x40
-#define LCR_EPAR 0x10
+#define LCR_DLAB   0x80
+#define LCR_SBC	   0x40
+#define LCR_EPAR   0x10
 #define LCR_PARITY 0x08
-#define LCR_STOP 0x04
-#define LSR_TEMT 0x40
-#define LSR_THRE 0x20
-#define LSR_BI 0x10
-#define LSR_DR 0x01
+#define LCR_STOP   0x04
+#define LSR_TEMT   0x40
+#define LSR_THRE   0x20
+#define LSR_BI	   0x10
+#define LSR_DR	   0x01
 #define FIFO_BYTES 16
-#define RX_BATCH 64
+#define RX_BATCH   64
 #define SPIN_LIMIT 1000000
-#define LINE_LIMIT 256    /* of a program's half line, sent in front of a kernel message */
+#define LINE_LIMIT 256 /* of a program's half line, sent in front of a kernel message */
 
 struct uart_port {
 	struct tty_struct tty;
-	u16 base;             /* - */
-	u8 ier, lcr;          /* out.lock; the registers' values */
-	bool mid_line;        /* out.lock; the last byte a program sent did not end a line */
-	bool running;         /* the interrupt is installed */
+	u16 base;      /* - */
+	u8 ier, lcr;   /* out.lock; the registers' values */
+	bool mid_line; /* out.lock; the last byte a program sent did not end a line */
+	bool running;  /* the interrupt is installed */
 };
 
 static struct uart_port com1 = { .base = COM1 };
@@ -167,7 +171,8 @@ static irqreturn_t serial_interrupt(int irq, void *dev)
 		if (receive)
 			receive_pending(port);
 	}
-	if (ret == IRQ_HANDLED && n_tty_write_ready(&port->tty) && wq_has_sleeper(&port->tty.write_wait))
+	if (ret == IRQ_HANDLED && n_tty_write_ready(&port->tty) &&
+	    wq_has_sleeper(&port->tty.write_wait))
 		wake_up_interruptible_poll(&port->tty.write_wait, EPOLLOUT | EPOLLWRNORM);
 	return ret;
 }
@@ -230,8 +235,9 @@ static int serial_tiocmget(struct tty_struct *tty)
 		msr = uart_in(port, UART_MSR);
 		mcr = uart_in(port, UART_MCR);
 	}
-	return (mcr & 0x01 ? TIOCM_DTR : 0) | (mcr & 0x02 ? TIOCM_RTS : 0) | (msr & 0x10 ? TIOCM_CTS : 0) |
-	       (msr & 0x20 ? TIOCM_DSR : 0) | (msr & 0x40 ? TIOCM_RNG : 0) | (msr & 0x80 ? TIOCM_CAR : 0);
+	return (mcr & 0x01 ? TIOCM_DTR : 0) | (mcr & 0x02 ? TIOCM_RTS : 0) |
+	       (msr & 0x10 ? TIOCM_CTS : 0) | (msr & 0x20 ? TIOCM_DSR : 0) |
+	       (msr & 0x40 ? TIOCM_RNG : 0) | (msr & 0x80 ? TIOCM_CAR : 0);
 }
 
 static void serial_break_ctl(struct tty_struct *tty, bool on)
@@ -383,7 +389,8 @@ static int __init serial_init(void)
 		set_ier(port, IER_RDI);
 	}
 	tty_register_serial(&port->tty, 0);
-	pr_info("ttyS0 at I/O 0x%x (irq = %d, base_baud = %d) is a 16550A\n", port->base, COM1_IRQ, UART_CLOCK);
+	pr_info("ttyS0 at I/O 0x%x (irq = %d, base_baud = %d) is a 16550A\n", port->base, COM1_IRQ,
+		UART_CLOCK);
 	return 0;
 }
 device_initcall(serial_init);

@@ -3,12 +3,12 @@
  *
  *	/dev/ttySn   4:64+n  a serial line
  *	/dev/tty     5:0     the controlling terminal of whoever opens it
- *	/dev/console 5:1     the terminal behind the kernel's console; never becomes a controlling terminal by being opened
+ *	/dev/console 5:1     the terminal behind the kernel's console; opening it gives no control
  *	/dev/pts/n   136:n   slaves of pseudo terminals (pty.c)
  *
  * A file holds a reference on its tty and counts in tty->count. Serial ttys are there for good.
  *
- * Locks: see tty.h. Mirrors Linux drivers/tty/tty_io.c. Exercised by tests/user/tty.c.
+ * Locks: see tty.h. Mirrors Linux drivers/tty/tty_io.c. Exercised by tests/user/{tty,pty}.c.
  */
 #include "arch/x86/uaccess.h"
 #include "kernel/bug.h"
@@ -24,10 +24,10 @@
 #include "lib/string.h"
 #include "mm/slab/slab.h"
 
-#define MAX_SERIAL 4
+#define MAX_SERIAL   4
 #define SERIAL_MINOR 64
-#define DEV_TTY MKDEV(TTYAUX_MAJOR, 0)
-#define DEV_CONSOLE MKDEV(TTYAUX_MAJOR, 1)
+#define DEV_TTY	     MKDEV(TTYAUX_MAJOR, 0)
+#define DEV_CONSOLE  MKDEV(TTYAUX_MAJOR, 1)
 
 DEFINE_MUTEX(tty_mutex);
 static struct tty_struct *serial_ttys[MAX_SERIAL]; /* tty_mutex; set at boot */
@@ -128,8 +128,9 @@ static struct tty_struct *tty_lookup(dev_t dev)
 	if (dev == DEV_CONSOLE)
 		tty = first_serial();
 	else
-		tty = minor >= SERIAL_MINOR && minor - SERIAL_MINOR < MAX_SERIAL ?
-			      serial_ttys[minor - SERIAL_MINOR] : NULL;
+		tty = minor >= SERIAL_MINOR && minor - SERIAL_MINOR < MAX_SERIAL
+			      ? serial_ttys[minor - SERIAL_MINOR]
+			      : NULL;
 	return tty ? tty_kref_get(tty) : ERR_PTR(dev == DEV_CONSOLE ? -ENODEV : -ENXIO);
 }
 
@@ -227,7 +228,10 @@ static bool write_may_go_on(struct tty_struct *tty, struct file *file)
 	return n_tty_write_ready(tty) || tty_hung_up(file) || output_dead(tty);
 }
 
-/* All of chunk[0..n), sleeping for room as needed. Bytes written, or errno if none. => write_mutex held */
+/*
+ * All of chunk[0..n), sleeping for room as needed. Bytes written, or errno if none. => write_mutex
+ * held
+ */
 static ssize_t write_chunk(struct tty_struct *tty, struct file *file, const u8 *chunk, size_t n)
 {
 	size_t done = 0;
@@ -239,16 +243,18 @@ static ssize_t write_chunk(struct tty_struct *tty, struct file *file, const u8 *
 		done += n_tty_write(tty, chunk + done, n - done);
 		if (done == n)
 			return done;
-		err = file->f_flags & O_NONBLOCK ?
-			      -EAGAIN : wait_event_interruptible(tty->write_wait, write_may_go_on(tty, file));
+		err = file->f_flags & O_NONBLOCK
+			      ? -EAGAIN
+			      : wait_event_interruptible(tty->write_wait,
+							 write_may_go_on(tty, file));
 		if (err)
 			return done ? done : err;
 	}
 }
 
 /* => write_mutex held. One of ubuf and kbuf is the source. */
-static ssize_t do_write(struct tty_struct *tty, struct file *file, const char __user *ubuf, const u8 *kbuf,
-			size_t count)
+static ssize_t do_write(struct tty_struct *tty, struct file *file, const char __user *ubuf,
+			const u8 *kbuf, size_t count)
 {
 	u8 chunk[TTY_CHUNK];
 	size_t done = 0;
@@ -271,7 +277,8 @@ static ssize_t do_write(struct tty_struct *tty, struct file *file, const char __
 	return done;
 }
 
-static ssize_t tty_write_from(struct file *file, const char __user *ubuf, const u8 *kbuf, size_t count)
+static ssize_t tty_write_from(struct file *file, const char __user *ubuf, const u8 *kbuf,
+			      size_t count)
 {
 	struct tty_struct *tty = file->private_data;
 	ssize_t ret;

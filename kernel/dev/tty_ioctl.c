@@ -1,11 +1,12 @@
 /*
  * Requests on terminals: settings, window size, flushing and flow control.
  *
- * A process in the background that changes something stops first (tty_check_change), except through the master. A
- * change of settings with TCSETSW waits until output was sent, with TCSETSF it also throws unread input away.
+ * A process in the background that changes something stops first (tty_check_change), except through
+ * the master. A change of settings with TCSETSW waits until output was sent, with TCSETSF it also
+ * throws unread input away.
  *
- * Locks: tty->lock for termios, ctrl_lock for the window size. Mirrors Linux drivers/tty/{tty_ioctl,tty_io}.c.
- * Exercised by tests/user/tty.c.
+ * Locks: tty->lock for termios, ctrl_lock for the window size. Mirrors Linux
+ * drivers/tty/{tty_ioctl,tty_io}.c. Exercised by tests/user/{tty,pty}.c.
  */
 #include "arch/x86/uaccess.h"
 #include "kernel/cred.h"
@@ -14,8 +15,11 @@
 #include "kernel/signal.h"
 #include "lib/string.h"
 
-static const u32 baud_rates[] = { 0, 50, 75, 110, 134, 150, 200, 300, 600, 1200, 1800, 2400, 4800, 9600, 19200, 38400 };
-static const u32 baud_rates_ext[] = { 57600, 115200, 230400, 460800, 500000, 576000, 921600, 1000000 };
+static const u32 baud_rates[] = { 0,   50,   75,   110,	 134,  150,  200,   300,
+				  600, 1200, 1800, 2400, 4800, 9600, 19200, 38400 };
+static const u32 baud_rates_ext[] = {
+	57600, 115200, 230400, 460800, 500000, 576000, 921600, 1000000
+};
 
 /* Bits per second that c_cflag names; 0 for BOTHER: c_ospeed says. */
 static u32 cflag_baud(u32 cflag)
@@ -67,7 +71,8 @@ static long ioctl_get_termios(struct tty_struct *tty, void __user *p, size_t siz
 }
 
 /* how: 0 now, 1 when output was sent, 2 and without unread input. */
-static long ioctl_set_termios(struct tty_struct *tty, const void __user *p, size_t size, int how, bool from_master)
+static long ioctl_set_termios(struct tty_struct *tty, const void __user *p, size_t size, int how,
+			      bool from_master)
 {
 	struct ktermios t;
 	u32 baud;
@@ -190,7 +195,8 @@ static long ioctl_send_break(struct tty_struct *tty, unsigned int ms)
 
 /* ---- the tables of requests ---- */
 
-long tty_common_ioctl(struct tty_struct *tty, struct file *file, unsigned int cmd, unsigned long arg, bool from_master)
+long tty_common_ioctl(struct tty_struct *tty, struct file *file, unsigned int cmd,
+		      unsigned long arg, bool from_master)
 {
 	void __user *p = (void __user *)arg;
 
@@ -206,7 +212,8 @@ long tty_common_ioctl(struct tty_struct *tty, struct file *file, unsigned int cm
 	case TCSETS2:
 	case TCSETSW2:
 	case TCSETSF2:
-		return ioctl_set_termios(tty, p, sizeof(struct ktermios), cmd - TCSETS2, from_master);
+		return ioctl_set_termios(tty, p, sizeof(struct ktermios), cmd - TCSETS2,
+					 from_master);
 	case TIOCGWINSZ:
 		return ioctl_get_winsize(tty, p);
 	case TIOCSWINSZ:

@@ -1,15 +1,19 @@
 /*
- * Terminals and sessions: who owns a terminal, which group is in the foreground, and what happens to the others.
+ * Terminals and sessions: who owns a terminal, which group is in the foreground, and what happens
+ * to the others.
  *
- * 1. A session leader without terminal gets one by opening it (without O_NOCTTY) or by TIOCSCTTY; its session then owns
- *    the terminal. Processes inherit it through fork and lose it by setsid() or TIOCNOTTY.
- * 2. A process in the background that reads, or changes settings, stops: its whole group gets SIGTTIN or SIGTTOU. If
- *    nobody could continue it, or it ignores the signal, the call fails instead.
- * 3. When the leader exits or the line hangs up, the foreground group gets SIGHUP and SIGCONT and the session loses the
- *    terminal.
+ * 1. A session leader without terminal gets one by opening it (without O_NOCTTY) or by TIOCSCTTY;
+ *    its session then owns the terminal. Processes inherit it through fork and lose it by setsid()
+ *    or TIOCNOTTY.
+ * 2. A process in the background that reads, or changes settings, stops: its whole group gets
+ *    SIGTTIN or SIGTTOU. If nobody could continue it, or it ignores the signal, the call fails
+ *    instead.
+ * 3. When the leader exits or the line hangs up, the foreground group gets SIGHUP and SIGCONT and
+ *    the session loses the terminal.
  *
- * Locks: tty_mutex for changes of ownership; signal->tty under siglock; tty->session and pgrp under ctrl_lock.
- * Mirrors Linux drivers/tty/tty_jobctrl.c. Exercised by tests/user/tty.c.
+ * Locks: tty_mutex for changes of ownership; signal->tty under siglock; tty->session and pgrp under
+ * ctrl_lock.
+ * Mirrors Linux drivers/tty/tty_jobctrl.c. Exercised by tests/user/{tty,pty}.c.
  */
 #include "arch/x86/uaccess.h"
 #include "kernel/cred.h"
@@ -111,7 +115,8 @@ static void session_clear_tty(struct pid *session)
 {
 	struct task_struct *p;
 
-	do_each_pid_task(session, PIDTYPE_SID, p) {
+	do_each_pid_task(session, PIDTYPE_SID, p)
+	{
 		struct sighand_struct *sighand;
 		struct tty_struct *tty = NULL;
 		unsigned long flags;
@@ -122,7 +127,8 @@ static void session_clear_tty(struct pid *session)
 		swap(p->signal->tty, tty);
 		unlock_task_sighand(p, &flags);
 		tty_kref_put(tty);
-	} while_each_pid_task(session, PIDTYPE_SID, p);
+	}
+	while_each_pid_task(session, PIDTYPE_SID, p);
 }
 
 void tty_leave_session(struct tty_struct *tty)
@@ -179,7 +185,8 @@ void tty_signal_session_leader(struct tty_struct *tty, bool exit_session)
 	unsigned int refs = 0;
 
 	scoped_guard(spinlock_irq, &tasklist_lock) {
-		do_each_pid_task(session, PIDTYPE_SID, p) {
+		do_each_pid_task(session, PIDTYPE_SID, p)
+		{
 			struct sighand_struct *sighand;
 			unsigned long flags;
 
@@ -191,7 +198,8 @@ void tty_signal_session_leader(struct tty_struct *tty, bool exit_session)
 				refs++;
 			}
 			unlock_task_sighand(p, &flags);
-		} while_each_pid_task(session, PIDTYPE_SID, p);
+		}
+		while_each_pid_task(session, PIDTYPE_SID, p);
 	}
 	if (fg && exit_session)
 		kill_pgrp(fg, SIGHUP, 1);
@@ -202,7 +210,10 @@ void tty_signal_session_leader(struct tty_struct *tty, bool exit_session)
 		tty_kref_put(tty);
 }
 
-/* A leader exits that lost its terminal before: the group that was in the foreground then is told now. */
+/*
+ * A leader exits that lost its terminal before: the group that was in the foreground then is told
+ * now.
+ */
 static void hangup_old_pgrp(void)
 {
 	struct pid *pgrp = NULL;
@@ -312,7 +323,8 @@ static long put_pid_number(struct tty_struct *tty, struct pid **what, int __user
 	return required && !pid ? -ENOTTY : put_user(nr, p);
 }
 
-long tty_jobctrl_ioctl(struct tty_struct *tty, struct file *file, unsigned int cmd, unsigned long arg, bool from_master)
+long tty_jobctrl_ioctl(struct tty_struct *tty, struct file *file, unsigned int cmd,
+		       unsigned long arg, bool from_master)
 {
 	int __user *p = (int __user *)arg;
 	bool own = from_master || current->signal->tty == tty;
