@@ -90,6 +90,29 @@ pmd_t *mm_find_pmd(struct mm_struct *mm, unsigned long addr)
 	return pmd_none(*pmd) ? NULL : pmd;
 }
 
+pmd_t *mm_next_pmd(struct mm_struct *mm, unsigned long *addr, unsigned long end,
+		   unsigned long *next)
+{
+	for (; *addr < end; *addr = *next) {
+		pgd_t *pgd = pgd_offset_pgd(mm->pgd, *addr);
+		pud_t *pud;
+		pmd_t *pmd;
+
+		*next = pgd_addr_end(*addr, end);
+		if (pgd_none(*pgd))
+			continue;
+		*next = pud_addr_end(*addr, end);
+		pud = pud_offset(pgd, *addr);
+		if (pud_none(*pud))
+			continue;
+		*next = pmd_addr_end(*addr, end);
+		pmd = pmd_offset(pud, *addr);
+		if (!pmd_none(*pmd))
+			return pmd;
+	}
+	return NULL;
+}
+
 pte_t *get_locked_pte(struct mm_struct *mm, unsigned long addr, spinlock_t **ptl)
 {
 	pmd_t *pmd = mm_alloc_pmd(mm, addr);
@@ -176,26 +199,11 @@ static bool vma_needs_copy(const struct vm_area_struct *vma)
 int copy_page_range(struct vm_area_struct *dst_vma, struct vm_area_struct *src_vma)
 {
 	unsigned long addr = src_vma->vm_start, end = src_vma->vm_end, next;
-	struct mm_struct *src_mm = src_vma->vm_mm;
+	pmd_t *pmd;
 
 	if (!vma_needs_copy(src_vma))
 		return 0;
-	for (; addr < end; addr = next) {
-		pgd_t *pgd = pgd_offset_pgd(src_mm->pgd, addr);
-		pud_t *pud;
-		pmd_t *pmd;
-
-		next = pgd_addr_end(addr, end);
-		if (pgd_none(*pgd))
-			continue;
-		next = pud_addr_end(addr, end);
-		pud = pud_offset(pgd, addr);
-		if (pud_none(*pud))
-			continue;
-		next = pmd_addr_end(addr, end);
-		pmd = pmd_offset(pud, addr);
-		if (pmd_none(*pmd))
-			continue;
+	for (; (pmd = mm_next_pmd(src_vma->vm_mm, &addr, end, &next)) != NULL; addr = next) {
 		if (copy_pmd_span(dst_vma, src_vma, pmd, addr, next))
 			return -ENOMEM;
 		cond_resched();
@@ -254,25 +262,10 @@ static void zap_pmd_span(struct mmu_gather *tlb, pmd_t *pmd, unsigned long addr,
 void unmap_page_range(struct mmu_gather *tlb, struct vm_area_struct *vma, unsigned long addr,
 		      unsigned long end)
 {
-	struct mm_struct *mm = vma->vm_mm;
 	unsigned long next;
+	pmd_t *pmd;
 
-	for (; addr < end; addr = next) {
-		pgd_t *pgd = pgd_offset_pgd(mm->pgd, addr);
-		pud_t *pud;
-		pmd_t *pmd;
-
-		next = pgd_addr_end(addr, end);
-		if (pgd_none(*pgd))
-			continue;
-		next = pud_addr_end(addr, end);
-		pud = pud_offset(pgd, addr);
-		if (pud_none(*pud))
-			continue;
-		next = pmd_addr_end(addr, end);
-		pmd = pmd_offset(pud, addr);
-		if (pmd_none(*pmd))
-			continue;
+	for (; (pmd = mm_next_pmd(vma->vm_mm, &addr, end, &next)) != NULL; addr = next) {
 		zap_pmd_span(tlb, pmd, addr, next);
 		cond_resched();
 	}

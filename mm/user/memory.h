@@ -30,6 +30,12 @@ pmd_t *mm_alloc_pmd(struct mm_struct *mm, unsigned long addr);
 int pte_alloc(struct mm_struct *mm, pmd_t *pmd);
 /* The PMD entry that covers addr if it has a PTE table, else NULL. => mmap_lock held */
 pmd_t *mm_find_pmd(struct mm_struct *mm, unsigned long addr);
+/*
+ * The next PMD entry with a PTE table in [*addr, end); its part of the range is [*addr, *next). NULL: there is none
+ * left. Absent upper tables are stepped over whole, so an empty range of any size costs little.
+ */
+pmd_t *mm_next_pmd(struct mm_struct *mm, unsigned long *addr, unsigned long end,
+		   unsigned long *next);
 /* Locks and returns the entry of addr, making tables; NULL: no memory. Unlock *ptl. */
 pte_t *get_locked_pte(struct mm_struct *mm, unsigned long addr, spinlock_t **ptl);
 

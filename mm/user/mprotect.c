@@ -48,14 +48,11 @@ static void change_pte_range(struct vm_area_struct *vma, pmd_t *pmd, unsigned lo
 static void change_protection(struct vm_area_struct *vma, unsigned long start, unsigned long end)
 {
 	struct mm_struct *mm = vma->vm_mm;
-	unsigned long addr, next;
+	unsigned long addr = start, next;
+	pmd_t *pmd;
 
-	for (addr = start; addr < end; addr = next) {
-		pmd_t *pmd = mm_find_pmd(mm, addr);
-
-		next = pmd_addr_end(addr, end);
-		if (pmd)
-			change_pte_range(vma, pmd, addr, next);
+	for (; (pmd = mm_next_pmd(mm, &addr, end, &next)) != NULL; addr = next) {
+		change_pte_range(vma, pmd, addr, next);
 		cond_resched();
 	}
 	flush_tlb_mm_range(&mm->context, start, end);
