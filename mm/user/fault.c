@@ -485,7 +485,13 @@ int fixup_user_fault(struct mm_struct *mm, unsigned long address, bool write)
 	return fault & VM_FAULT_ERROR ? -EFAULT : 0;
 }
 
-int faultin_range(struct mm_struct *mm, unsigned long start, unsigned long len, bool write)
+/* Populating brings in what the area's usual access will want: a private writable page is made at once. */
+static bool populate_write(const struct vm_area_struct *vma)
+{
+	return (vma->vm_flags & (VM_WRITE | VM_SHARED)) == VM_WRITE;
+}
+
+int faultin_range(struct mm_struct *mm, unsigned long start, unsigned long len, int write)
 {
 	unsigned long addr;
 	int ret = 0;
@@ -494,12 +500,13 @@ int faultin_range(struct mm_struct *mm, unsigned long start, unsigned long len, 
 	for (addr = start; addr < start + len && !ret; addr += PAGE_SIZE) {
 		struct vm_area_struct *vma = vma_lookup(mm, addr);
 
-		if (!vma) {
-			ret = -ENOMEM;
+		if (!vma || (vma->vm_flags & (VM_IO | VM_PFNMAP))) {
+			ret = vma ? -EINVAL : -ENOMEM;
 			break;
 		}
-		ret = fixup_user_fault(
-			mm, addr, write || (vma->vm_flags & (VM_WRITE | VM_SHARED)) == VM_WRITE);
+		ret = fixup_user_fault(mm, addr, write < 0 ? populate_write(vma) : write);
+		if (!ret && fatal_signal_pending(current))
+			ret = -EINTR;
 		if (need_resched()) {
 			mmap_read_unlock(mm);
 			cond_resched();
@@ -512,7 +519,7 @@ int faultin_range(struct mm_struct *mm, unsigned long start, unsigned long len, 
 
 void mm_populate(struct mm_struct *mm, unsigned long start, unsigned long len)
 {
-	faultin_range(mm, start, len, false);
+	faultin_range(mm, start, len, -1);
 }
 
 void fault_init(void)

@@ -23,6 +23,9 @@ struct pt_regs;
 int do_user_addr_fault(struct pt_regs *regs, unsigned long error_code, unsigned long address);
 /* Faults in [start, start + len) for MAP_POPULATE and mlock; errors only stop it. => mmap_lock not held */
 void mm_populate(struct mm_struct *mm, unsigned long start, unsigned long len);
-/* The same with the answer, for MADV_POPULATE_*: 0, -EFAULT, -ENOMEM... */
-int faultin_range(struct mm_struct *mm, unsigned long start, unsigned long len, bool write);
+/*
+ * The same with the answer, for MADV_POPULATE_*: 0, -EFAULT, -ENOMEM, -EINTR (killed)... write: 0 read, 1 write,
+ * -1 what each area is likely to see.
+ */
+int faultin_range(struct mm_struct *mm, unsigned long start, unsigned long len, int write);
 void fault_init(void);

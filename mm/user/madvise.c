@@ -92,7 +92,10 @@ static int madvise_vma(struct mm_struct *mm, struct vm_area_struct *vma, unsigne
 			return -EINVAL;
 		if (advice == MADV_DODUMP && (vma->vm_flags & VM_SPECIAL))
 			return -EINVAL;
-		return madvise_update_vma(mm, vma, start, end, (vma->vm_flags & ~clear) | set);
+		/* Advice may be repeated: ENOMEM is kept for holes in the range. */
+		if (madvise_update_vma(mm, vma, start, end, (vma->vm_flags & ~clear) | set))
+			return -EAGAIN;
+		return 0;
 	}
 	switch (advice) {
 	case MADV_WILLNEED:

@@ -381,17 +381,50 @@ void zap_page_range_single(struct vm_area_struct *vma, unsigned long start, unsi
 	tlb_finish_mmu(&tlb);
 }
 
-/* Shared and untouched pages go; private copies (even_cows) only when the file itself shrinks. */
+/*
+ * An area with private copies, which stay: only pages of the file go.
+ * => i_mmap_rwsem held, so the tables stay too
+ */
+static void zap_file_pages(struct mmu_gather *tlb, struct vm_area_struct *vma, unsigned long addr,
+			   unsigned long end)
+{
+	struct rss_delta rss = { { 0 } };
+	unsigned long next;
+	pmd_t *pmd;
+
+	for (; (pmd = mm_next_pmd(vma->vm_mm, &addr, end, &next)) != NULL; addr += PAGE_SIZE) {
+		spinlock_t *ptl = pte_lockptr(*pmd);
+		pte_t *pte;
+
+		spin_lock(ptl);
+		pte = pte_offset_kernel(pmd, addr);
+		if (pte_present(*pte) && !pte_special(*pte) &&
+		    !PageAnon(pfn_to_page(pte_pfn(*pte))))
+			zap_pte_run(tlb, pte, addr, addr + PAGE_SIZE, &rss);
+		spin_unlock(ptl);
+		if (tlb->nr == MMU_GATHER_BATCH)
+			tlb_flush_mmu(tlb);
+	}
+	add_mm_rss(vma->vm_mm, &rss);
+}
+
+/* Private copies (even_cows) go only when the file itself shrinks. */
 static void unmap_mapping_vma(struct vm_area_struct *vma, pgoff_t first, pgoff_t last,
 			      bool even_cows)
 {
 	pgoff_t vfirst = max(first, (pgoff_t)vma->vm_pgoff);
 	pgoff_t vlast = min(last, (pgoff_t)(vma->vm_pgoff + vma_pages(vma) - 1));
 	unsigned long start = vma->vm_start + ((vfirst - vma->vm_pgoff) << PAGE_SHIFT);
+	unsigned long size = (vlast - vfirst + 1) << PAGE_SHIFT;
+	struct mmu_gather tlb;
 
-	if (!even_cows && vma->has_anon && !(vma->vm_flags & VM_SHARED))
+	if (even_cows || !vma->has_anon) {
+		zap_page_range_single(vma, start, size);
 		return;
-	zap_page_range_single(vma, start, (vlast - vfirst + 1) << PAGE_SHIFT);
+	}
+	tlb_gather_mmu(&tlb, vma->vm_mm, false);
+	zap_file_pages(&tlb, vma, start, start + size);
+	tlb_finish_mmu(&tlb);
 }
 
 void unmap_mapping_pages(struct address_space *mapping, pgoff_t first, pgoff_t nr, bool even_cows)

@@ -90,9 +90,7 @@ unsigned long get_unmapped_area(struct file *file, unsigned long addr, unsigned 
 		addr = PAGE_ALIGN(addr);
 		vma = find_vma(mm, addr);
 		if (addr >= MMAP_MIN_ADDR && addr <= TASK_SIZE - len &&
-		    (!vma ||
-		     addr + len <=
-			     vma->vm_start - (vma->vm_flags & VM_GROWSDOWN ? STACK_GUARD_GAP : 0)))
+		    (!vma || addr + len <= vm_start_gap(vma)))
 			return addr;
 	}
 	if (flags & MAP_32BIT) {
@@ -157,6 +155,8 @@ static int mmap_new_vma(struct mm_struct *mm, struct file *file, unsigned long a
 		goto out_put;
 	return 0;
 out_put:
+	/* The file may have put pages in already (remap_pfn_range). */
+	unmap_region(mm, vma, addr, addr + len);
 	remove_vma(vma);
 	return err;
 }
@@ -181,6 +181,17 @@ static unsigned long mmap_region(struct file *file, unsigned long addr, unsigned
 	if (vm_flags & VM_LOCKED)
 		mm->locked_vm += len >> PAGE_SHIFT;
 	return addr;
+}
+
+/* Pages of [start, end) that areas cover. */
+static unsigned long mapped_pages(struct mm_struct *mm, unsigned long start, unsigned long end)
+{
+	struct vm_area_struct *vma = find_vma(mm, start);
+	unsigned long bytes = 0;
+
+	for (; vma && vma->vm_start < end; vma = vma_next(mm, vma))
+		bytes += min(vma->vm_end, end) - max(vma->vm_start, start);
+	return bytes >> PAGE_SHIFT;
 }
 
 unsigned long do_mmap(struct file *file, unsigned long addr, unsigned long len, unsigned long prot,
@@ -234,7 +245,8 @@ unsigned long do_mmap(struct file *file, unsigned long addr, unsigned long len, 
 	} else {
 		return -EINVAL;
 	}
-	if (!may_expand_vm(mm, vm_flags, len >> PAGE_SHIFT))
+	/* What a fixed mapping replaces is given back first. */
+	if (!may_expand_vm(mm, vm_flags, (len >> PAGE_SHIFT) - mapped_pages(mm, addr, addr + len)))
 		err = -ENOMEM;
 	else
 		err = do_vmi_munmap(mm, addr, addr + len);
@@ -428,8 +440,7 @@ static long sys_brk(unsigned long brk)
 			goto out;
 	} else if (newbrk > oldbrk) {
 		next = find_vma(mm, oldbrk);
-		if (next &&
-		    newbrk + (next->vm_flags & VM_GROWSDOWN ? STACK_GUARD_GAP : 0) > next->vm_start)
+		if (next && newbrk > vm_start_gap(next))
 			goto out;
 		if (do_brk_flags(mm, oldbrk, newbrk - oldbrk, 0))
 			goto out;

@@ -12,6 +12,7 @@
 #include "arch/x86/tlb.h"
 #include "kernel/current.h"
 #include "kernel/rlimit.h"
+#include "kernel/sched.h"
 #include "kernel/syscall.h"
 #include "kernel/task.h"
 #include "lib/err.h"
@@ -49,20 +50,53 @@ static int move_ptes(struct mm_struct *mm, unsigned long old, unsigned long new,
 	return 0;
 }
 
-static int move_page_tables(struct mm_struct *mm, unsigned long old, unsigned long new,
+/* => old and new do not overlap; vma is the area at old */
+static int move_page_tables(struct vm_area_struct *vma, unsigned long old, unsigned long new,
 			    unsigned long len)
 {
-	unsigned long done, step;
+	struct address_space *mapping = vma->vm_file ? vma->vm_file->f_mapping : NULL;
+	unsigned long at = old, next, step;
+	int err = 0;
 
-	for (done = 0; done < len; done += step) {
-		unsigned long to_old = PMD_SIZE - ((old + done) & ~PMD_MASK);
-		unsigned long to_new = PMD_SIZE - ((new + done) & ~PMD_MASK);
+	/* Truncate goes from area to area: no page may slip from one still to be seen to one already seen. */
+	if (mapping)
+		down_write(&mapping->i_mmap_rwsem);
+	for (; !err && mm_next_pmd(vma->vm_mm, &at, old + len, &next); at += step) {
+		unsigned long to = new + (at - old);
 
-		step = min3(to_old, to_new, len - done);
-		if (move_ptes(mm, old + done, new + done, step))
-			return -ENOMEM;
+		step = min(next - at, PMD_SIZE - (to & ~PMD_MASK));
+		err = move_ptes(vma->vm_mm, at, to, step);
+		cond_resched();
 	}
-	return 0;
+
+	if (mapping)
+		up_write(&mapping->i_mmap_rwsem);
+	return err;
+}
+
+/* A second area like vma from address from on, new_len bytes at new; NULL: no memory. */
+static struct vm_area_struct *copy_vma(struct mm_struct *mm, struct vm_area_struct *vma,
+				       unsigned long from, unsigned long new, unsigned long new_len)
+{
+	struct vm_area_struct *copy = vm_area_dup(vma);
+
+	if (!copy)
+		return NULL;
+	copy->vm_start = new;
+	copy->vm_end = new + new_len;
+	copy->vm_pgoff += (from - vma->vm_start) >> PAGE_SHIFT;
+	if (copy->vm_file)
+		get_file(copy->vm_file);
+	if (copy->vm_ops && copy->vm_ops->open)
+		copy->vm_ops->open(copy);
+	if (vma_link(mm, copy)) {
+		remove_vma(copy);
+		return NULL;
+	}
+	vm_stat_account(mm, copy->vm_flags, new_len >> PAGE_SHIFT);
+	if (copy->vm_flags & VM_LOCKED)
+		mm->locked_vm += new_len >> PAGE_SHIFT;
+	return copy;
 }
 
 /* The area [old, old + old_len), now a VMA of its own, moves to new with new_len bytes. */
@@ -71,35 +105,38 @@ static unsigned long move_vma(struct mm_struct *mm, struct vm_area_struct *vma, 
 {
 	unsigned long old = vma->vm_start, old_len = vma->vm_end - old,
 		      move = min(old_len, new_len);
-	struct vm_area_struct *copy = vm_area_dup(vma);
-	int err;
+	struct vm_area_struct *copy = copy_vma(mm, vma, old, new, new_len);
 
 	if (!copy)
 		return -ENOMEM;
-	copy->vm_start = new;
-	copy->vm_end = new + new_len;
-	if (copy->vm_file)
-		get_file(copy->vm_file);
-	if (copy->vm_ops && copy->vm_ops->open)
-		copy->vm_ops->open(copy);
-	err = vma_link(mm, copy);
-	if (err) {
-		remove_vma(copy);
-		return err;
-	}
-	vm_stat_account(mm, copy->vm_flags, new_len >> PAGE_SHIFT);
-	if (copy->vm_flags & VM_LOCKED)
-		mm->locked_vm += new_len >> PAGE_SHIFT;
-	if (move_page_tables(mm, old, new, move)) {
+	if (move_page_tables(vma, old, new, move)) {
 		/* Bring back what moved: those tables exist, so this cannot fail. */
-		move_page_tables(mm, new, old, move);
+		move_page_tables(copy, new, old, move);
 		do_vmi_munmap(mm, new, new + new_len);
 		return -ENOMEM;
 	}
-	if (dontunmap)
-		return new;
-	err = do_vmi_munmap(mm, old, old + old_len);
-	return err ? err : new;
+	/* Without memory for the tree's node the old area stays, empty: the move itself is done. */
+	if (!dontunmap)
+		do_vmi_munmap(mm, old, old + old_len);
+	return new;
+}
+
+/* Only the part named moves: it becomes a VMA of its own first. */
+static int isolate_part(struct mm_struct *mm, unsigned long addr, unsigned long len,
+			struct vm_area_struct **res)
+{
+	struct vm_area_struct *vma = vma_lookup(mm, addr);
+	int err;
+
+	if (!vma || vma->vm_end < addr + len)
+		return -EFAULT;
+	if (vma->vm_start < addr) {
+		err = split_vma(mm, vma, addr, &vma);
+		if (err)
+			return err;
+	}
+	*res = vma;
+	return vma->vm_end > addr + len ? split_vma(mm, vma, addr + len, NULL) : 0;
 }
 
 static unsigned long mremap_to_place(struct mm_struct *mm, unsigned long addr,
@@ -109,43 +146,36 @@ static unsigned long mremap_to_place(struct mm_struct *mm, unsigned long addr,
 	struct vm_area_struct *vma;
 	int err;
 
+	if (mm->map_count + 3 >= DEFAULT_MAX_MAP_COUNT)
+		return -ENOMEM;
 	if (flags & MREMAP_FIXED) {
 		if ((new_addr & ~PAGE_MASK) || new_len > TASK_SIZE ||
 		    new_addr > TASK_SIZE - new_len)
 			return -EINVAL;
 		if (addr + old_len > new_addr && new_addr + new_len > addr)
 			return -EINVAL;
-		if (mm->map_count + 2 >= DEFAULT_MAX_MAP_COUNT)
-			return -ENOMEM;
-		err = do_vmi_munmap(mm, new_addr, new_addr + new_len);
-		if (err)
-			return err;
+		new_addr = get_unmapped_area(NULL, new_addr, new_len, 0, MAP_FIXED);
 	} else {
 		new_addr = get_unmapped_area(NULL, 0, new_len, 0, 0);
-		if (IS_ERR_VALUE(new_addr))
-			return new_addr;
 	}
-	/* Only the part named moves: it becomes a VMA of its own first. */
+	if (IS_ERR_VALUE(new_addr))
+		return new_addr;
+	err = do_vmi_munmap(mm, new_addr, new_addr + new_len);
+	if (err)
+		return err;
 	if (old_len > new_len) {
 		err = do_vmi_munmap(mm, addr + new_len, addr + old_len);
 		if (err)
 			return err;
 		old_len = new_len;
 	}
-	vma = vma_lookup(mm, addr);
-	if (!vma || vma->vm_end < addr + old_len)
-		return -EFAULT;
-	if (vma->vm_start < addr) {
-		err = split_vma(mm, vma, addr, &vma);
-		if (err)
-			return err;
+	if (!old_len) {
+		/* The old way to map a shared area twice: nothing moves. */
+		vma = vma_lookup(mm, addr);
+		return vma && copy_vma(mm, vma, addr, new_addr, new_len) ? new_addr : -ENOMEM;
 	}
-	if (vma->vm_end > addr + old_len) {
-		err = split_vma(mm, vma, addr + old_len, NULL);
-		if (err)
-			return err;
-	}
-	return move_vma(mm, vma, new_addr, new_len, flags & MREMAP_DONTUNMAP);
+	err = isolate_part(mm, addr, old_len, &vma);
+	return err ? err : move_vma(mm, vma, new_addr, new_len, flags & MREMAP_DONTUNMAP);
 }
 
 static unsigned long grow_in_place(struct mm_struct *mm, struct vm_area_struct *vma,
@@ -155,12 +185,10 @@ static unsigned long grow_in_place(struct mm_struct *mm, struct vm_area_struct *
 	struct vm_area_struct *next = find_vma(mm, vma->vm_end);
 
 	if (vma->vm_end != addr + old_len || end < addr || end > TASK_SIZE ||
-	    (next && next->vm_start < end) ||
+	    (next && vm_start_gap(next) < end) ||
 	    mtree_store_range(&mm->mm_mt, vma->vm_start, end - 1, vma, GFP_KERNEL))
 		return -ENOMEM;
-	unlink_file_vma(vma);
-	vma->vm_end = end;
-	vma_link_file(vma);
+	vma_set_range(vma, vma->vm_start, end, vma->vm_pgoff);
 	vm_stat_account(mm, vma->vm_flags, (new_len - old_len) >> PAGE_SHIFT);
 	if (vma->vm_flags & VM_LOCKED)
 		mm->locked_vm += (new_len - old_len) >> PAGE_SHIFT;
@@ -183,14 +211,20 @@ static unsigned long do_mremap(struct mm_struct *mm, unsigned long addr, unsigne
 	if (old_len > vma->vm_end - addr)
 		return -EFAULT;
 	if (new_len > old_len) {
+		pgoff_t pgoff = vma->vm_pgoff + ((addr - vma->vm_start) >> PAGE_SHIFT);
+
 		if (vma->vm_flags & (VM_DONTEXPAND | VM_PFNMAP))
 			return -EFAULT;
+		if (pgoff + (new_len >> PAGE_SHIFT) < pgoff)
+			return -EINVAL;
 		if ((vma->vm_flags & VM_LOCKED) &&
 		    ((mm->locked_vm << PAGE_SHIFT) + new_len - old_len > rlimit(RLIMIT_MEMLOCK)))
 			return -EAGAIN;
 		if (!may_expand_vm(mm, vma->vm_flags, (new_len - old_len) >> PAGE_SHIFT))
 			return -ENOMEM;
 	}
+	if ((flags & MREMAP_DONTUNMAP) && !may_expand_vm(mm, vma->vm_flags, new_len >> PAGE_SHIFT))
+		return -ENOMEM;
 	if (flags & (MREMAP_FIXED | MREMAP_DONTUNMAP))
 		return mremap_to_place(mm, addr, old_len, new_addr, new_len, flags);
 	if (new_len <= old_len) {

@@ -65,32 +65,60 @@ void remove_vma(struct vm_area_struct *vma)
 	vm_area_free(vma);
 }
 
-void vma_link_file(struct vm_area_struct *vma)
+/* The file's i_mmap lock for writing, or NULL for an area without a file. */
+static struct address_space *lock_i_mmap(struct vm_area_struct *vma)
 {
-	struct address_space *mapping;
+	struct address_space *mapping = vma->vm_file ? vma->vm_file->f_mapping : NULL;
 
-	if (!vma->vm_file)
+	if (mapping)
+		down_write(&mapping->i_mmap_rwsem);
+	return mapping;
+}
+
+static void unlock_i_mmap(struct address_space *mapping)
+{
+	if (mapping)
+		up_write(&mapping->i_mmap_rwsem);
+}
+
+static bool counts_as_writer(const struct vm_area_struct *vma)
+{
+	return (vma->vm_flags & (VM_SHARED | VM_MAYWRITE)) == (VM_SHARED | VM_MAYWRITE);
+}
+
+/* => lock_i_mmap() gave mapping */
+static void i_mmap_insert(struct vm_area_struct *vma, struct address_space *mapping)
+{
+	if (!mapping)
 		return;
-	mapping = vma->vm_file->f_mapping;
-	down_write(&mapping->i_mmap_rwsem);
-	if ((vma->vm_flags & (VM_SHARED | VM_MAYWRITE)) == (VM_SHARED | VM_MAYWRITE))
+	if (counts_as_writer(vma))
 		atomic_inc(&mapping->i_mmap_writable);
 	vma_interval_tree_insert(vma, &mapping->i_mmap);
-	up_write(&mapping->i_mmap_rwsem);
+}
+
+static void i_mmap_remove(struct vm_area_struct *vma, struct address_space *mapping)
+{
+	if (!mapping)
+		return;
+	if (counts_as_writer(vma))
+		atomic_dec(&mapping->i_mmap_writable);
+	vma_interval_tree_remove(vma, &mapping->i_mmap);
+}
+
+void vma_link_file(struct vm_area_struct *vma)
+{
+	struct address_space *mapping = lock_i_mmap(vma);
+
+	i_mmap_insert(vma, mapping);
+	unlock_i_mmap(mapping);
 }
 
 void unlink_file_vma(struct vm_area_struct *vma)
 {
-	struct address_space *mapping;
+	struct address_space *mapping = lock_i_mmap(vma);
 
-	if (!vma->vm_file)
-		return;
-	mapping = vma->vm_file->f_mapping;
-	down_write(&mapping->i_mmap_rwsem);
-	if ((vma->vm_flags & (VM_SHARED | VM_MAYWRITE)) == (VM_SHARED | VM_MAYWRITE))
-		atomic_dec(&mapping->i_mmap_writable);
-	vma_interval_tree_remove(vma, &mapping->i_mmap);
-	up_write(&mapping->i_mmap_rwsem);
+	i_mmap_remove(vma, mapping);
+	unlock_i_mmap(mapping);
 }
 
 static int vma_store(struct mm_struct *mm, struct vm_area_struct *vma, unsigned long start,
@@ -134,20 +162,30 @@ struct vm_area_struct *vma_prev(struct mm_struct *mm, unsigned long addr)
 	return addr ? mas_prev(&mas, 0) : NULL;
 }
 
-/* A new start or end, with the i_mmap position that depends on it. The tree is stored by the caller. */
-static void vma_set_range(struct vm_area_struct *vma, unsigned long start, unsigned long end,
-			  pgoff_t pgoff)
+/* => lock_i_mmap() gave mapping */
+static void set_range_locked(struct vm_area_struct *vma, struct address_space *mapping,
+			     unsigned long start, unsigned long end, pgoff_t pgoff)
 {
-	unlink_file_vma(vma);
+	i_mmap_remove(vma, mapping);
 	vma->vm_start = start;
 	vma->vm_end = end;
 	vma->vm_pgoff = pgoff;
-	vma_link_file(vma);
+	i_mmap_insert(vma, mapping);
+}
+
+void vma_set_range(struct vm_area_struct *vma, unsigned long start, unsigned long end,
+		   pgoff_t pgoff)
+{
+	struct address_space *mapping = lock_i_mmap(vma);
+
+	set_range_locked(vma, mapping, start, end, pgoff);
+	unlock_i_mmap(mapping);
 }
 
 int split_vma(struct mm_struct *mm, struct vm_area_struct *vma, unsigned long addr,
 	      struct vm_area_struct **upper)
 {
+	struct address_space *mapping;
 	struct vm_area_struct *new;
 	int err;
 
@@ -163,12 +201,15 @@ int split_vma(struct mm_struct *mm, struct vm_area_struct *vma, unsigned long ad
 		vm_area_free(new);
 		return err;
 	}
-	vma_set_range(vma, vma->vm_start, addr, vma->vm_pgoff);
 	if (new->vm_file)
 		get_file(new->vm_file);
-	if (new->vm_ops && new->vm_ops->open)
+	if (new->vm_ops &&new->vm_ops->open)
 		new->vm_ops->open(new);
-	vma_link_file(new);
+	/* In one step: truncate must find every page of the file that is mapped here. */
+	mapping = lock_i_mmap(vma);
+	set_range_locked(vma, mapping, vma->vm_start, addr, vma->vm_pgoff);
+	i_mmap_insert(new, mapping);
+	unlock_i_mmap(mapping);
 	mm->map_count++;
 	if (upper)
 		*upper = new;
@@ -186,12 +227,16 @@ static bool can_merge(const struct vm_area_struct *vma, unsigned long vm_flags,
 static int vma_join(struct mm_struct *mm, struct vm_area_struct *prev, struct vm_area_struct *next)
 {
 	unsigned long end = next->vm_end;
+	struct address_space *mapping;
 	int err = vma_store(mm, prev, prev->vm_start, end);
 
 	if (err)
 		return err;
-	unlink_file_vma(next);
-	vma_set_range(prev, prev->vm_start, end, prev->vm_pgoff);
+	mapping = lock_i_mmap(prev);
+	i_mmap_remove(next, mapping);
+	set_range_locked(prev, mapping, prev->vm_start, end, prev->vm_pgoff);
+	unlock_i_mmap(mapping);
+	prev->has_anon |= next->has_anon;
 	mm->map_count--;
 	if (next->vm_file)
 		fput(next->vm_file);
@@ -206,8 +251,8 @@ struct vm_area_struct *vma_merge_new(struct mm_struct *mm, unsigned long start, 
 	struct vm_area_struct *prev = start ? vma_lookup(mm, start - 1) : NULL;
 	struct vm_area_struct *next = vma_lookup(mm, end);
 
-	if (prev && (!can_merge(prev, vm_flags, file, ops) ||
-		     prev->vm_pgoff + vma_pages(prev) != pgoff))
+	if (prev &&
+	    (!can_merge(prev, vm_flags, file, ops) || prev->vm_pgoff + vma_pages(prev) != pgoff))
 		prev = NULL;
 	if (next && (!can_merge(next, vm_flags, file, ops) ||
 		     pgoff + ((end - start) >> PAGE_SHIFT) != next->vm_pgoff))

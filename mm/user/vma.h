@@ -20,6 +20,9 @@ void remove_vma(struct vm_area_struct *vma);
 int vma_link(struct mm_struct *mm, struct vm_area_struct *vma);
 void vma_link_file(struct vm_area_struct *vma);
 void unlink_file_vma(struct vm_area_struct *vma);
+/* A new start or end, with the i_mmap position that depends on it; the caller stored it in the tree. */
+void vma_set_range(struct vm_area_struct *vma, unsigned long start, unsigned long end,
+		   pgoff_t pgoff);
 /* Cuts vma at addr (page aligned, strictly inside). vma keeps the lower part; returns the upper in *upper. */
 int split_vma(struct mm_struct *mm, struct vm_area_struct *vma, unsigned long addr,
 	      struct vm_area_struct **upper);
@@ -32,7 +35,9 @@ struct vm_area_struct *vma_merge_new(struct mm_struct *mm, unsigned long start, 
 				     const struct vm_operations_struct *ops);
 /* Joins vma with equal neighbours after its properties changed; returns the VMA that holds it now. */
 struct vm_area_struct *vma_merge_existing(struct mm_struct *mm, struct vm_area_struct *vma);
-struct vm_area_struct *vma_prev(struct mm_struct *mm, unsigned long addr); /* last one ending <= addr */
+struct vm_area_struct *vma_prev(struct mm_struct *mm,
+				unsigned long addr); /* last one ending <= addr */
+
 void vm_stat_account(struct mm_struct *mm, unsigned long vm_flags, long pages);
 /* RLIMIT_AS and RLIMIT_DATA allow pages more of this kind. */
 bool may_expand_vm(struct mm_struct *mm, unsigned long vm_flags, unsigned long pages);
