@@ -119,8 +119,7 @@ static void collect_times(struct task_struct *task, bool whole, struct stat_numb
 	s->min_flt = task->signal->min_flt;
 	s->maj_flt = task->signal->maj_flt;
 	rcu_read_lock();
-	for_each_thread(task, t)
-	{
+	for_each_thread(task, t) {
 		s->min_flt += t->min_flt;
 		s->maj_flt += t->maj_flt;
 	}

@@ -678,8 +678,7 @@ static pid_t next_tid(struct inode *dir, pid_t from)
 	rcu_read_lock();
 	leader = pid_task(proc_pid(dir), PIDTYPE_PID);
 	if (leader) {
-		for_each_thread(leader, t)
-		{
+		for_each_thread(leader, t) {
 			if (t->pid >= from && (!best || t->pid < best))
 				best = t->pid;
 		}

@@ -47,8 +47,7 @@ static unsigned int cores_in_package(unsigned int cpu)
 	unsigned long left = topology_core_cpumask(cpu), seen = 0;
 	unsigned int other;
 
-	for_each_cpu(other, left)
-	{
+	for_each_cpu(other, left) {
 		if (topology_core_id(other) < BITS_PER_LONG)
 			seen |= BIT(topology_core_id(other));
 	}

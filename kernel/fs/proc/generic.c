@@ -167,8 +167,7 @@ static struct proc_dir_entry *find_child(struct proc_dir_entry *dir, const char 
 {
 	struct proc_dir_entry *pde;
 
-	list_for_each_entry(pde, &dir->children, sibling)
-	{
+	list_for_each_entry(pde, &dir->children, sibling) {
 		if (strlen(pde->name) == len && !memcmp(pde->name, name, len))
 			return pde;
 	}
@@ -263,8 +262,7 @@ static int proc_readdir(struct file *file, struct dir_context *ctx)
 
 	if (!dir_emit_dots(file, ctx))
 		return 0;
-	list_for_each_entry(pde, &dir->children, sibling)
-	{
+	list_for_each_entry(pde, &dir->children, sibling) {
 		if (pos++ < ctx->pos)
 			continue;
 		if (!dir_emit(ctx, pde->name, strlen(pde->name), pde->ino,

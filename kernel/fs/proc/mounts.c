@@ -18,8 +18,7 @@ static void *mounts_start(struct seq_file *m, loff_t *pos)
 	loff_t n = *pos;
 
 	down_read(&namespace_sem);
-	list_for_each_entry(mnt, &mount_list, mnt_list)
-	{
+	list_for_each_entry(mnt, &mount_list, mnt_list) {
 		if (!n--)
 			return mnt;
 	}

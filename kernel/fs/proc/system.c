@@ -23,7 +23,8 @@ static int uptime_show(struct seq_file *m, void *v)
 	u64 up = ktime_get_ns(), idle = 0;
 	unsigned int cpu;
 
-	for_each_possible_cpu(cpu) idle += kcpustat_read(cpu, CPUTIME_IDLE);
+	for_each_possible_cpu(cpu)
+		idle += kcpustat_read(cpu, CPUTIME_IDLE);
 	seq_printf(m, "%llu.%02llu %llu.%02llu\n", up / NSEC_PER_SEC,
 		   up % NSEC_PER_SEC / (NSEC_PER_SEC / 100), idle / NSEC_PER_SEC,
 		   idle % NSEC_PER_SEC / (NSEC_PER_SEC / 100));
@@ -106,15 +107,13 @@ static void show_cpus(struct seq_file *m)
 	unsigned int cpu;
 	int i;
 
-	for_each_possible_cpu(cpu)
-	{
+	for_each_possible_cpu(cpu) {
 		for (i = 0; i < NR_CPUTIME; i++)
 			sum[i] += kcpustat_read(cpu, i);
 	}
 	seq_puts(m, "cpu ");
 	show_cpu_times(m, sum);
-	for_each_online_cpu(cpu)
-	{
+	for_each_online_cpu(cpu) {
 		for (i = 0; i < NR_CPUTIME; i++)
 			one[i] = kcpustat_read(cpu, i);
 		seq_printf(m, "cpu%u", cpu);
@@ -127,7 +126,8 @@ static void show_irqs(struct seq_file *m)
 	unsigned int cpu, irq;
 	u64 sum = 0;
 
-	for_each_possible_cpu(cpu) sum += kstat_cpu_irqs_sum(cpu);
+	for_each_possible_cpu(cpu)
+		sum += kstat_cpu_irqs_sum(cpu);
 	seq_printf(m, "intr %llu", sum);
 	for (irq = 0; irq < nr_irqs; irq++)
 		seq_printf(m, " %u", kstat_irqs(irq));

@@ -18,8 +18,7 @@ static int buddyinfo_show(struct seq_file *m, void *v)
 	struct zone *zone;
 	int order;
 
-	for_each_populated_zone(zone)
-	{
+	for_each_populated_zone(zone) {
 		zone_free_blocks(zone, nr);
 		seq_printf(m, "Node %d, zone %8s ", zone->node, zone->name);
 		for (order = 0; order < NR_PAGE_ORDERS; order++)
@@ -34,8 +33,7 @@ static void show_pagesets(struct seq_file *m, struct zone *zone)
 	unsigned int cpu;
 
 	seq_puts(m, "\n  pagesets");
-	for_each_online_cpu(cpu)
-	{
+	for_each_online_cpu(cpu) {
 		struct per_cpu_pages *pcp = per_cpu_ptr(zone->per_cpu_pageset, cpu);
 
 		seq_printf(m,
@@ -92,8 +90,7 @@ static int zoneinfo_show(struct seq_file *m, void *v)
 	struct pglist_data *last = NULL;
 	struct zone *zone;
 
-	for_each_zone(zone)
-	{
+	for_each_zone(zone) {
 		bool first = populated_zone(zone) && zone->zone_pgdat != last;
 
 		show_zone(m, zone, first);

@@ -44,8 +44,7 @@ static cpumask_t core_mask(unsigned int cpu)
 	cpumask_t mask = 0;
 	unsigned int other;
 
-	for_each_cpu(other, topology_core_cpumask(cpu))
-	{
+	for_each_cpu(other, topology_core_cpumask(cpu)) {
 		if (topology_core_id(other) == topology_core_id(cpu))
 			mask |= BIT(other);
 	}
@@ -142,7 +141,8 @@ static int cpu_dev_init(void)
 	sysfs_create_file(dir, "present", 0444, mask_list_show, NULL, &cpu_present_mask);
 	sysfs_create_file(dir, "offline", 0444, offline_show, NULL, NULL);
 	sysfs_create_file(dir, "kernel_max", 0444, kernel_max_show, NULL, NULL);
-	for_each_online_cpu(cpu) add_cpu(dir, cpu);
+	for_each_online_cpu(cpu)
+		add_cpu(dir, cpu);
 	return 0;
 }
 subsys_initcall(cpu_dev_init);

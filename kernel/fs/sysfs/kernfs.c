@@ -25,8 +25,7 @@ static struct kernfs_node *find_child(struct kernfs_node *dir, const char *name,
 {
 	struct kernfs_node *kn;
 
-	list_for_each_entry_rcu(kn, &dir->children, sibling)
-	{
+	list_for_each_entry_rcu(kn, &dir->children, sibling) {
 		if (strlen(kn->name) == len && !memcmp(kn->name, name, len))
 			return kn;
 	}
@@ -175,8 +174,7 @@ static struct kernfs_node *nth_child(struct kernfs_node *dir, loff_t n)
 	struct kernfs_node *kn;
 
 	guard(rcu)();
-	list_for_each_entry_rcu(kn, &dir->children, sibling)
-	{
+	list_for_each_entry_rcu(kn, &dir->children, sibling) {
 		if (!n--)
 			return kn;
 	}

@@ -25,8 +25,7 @@ static ssize_t normal_memory_show(char *buf, void *data)
 	unsigned long mask = 0;
 	struct zone *zone;
 
-	for_each_populated_zone(zone)
-	{
+	for_each_populated_zone(zone) {
 		if (zone_idx(zone) <= ZONE_NORMAL)
 			mask |= BIT(zone->node);
 	}
@@ -38,8 +37,7 @@ static cpumask_t node_cpus(int nid)
 	cpumask_t mask = 0;
 	unsigned int cpu;
 
-	for_each_online_cpu(cpu)
-	{
+	for_each_online_cpu(cpu) {
 		if (cpu_to_node(cpu) == nid)
 			mask |= BIT(cpu);
 	}
@@ -51,7 +49,8 @@ static ssize_t has_cpu_show(char *buf, void *data)
 	unsigned long mask = 0;
 	unsigned int cpu;
 
-	for_each_online_cpu(cpu) mask |= BIT(cpu_to_node(cpu));
+	for_each_online_cpu(cpu)
+		mask |= BIT(cpu_to_node(cpu));
 	return sysfs_emit(buf, "%*pbl\n", MAX_NUMNODES, &mask);
 }
 
@@ -80,8 +79,9 @@ static ssize_t distance_show(char *buf, void *data)
 {
 	int at = 0, nid;
 
-	for_each_online_node(nid) at +=
-		sysfs_emit_at(buf, at, "%s%d", at ? " " : "", node_distance(nid_of(data), nid));
+	for_each_online_node(nid)
+		at += sysfs_emit_at(buf, at, "%s%d", at ? " " : "",
+				    node_distance(nid_of(data), nid));
 	return at + sysfs_emit_at(buf, at, "\n");
 }
 
@@ -199,8 +199,7 @@ static void add_node(struct kernfs_node *nodes, long nid)
 		return;
 	for (i = 0; i < ARRAY_SIZE(files); i++)
 		sysfs_create_file(dir, files[i].name, 0444, files[i].show, NULL, (void *)nid);
-	for_each_cpu(cpu, node_cpus(nid))
-	{
+	for_each_cpu(cpu, node_cpus(nid)) {
 		char link[16];
 
 		if (!sysfs_cpu_dirs[cpu])
@@ -223,7 +222,8 @@ static int node_dev_init(void)
 	sysfs_create_file(dir, "has_memory", 0444, node_list_show, NULL, &node_online_map);
 	sysfs_create_file(dir, "has_normal_memory", 0444, normal_memory_show, NULL, NULL);
 	sysfs_create_file(dir, "has_cpu", 0444, has_cpu_show, NULL, NULL);
-	for_each_online_node(nid) add_node(dir, nid);
+	for_each_online_node(nid)
+		add_node(dir, nid);
 	return 0;
 }
 fs_initcall(node_dev_init);
