@@ -87,7 +87,6 @@ struct super_block *alloc_super(struct file_system_type *type, int flags)
 	sb->s_flags = flags & SB_RDONLY;
 	sb->s_dev = get_anon_bdev();
 	sb->s_blocksize = PAGE_SIZE;
-	sb->s_maxbytes = LLONG_MAX;
 	sb->s_time_gran = 1;
 	spin_lock(&mount_lock);
 	list_add_tail(&sb->s_list, &super_blocks);
@@ -469,11 +468,15 @@ static long sys_umount2(const char __user *name, int flags)
 }
 SYSCALL(166, umount2);
 
-/* The first mount of all: becomes / of everybody. */
+/*
+ * The first mount of all: becomes / of everybody. Its device is called tmpfs, not rootfs as on Linux: df takes
+ * "rootfs" for something hidden under the real root and does not show it.
+ */
 static void init_mount_tree(void)
 {
+	char options[] = "mode=755";
 	struct file_system_type *fs = get_fs_type("tmpfs");
-	struct mount *m = fs ? new_fs_mount(fs, 0, "rootfs", NULL) : ERR_PTR(-ENODEV);
+	struct mount *m = fs ? new_fs_mount(fs, 0, "tmpfs", options) : ERR_PTR(-ENODEV);
 
 	if (IS_ERR(m))
 		panic("VFS: cannot create the root file system: error %ld", PTR_ERR(m));

@@ -23,11 +23,6 @@
 #define SEEK_DATA    3
 #define SEEK_HOLE    4
 
-struct iovec {
-	void __user *iov_base;
-	size_t iov_len;
-};
-
 ssize_t vfs_read(struct file *file, char __user *buf, size_t count, loff_t *pos)
 {
 	if (!(file->f_mode & FMODE_READ))

@@ -25,6 +25,12 @@
 #include "lib/types.h"
 #include "lib/xarray.h"
 
+/* One element of readv and writev, as user programs pass it. */
+struct iovec {
+	void __user *iov_base;
+	size_t iov_len;
+};
+
 struct address_space;
 struct dentry;
 struct dir_context;
@@ -69,7 +75,8 @@ struct address_space {
 	void *private_data; /* - the file system's */
 };
 
-#define AS_UNEVICTABLE 0 /* pages live only here (tmpfs): never dropped */
+#define MAX_LFS_FILESIZE LLONG_MAX /* largest file, bytes */
+#define AS_UNEVICTABLE	 0	   /* pages live only here (tmpfs): never dropped */
 
 struct inode {
 	umode_t i_mode; /* I type and permissions */
@@ -106,6 +113,8 @@ struct file_operations {
 	loff_t (*llseek)(struct file *, loff_t, int);
 	ssize_t (*read)(struct file *, char __user *, size_t, loff_t *);
 	ssize_t (*write)(struct file *, const char __user *, size_t, loff_t *);
+	/* writev in one piece; NULL: element by element, each a write of its own. */
+	ssize_t (*writev)(struct file *, const struct iovec *, unsigned long nr, loff_t *);
 	int (*iterate_shared)(struct file *, struct dir_context *);
 	unsigned int (*poll)(struct file *, struct poll_table *);
 	long (*unlocked_ioctl)(struct file *, unsigned int, unsigned long);

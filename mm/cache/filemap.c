@@ -281,7 +281,7 @@ static ssize_t filemap_read(struct file *file, struct copy_target *to, size_t co
 		pos += got;
 		done += got;
 		count -= got;
-		if (got < n) {
+		if (got < n || unlikely(fatal_signal_pending(current))) {
 			if (!done)
 				done = -EFAULT;
 			break;
@@ -366,33 +366,64 @@ static ssize_t filemap_write(struct file *file, struct copy_target *from, size_t
 		pos += got;
 		done += got;
 		count -= got;
+		if (unlikely(fatal_signal_pending(current))) {
+			done = done ? done : -EINTR;
+			break;
+		}
 		cond_resched();
 	}
 	*ppos = pos;
 	return done;
 }
 
-/* Limits of a write at *ppos: O_APPEND, RLIMIT_FSIZE, the largest file. => i_rwsem held for writing */
-static ssize_t generic_write_checks(struct file *file, size_t *count, loff_t *ppos)
+/*
+ * Limits of a write at *ppos: O_APPEND, RLIMIT_FSIZE, the largest file. The count that may be written, or errno.
+ * => i_rwsem held for writing
+ */
+static ssize_t generic_write_checks(struct file *file, size_t count, loff_t *ppos)
 {
 	struct inode *inode = file->f_mapping->host;
-	unsigned long limit = rlimit(RLIMIT_FSIZE);
+	unsigned long limit = rlimit(RLIMIT_FSIZE), room = MAX_LFS_FILESIZE;
 
 	if (file->f_flags & 02000)
 		*ppos = inode->i_size;
 	if (*ppos < 0)
 		return -EINVAL;
-	if ((unsigned long)*ppos >= limit) {
-		fsize_limit_hook();
+	if ((unsigned long)*ppos >= limit)
+		return fsize_exceeded();
+	if ((unsigned long)*ppos >= room)
 		return -EFBIG;
+	return min3(count, limit - *ppos, room - *ppos);
+}
+
+ssize_t generic_file_writev(struct file *file, const struct iovec *iov, unsigned long nr,
+			    loff_t *ppos)
+{
+	struct inode *inode = file->f_mapping->host;
+	ssize_t room, got = 0, done = 0;
+	size_t total = 0;
+	unsigned long i;
+
+	for (i = 0; i < nr; i++)
+		total += iov[i].iov_len;
+	if (!total)
+		return 0;
+	down_write(&inode->i_rwsem);
+	room = generic_write_checks(file, total, ppos);
+	for (i = 0; i < nr && room > 0; i++) {
+		struct copy_target from = { .ubuf = iov[i].iov_base };
+		size_t n = min((size_t)room, iov[i].iov_len);
+
+		got = filemap_write(file, &from, n, ppos);
+		if (got > 0) {
+			done += got;
+			room -= got;
+		}
+		if (got != n)
+			break;
 	}
-	if (*count > limit - *ppos)
-		*count = limit - *ppos;
-	if (*ppos >= LLONG_MAX - (loff_t)PAGE_SIZE)
-		return -EFBIG;
-	if (*count > LLONG_MAX - PAGE_SIZE - *ppos)
-		*count = LLONG_MAX - PAGE_SIZE - *ppos;
-	return 0;
+	up_write(&inode->i_rwsem);
+	return done ? done : room < 0 ? room : got;
 }
 
 ssize_t generic_file_write(struct file *file, const char __user *buf, size_t count, loff_t *ppos)
@@ -404,9 +435,9 @@ ssize_t generic_file_write(struct file *file, const char __user *buf, size_t cou
 	if (!count)
 		return 0;
 	down_write(&inode->i_rwsem);
-	ret = generic_write_checks(file, &count, ppos);
-	if (!ret)
-		ret = filemap_write(file, &from, count, ppos);
+	ret = generic_write_checks(file, count, ppos);
+	if (ret > 0)
+		ret = filemap_write(file, &from, ret, ppos);
 	up_write(&inode->i_rwsem);
 	return ret;
 }
@@ -420,7 +451,9 @@ ssize_t filemap_write_kernel(struct file *file, const void *buf, size_t count, l
 	if (!count)
 		return 0;
 	down_write(&inode->i_rwsem);
-	ret = filemap_write(file, &from, count, ppos);
+	ret = generic_write_checks(file, count, ppos);
+	if (ret > 0)
+		ret = filemap_write(file, &from, ret, ppos);
 	up_write(&inode->i_rwsem);
 	return ret;
 }

@@ -10,6 +10,7 @@
  */
 #pragma once
 
+#include "lib/errno.h"
 #include "mm/cache/file.h"
 #include "mm/phys/page.h"
 
@@ -62,8 +63,11 @@ bool filemap_has_page(struct address_space *mapping, pgoff_t index);
 /* --- file operations built on the cache; bytes or negative errno; may sleep --- */
 ssize_t generic_file_read(struct file *file, char __user *buf, size_t count, loff_t *ppos);
 ssize_t generic_file_write(struct file *file, const char __user *buf, size_t count, loff_t *ppos);
+/* The elements one after the other, as one write: nothing of another write comes between. */
+ssize_t generic_file_writev(struct file *file, const struct iovec *iov, unsigned long nr,
+			    loff_t *ppos);
 ssize_t filemap_read_kernel(struct file *file, void *buf, size_t count, loff_t pos);
-/* Kernel data into a file through the cache (initramfs unpacking). */
+/* Kernel data into a file through the cache (initramfs unpacking, sendfile); the limits of write(2) hold. */
 ssize_t filemap_write_kernel(struct file *file, const void *buf, size_t count, loff_t *ppos);
 
 unsigned int filemap_fault(struct vm_fault *vmf);
@@ -86,4 +90,10 @@ struct mapping_ops {
 extern const struct mapping_ops *mapping_ops;
 /* A write went past RLIMIT_FSIZE: the VFS sends SIGXFSZ to current. */
 extern void (*fsize_limit_hook)(void);
+/* Calls it; answers -EFBIG. */
+static inline int fsize_exceeded(void)
+{
+	fsize_limit_hook();
+	return -EFBIG;
+}
 void filemap_init(void); /* once, before the first file */

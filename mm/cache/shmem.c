@@ -14,6 +14,8 @@
 #include "kernel/bug.h"
 #include "kernel/current.h"
 #include "kernel/rcu.h"
+#include "kernel/rlimit.h"
+#include "kernel/sched.h"
 #include "lib/err.h"
 #include "lib/errno.h"
 #include "lib/string.h"
@@ -21,6 +23,20 @@
 
 #define FALLOC_FL_KEEP_SIZE  0x01
 #define FALLOC_FL_PUNCH_HOLE 0x02
+
+/* Pages that a file of this size has. */
+static pgoff_t i_size_pages(const struct inode *inode)
+{
+	return ((u64)READ_ONCE(inode->i_size) + PAGE_SIZE - 1) >> PAGE_SHIFT;
+}
+
+static struct timespec64 file_now(void)
+{
+	struct timespec64 ts;
+
+	ktime_get_real_ts64(&ts);
+	return ts;
+}
 
 static struct shmem_sb_info *mapping_info(struct address_space *mapping)
 {
@@ -100,6 +116,25 @@ struct folio *shmem_get_folio(struct inode *inode, pgoff_t index)
 	}
 }
 
+struct folio *shmem_get_folio_in_size(struct inode *inode, pgoff_t index)
+{
+	struct folio *folio;
+
+	if (index >= i_size_pages(inode))
+		return ERR_PTR(-EINVAL);
+	folio = shmem_get_folio(inode, index);
+	if (IS_ERR(folio) || likely(index < i_size_pages(inode)))
+		return folio;
+	/*
+	 * Truncate lowers the size before it looks for pages: either it finds this one, or this look finds
+	 * the new size. What lies behind the end must not stay: it would come back when the file grows.
+	 */
+	filemap_remove_folio(folio);
+	folio_unlock(folio);
+	folio_put(folio);
+	return ERR_PTR(-EINVAL);
+}
+
 static int shmem_write_begin(struct file *file, struct address_space *mapping, loff_t pos,
 			     unsigned int len, struct folio **foliop)
 {
@@ -143,6 +178,7 @@ int shmem_setsize(struct inode *inode, loff_t size)
 
 	if (size < 0)
 		return -EINVAL;
+
 	WRITE_ONCE(inode->i_size, size);
 	if (size < old)
 		truncate_pagecache(inode, size);
@@ -152,7 +188,7 @@ int shmem_setsize(struct inode *inode, loff_t size)
 static void shmem_punch_hole(struct inode *inode, loff_t offset, loff_t len)
 {
 	struct address_space *mapping = inode->i_mapping;
-	pgoff_t first = (offset + PAGE_SIZE - 1) >> PAGE_SHIFT;
+	pgoff_t first = ((u64)offset + PAGE_SIZE - 1) >> PAGE_SHIFT;
 	pgoff_t end = (offset + len) >> PAGE_SHIFT;
 
 	if (end > first)
@@ -162,48 +198,80 @@ static void shmem_punch_hole(struct inode *inode, loff_t offset, loff_t len)
 		mapping_ops->unmap_pages(mapping, first, end - first, false);
 }
 
-static long shmem_allocate_range(struct inode *inode, loff_t offset, loff_t len)
+/* Makes the absent pages of [first, last]; all or none. */
+static long shmem_allocate_range(struct inode *inode, pgoff_t first, pgoff_t last)
 {
-	pgoff_t index = offset >> PAGE_SHIFT, last = (offset + len - 1) >> PAGE_SHIFT;
+	struct address_space *mapping = inode->i_mapping;
+	pgoff_t index, made = first;
+	long err = 0;
 
-	for (; index <= last; index++) {
-		struct folio *folio = shmem_get_folio(inode, index);
+	/* What is there stays what it is; only a run of new pages at the end of the work can be taken back. */
+	for (index = first; index <= last; index++) {
+		bool was_there = filemap_has_page(mapping, index);
+		struct folio *folio;
 
-		if (IS_ERR(folio))
-			return PTR_ERR(folio);
+		folio = fatal_signal_pending(current) ? ERR_PTR(-EINTR)
+						      : shmem_get_folio(inode, index);
+		if (IS_ERR(folio)) {
+			err = PTR_ERR(folio);
+			break;
+		}
 		folio_unlock(folio);
 		folio_put(folio);
+		if (was_there)
+			made = index + 1;
+		cond_resched();
 	}
-	return 0;
+	if (err && index > made)
+		truncate_inode_pages_range(mapping, (loff_t)made << PAGE_SHIFT,
+					   ((loff_t)index << PAGE_SHIFT) - 1);
+	return err;
 }
 
+/* => 0 <= offset, 0 < len, their sum does not overflow */
 long shmem_fallocate(struct file *file, int mode, loff_t offset, loff_t len)
 {
 	struct inode *inode = file_inode(file);
+	bool grow = !(mode & FALLOC_FL_KEEP_SIZE);
 	long err = 0;
 
 	if (mode & ~(FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE))
 		return -EOPNOTSUPP;
+
 	down_write(&inode->i_rwsem);
 	if (mode & FALLOC_FL_PUNCH_HOLE)
 		shmem_punch_hole(inode, offset, len);
+	else if (grow && offset + len > inode->i_size && (u64)(offset + len) > rlimit(RLIMIT_FSIZE))
+		err = fsize_exceeded();
 	else
-		err = shmem_allocate_range(inode, offset, len);
-	if (!err && !(mode & FALLOC_FL_KEEP_SIZE) && offset + len > inode->i_size)
+		err = shmem_allocate_range(inode, offset >> PAGE_SHIFT,
+					   (offset + len - 1) >> PAGE_SHIFT);
+	if (!err && grow && offset + len > inode->i_size)
 		WRITE_ONCE(inode->i_size, offset + len);
+	if (!err)
+		inode->i_mtime = inode->i_ctime = file_now();
 	up_write(&inode->i_rwsem);
 	return err;
 }
 
 loff_t shmem_seek_hole_data(struct inode *inode, loff_t offset, bool hole)
 {
+	struct address_space *mapping = inode->i_mapping;
 	loff_t size = READ_ONCE(inode->i_size);
-	pgoff_t index = offset >> PAGE_SHIFT, end = (size + PAGE_SIZE - 1) >> PAGE_SHIFT;
+	unsigned long index = offset >> PAGE_SHIFT, end = (size + PAGE_SIZE - 1) >> PAGE_SHIFT;
 
 	if (offset < 0 || offset >= size)
 		return -ENXIO;
-	while (index < end && filemap_has_page(inode->i_mapping, index) == hole)
-		index++;
+	if (hole) {
+		while (index < end && filemap_has_page(mapping, index) &&
+		       !fatal_signal_pending(current))
+			index++;
+	} else {
+		rcu_read_lock();
+		if (!xa_find(&mapping->i_pages, &index, end - 1, XA_PRESENT))
+			index = end;
+		rcu_read_unlock();
+	}
 	if (index >= end)
 		return hole ? size : -ENXIO;
 	return max(offset, (loff_t)index << PAGE_SHIFT);

@@ -24,6 +24,8 @@ extern const struct vm_operations_struct shmem_vm_ops;
 void shmem_init_mapping(struct inode *inode, struct shmem_sb_info *info);
 /* The folio at index with a reference, locked, made (zeroed) if absent; ERR_PTR -ENOSPC, -ENOMEM. May sleep. */
 struct folio *shmem_get_folio(struct inode *inode, pgoff_t index);
+/* The same for a mapping's fault: -EINVAL when index lies behind the end of the file, also if it is just shrinking. */
+struct folio *shmem_get_folio_in_size(struct inode *inode, pgoff_t index);
 int shmem_mmap(struct file *file, struct vm_area_struct *vma);
 /* New length in bytes: frees what is behind. => i_rwsem for writing. -EFBIG.. */
 int shmem_setsize(struct inode *inode, loff_t size);

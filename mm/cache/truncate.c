@@ -46,9 +46,9 @@ static struct folio *next_locked(struct address_space *mapping, unsigned long *i
 
 void truncate_inode_pages_range(struct address_space *mapping, loff_t lstart, loff_t lend)
 {
-	pgoff_t first = (lstart + PAGE_SIZE - 1) >> PAGE_SHIFT;
+	pgoff_t first = ((u64)lstart + PAGE_SIZE - 1) >> PAGE_SHIFT;
 	pgoff_t end = lend == -1 ? ULONG_MAX
-				 : (pgoff_t)(lend + 1) >> PAGE_SHIFT; /* first page that stays */
+				 : ((u64)lend + 1) >> PAGE_SHIFT; /* first page that stays */
 	size_t head = lstart & ~PAGE_MASK, tail = lend == -1 ? 0 : (lend + 1) & ~PAGE_MASK;
 	unsigned long index = first;
 	struct folio *folio;
@@ -74,7 +74,7 @@ void truncate_inode_pages_range(struct address_space *mapping, loff_t lstart, lo
 void truncate_pagecache(struct inode *inode, loff_t newsize)
 {
 	struct address_space *mapping = inode->i_mapping;
-	pgoff_t hole = (newsize + PAGE_SIZE - 1) >> PAGE_SHIFT;
+	pgoff_t hole = ((u64)newsize + PAGE_SIZE - 1) >> PAGE_SHIFT;
 
 	mapping_ops->unmap_pages(mapping, hole, 0, true);
 	truncate_inode_pages_range(mapping, newsize, -1);

@@ -34,7 +34,7 @@ unsigned int filemap_fault(struct vm_fault *vmf)
 	loff_t size = READ_ONCE(mapping->host->i_size);
 	struct folio *folio;
 
-	if (vmf->pgoff >= (pgoff_t)((size + PAGE_SIZE - 1) >> PAGE_SHIFT))
+	if (vmf->pgoff >= (pgoff_t)(((u64)size + PAGE_SIZE - 1) >> PAGE_SHIFT))
 		return VM_FAULT_SIGBUS;
 	for (;;) {
 		folio = read_mapping_folio(mapping, vmf->pgoff, file);
@@ -47,6 +47,13 @@ unsigned int filemap_fault(struct vm_fault *vmf)
 			break;
 		folio_unlock(folio);
 		folio_put(folio);
+	}
+	/* Truncate lowers the size first and takes this folio out later: it must not be mapped any more. */
+	size = READ_ONCE(mapping->host->i_size);
+	if (unlikely(vmf->pgoff >= (pgoff_t)(((u64)size + PAGE_SIZE - 1) >> PAGE_SHIFT))) {
+		folio_unlock(folio);
+		folio_put(folio);
+		return VM_FAULT_SIGBUS;
 	}
 	vmf->page = &folio->page;
 	return VM_FAULT_LOCKED;

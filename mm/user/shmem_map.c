@@ -12,14 +12,11 @@
 static unsigned int shmem_fault(struct vm_fault *vmf)
 {
 	struct inode *inode = file_inode(vmf->vma->vm_file);
-	loff_t size = READ_ONCE(inode->i_size);
-	struct folio *folio;
+	struct folio *folio = shmem_get_folio_in_size(inode, vmf->pgoff);
 
-	if (vmf->pgoff >= (pgoff_t)((size + PAGE_SIZE - 1) >> PAGE_SHIFT))
-		return VM_FAULT_SIGBUS;
-	folio = shmem_get_folio(inode, vmf->pgoff);
 	if (IS_ERR(folio))
 		return PTR_ERR(folio) == -ENOMEM ? VM_FAULT_OOM : VM_FAULT_SIGBUS;
+
 	vmf->page = &folio->page;
 	return VM_FAULT_LOCKED;
 }
