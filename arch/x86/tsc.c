@@ -258,6 +258,7 @@ void tsc_refine_calibration(void)
 	next->mult = mult_for_khz(khz);
 	smp_store_release(&tsc_clock, (const struct tsc_clock *)next);
 	tsc_khz = khz;
-	pr_info("tsc: Refined TSC clocksource calibration: %llu.%03llu MHz\n", khz / 1000,
-		khz % 1000);
+	/* Not for the console: a person is typing at the prompt by now. dmesg has it. */
+	printk(KERN_DEBUG "tsc: Refined TSC clocksource calibration: %llu.%03llu MHz\n", khz / 1000,
+	       khz % 1000);
 }
