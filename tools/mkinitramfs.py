@@ -15,13 +15,31 @@ import sys
 
 DIRS = ["bin", "dev", "etc", "mnt", "proc", "root", "sbin", "sys", "tmp", "usr", "usr/bin", "usr/sbin"]
 
+# A serial line does not tell how large the terminal at its other end is, so the terminal is asked: cursor to
+# the far corner, where is it? Not while input waits that was typed ahead. No answer: 24 lines of 80.
+PROFILE = r"""export PATH=/bin:/sbin:/usr/bin:/usr/sbin HOME=/root TERM=${TERM:-linux}
+PS1='\w \$ '
+
+# Call it again after changing the size of the window.
+resize() {
+	printf '\033[s\033[999;999H\033[6n\033[u'
+	IFS='[;' read -r -s -n 16 -d R -t "${1:-2}" _ROWS ROWS COLS && stty rows "$ROWS" cols "$COLS"
+	unset _ROWS ROWS COLS
+}
+
+if [ -t 0 ] && [ -t 1 ]; then
+	read -t 0 || resize 0.3
+	echo 'To leave: poweroff -f, or ^A x (QEMU). After changing the size of the window: resize.'
+fi
+cd "$HOME"
+"""
+
 FILES = {
     "etc/passwd": "root:x:0:0:root:/root:/bin/sh\ndaemon:x:1:1:daemon:/usr/sbin:/bin/false\n"
                   "bin:x:2:2:bin:/bin:/bin/false\nnobody:x:65534:65534:nobody:/:/bin/false\n",
     "etc/group": "root:x:0:\ndaemon:x:1:\nbin:x:2:\nnogroup:x:65534:\nnobody:x:65533:\n",
     "etc/hostname": "quire\n",
-    "etc/profile": "export PATH=/bin:/sbin:/usr/bin:/usr/sbin HOME=/root TERM=${TERM:-vt100}\n"
-                   "PS1='\\w \\$ '\ncd \"$HOME\"\n",
+    "etc/profile": PROFILE,
     "etc/fstab": "proc /proc proc defaults 0 0\nsysfs /sys sysfs defaults 0 0\n",
 }
 

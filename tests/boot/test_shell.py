@@ -114,6 +114,7 @@ def test_usual_tools(shell):
     assert re.search(r"load average", shell.run("uptime"))
     assert re.search(r"CPU:|Mem:", shell.run("top -b -n 1 | head -n 5"))
     assert "proc on /proc" in shell.run("mount")
+    assert re.search(r"^tmpfs +\d+ +\d+ +\d+ +\d+% /\r*$", shell.run("df"), re.M)
     assert "quire" in shell.run("hostname")
     assert "uid=0(root)" in shell.run("id")
     assert "busybox" in shell.run("ls -l /bin/ls")
@@ -121,6 +122,23 @@ def test_usual_tools(shell):
     assert shell.run("awk -F: '$3 == 0 { print $1 }' /etc/passwd").strip() == "root"
     shell.run("time true")
     shell.run("timeout 1 sleep 100", status=143)
+
+
+def test_window_size(shell):
+    """resize asks the terminal at the other end of the line for its size; programs then see it."""
+    shell.sendline("resize 20")
+    shell.expect(r"\x1b\[999;999H\x1b\[6n")
+    shell.send("\x1b[50;132R")
+    shell.prompt()
+    assert shell.run("stty size").split() == ["50", "132"]
+    shell.run("stty rows 24 cols 80")
+
+
+def test_quiet_console(shell):
+    """The kernel does not write between what a person types: after init there is nothing from it on the console."""
+    shell.run("sleep 2")
+    after = shell.log.split("as init process", 1)[1]
+    assert not re.search(r"^\[ *\d+\.\d+\] ", after, re.M), after
 
 
 def test_own_maps(shell):
