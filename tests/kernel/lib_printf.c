@@ -50,7 +50,7 @@ static void printf_strings_and_sizes(struct ktest *t)
 
 	PF_EXPECT(t, "[abc][  abc][abc  ][ab][a]", "[%s][%5s][%-5s][%.2s][%.*s]", "abc", "abc",
 		  "abc", "abc", 1, "abc");
-	PF_EXPECT(t, "x(null)", "%c%s", 'x', NULL);
+	PF_EXPECT(t, "x(null)", "%c%s", 'x', (char *)NULL);
 	memset(buf, '#', sizeof(buf));
 	KTEST_EXPECT_EQ(t, snprintf(buf, 4, "%d", 123456), 6);
 	KTEST_EXPECT_STREQ(t, buf, "123");
@@ -90,7 +90,7 @@ static void printf_pointers(struct ktest *t)
 	char buf[40];
 
 	PF_EXPECT(t, "ffff888000001000 0000000000000000", "%p %px", (void *)0xffff888000001000UL,
-		  NULL);
+		  (void *)NULL);
 	PF_EXPECT(t, "-ENOMEM -ERESTARTSYS 0000000000001234", "%pe %pe %pe", ERR_PTR(-ENOMEM),
 		  ERR_PTR(-ERESTARTSYS), (void *)0x1234);
 	PF_EXPECT(t, "0,2,7,63-64", "%*pbl", 128, map);
