@@ -67,7 +67,7 @@ static int shared_key(unsigned long addr, struct futex_key *key)
 	vma = vma_lookup(mm, addr);
 	if (!vma) {
 		ret = -EFAULT;
-	} else if ((vma->vm_flags & VM_SHARED) && vma->vm_file) {
+	} else if ((vma->vm_flags & VM_MAYSHARE) && vma->vm_file) {
 		key->object = vma->vm_file->f_mapping;
 		key->index = vma->vm_pgoff + ((addr - vma->vm_start) >> PAGE_SHIFT);
 		key->offset |= 1;

@@ -17,6 +17,7 @@
 #include "arch/x86/tlb.h"
 #include "arch/x86/topology.h"
 #include "arch/x86/traps.h"
+#include "arch/x86/tsc.h"
 #include "boot/bootinfo.h"
 #include "boot/start.h"
 #include "kernel/bug.h"
@@ -65,6 +66,8 @@ static void __init setup_arch(void)
 	init_mem_mapping();  /* final tables: linear map, kernel image W^X */
 	acpi_boot_init(boot_info.rsdp_len ? boot_info.rsdp : NULL, boot_info.rsdp_len);
 	prefill_possible_map();
+	apic_init_early();
+	tsc_init(); /* from here on the log has times */
 	numa_init_cpu_nodes();
 	initmem_init(); /* nodes */
 }
@@ -105,7 +108,6 @@ void __init __noreturn start_kernel(void)
 	syscall_init();
 	sched_init();
 	rcu_init();
-	apic_init_early();
 	init_IRQ();
 	initialize_tlbstate();
 	time_init(); /* clocks run, this CPU ticks */

@@ -127,7 +127,6 @@ static enum hrtimer_restart refine_fn(struct hrtimer *timer)
 
 void __init time_init(void)
 {
-	tsc_init();
 	read_persistent_clock();
 	setup_secondary_clock();
 	hrtimer_init(&refine_timer, CLOCK_MONOTONIC, HRTIMER_MODE_REL_PINNED);

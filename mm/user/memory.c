@@ -279,6 +279,19 @@ static bool table_range_owned(unsigned long start, unsigned long end, unsigned l
 }
 
 /*
+ * Takes the table that serves [start, end) out of *entry. Gathering comes last: it may flush and free at once, and by
+ * then neither the entry nor any TLB may lead to the table.
+ */
+static void unlink_table(struct mmu_gather *tlb, u64 *entry, unsigned long start, unsigned long end)
+{
+	struct page *table = pfn_to_page((*entry & PTE_PFN_MASK) >> PAGE_SHIFT);
+
+	WRITE_ONCE(*entry, 0);
+	tlb_note_range(tlb, start, end);
+	tlb_remove_table(tlb, table);
+}
+
+/*
  * Frees the tables of [addr, end) that lie wholly inside [floor, ceiling), the span that no remaining
  * area needs. ceiling 0 means the end of the address space.
  */
@@ -294,14 +307,11 @@ static void free_pmd_tables(struct mmu_gather *tlb, pud_t *pud, unsigned long ad
 		next = pmd_addr_end(addr, end);
 		if (pmd_none(*pmd) || !table_range_owned(span, span + PMD_SIZE, floor, ceiling))
 			continue;
-		tlb_remove_table(tlb, pfn_to_page(pmd_pfn(*pmd)));
-		tlb_note_range(tlb, span, span + PMD_SIZE);
-		set_pmd(pmd, __pmd(0));
+		unlink_table(tlb, &pmd->pmd, span, span + PMD_SIZE);
 	}
 	if (!table_range_owned(start, start + PUD_SIZE, floor, ceiling))
 		return;
-	tlb_remove_table(tlb, pfn_to_page(pud_pfn(*pud)));
-	set_pud(pud, __pud(0));
+	unlink_table(tlb, &pud->pud, start, start + PUD_SIZE);
 }
 
 static void free_pgd_range(struct mmu_gather *tlb, unsigned long addr, unsigned long end,
@@ -325,8 +335,7 @@ static void free_pgd_range(struct mmu_gather *tlb, unsigned long addr, unsigned 
 		}
 		if (!table_range_owned(span, span + PGDIR_SIZE, floor, ceiling))
 			continue;
-		tlb_remove_table(tlb, pfn_to_page(pgd_pfn(*pgd)));
-		set_pgd(pgd, __pgd(0));
+		unlink_table(tlb, &pgd->pgd, span, span + PGDIR_SIZE);
 	}
 }
 

@@ -101,7 +101,10 @@ class Command(gdb.Command):
         if len(args) != 1:
             raise Trouble(f"usage: {usage}")
         try:
-            return number(gdb.parse_and_eval(args[0]))
+            value = gdb.parse_and_eval(args[0])
+            if value.type.strip_typedefs().code in (gdb.TYPE_CODE_FUNC, gdb.TYPE_CODE_ARRAY):
+                value = value.address
+            return number(value)
         except gdb.error as e:
             raise Trouble(f"{args[0]}: {e}")
 
