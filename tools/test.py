@@ -89,7 +89,7 @@ def run_kernel(tally):
                 if status != machine.PASS:
                     fault = f"QEMU ended with status {status}, expected {machine.PASS} (see tools/qemu.sh)"
             except AssertionError:
-                fault = f"not finished after {m.timeout:.0f} s"
+                fault = f"not finished after {m.limit():.0f} s"
             tally.report(name, m.log, fault, m.command)
 
 
@@ -104,7 +104,7 @@ def run_quire(tally):
             status = m.wait()
             ending = "" if status == machine.POWER_OFF else f"QEMU ended with status {status}"
         except AssertionError:
-            ending = f"the machine was not finished after {m.timeout:.0f} s"
+            ending = f"the machine was not finished after {m.limit():.0f} s"
         log = m.log
         for name in names:
             part = re.search(rf"^# run {re.escape(name)}$(.*?)(?:^# end {re.escape(name)} (\d+)$|\Z)", log, re.M | re.S)

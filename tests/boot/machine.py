@@ -29,13 +29,18 @@ PASS, FAIL, POWER_OFF = 33, 35, 0       # QEMU's status: isa-debug-exit with 0x1
 
 
 @functools.lru_cache(maxsize=None)
-def scale():
-    """How much slower than the author's machine this one is, at least 1: multiplies every time limit."""
-    start = time.perf_counter()
+def host_scale():
+    """How much slower than the author's machine this one is, at least 1."""
+    start = time.process_time()
     total = 0
     for i in range(1_000_000):
         total += i * i & 0xFF
-    return max(1.0, (time.perf_counter() - start) / 0.12) * float(os.environ.get("TIME_SCALE", "1"))
+    return max(1.0, (time.process_time() - start) / 0.12) * float(os.environ.get("TIME_SCALE", "1"))
+
+
+def scale():
+    """What every time limit is multiplied by: how slow the host is, and how many others want its processors just now."""
+    return host_scale() * max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
 
 
 def archive(overlay=None, applets=True, files=None):
@@ -124,7 +129,7 @@ class Machine:
             with open(os.path.join(BUILD, name), "rb") as f:
                 initramfs = f.read()
         self.iso = iso or build_iso(cmdline, initramfs, kernel)
-        self.timeout = timeout * scale()
+        self.timeout = timeout
         knobs = {"MODE": "test", "MEM": mem, "CPUS": str(cpus), "CPU": cpu, "FIRMWARE": firmware, "NODES": str(nodes),
                  "DISK": disk or "", "MACHINE": machine, "QEMU_ARGS": args, "ACCEL": "tcg", "REBOOT": "1" if reboot else ""}
         env = {k: v for k, v in os.environ.items() if k not in knobs}
@@ -133,7 +138,7 @@ class Machine:
         self.log_file = io.StringIO()
         self.marks = 0
         self.child = pexpect.spawn(os.path.join(ROOT, "tools/qemu.sh"), [self.iso], cwd=ROOT, env={**env, **knobs, "O": BUILD},
-                                   encoding="utf-8", codec_errors="replace", timeout=self.timeout, echo=False,
+                                   encoding="utf-8", codec_errors="replace", timeout=self.limit(), echo=False,
                                    dimensions=(50, 200))
         self.child.logfile_read = self.log_file
         self.child.delaybeforesend = 0.02
@@ -148,6 +153,10 @@ class Machine:
     def log(self):
         return ESCAPES.sub("", self.log_file.getvalue())
 
+    def limit(self, seconds=None):
+        """=> seconds to wait for something that takes at most this long on a fast and idle host; None: the machine's own limit."""
+        return (self.timeout if seconds is None else seconds) * scale()
+
     def tail(self, lines=40):
         return "\n".join(self.log.splitlines()[-lines:])
 
@@ -157,7 +166,7 @@ class Machine:
     def expect(self, pattern, timeout=None, trouble_ok=False):
         """Wait for a pattern on the console => its match. A kernel in trouble, the end of QEMU or the time limit fail the test."""
         wanted = [pattern, pexpect.EOF, pexpect.TIMEOUT] + ([] if trouble_ok else [TROUBLE])
-        which = self.child.expect(wanted, timeout=self.timeout if timeout is None else timeout * scale())
+        which = self.child.expect(wanted, timeout=self.limit(timeout))
         if which == 3:      # let the report finish
             self.child.expect([pexpect.EOF, pexpect.TIMEOUT], timeout=2)
         if which:
@@ -189,12 +198,20 @@ class Machine:
         self.prompt()
         return output
 
+    def start(self, command):
+        """Type a command and wait until it runs in the foreground: it has its own process group, and the tty is no longer the shell's.
+        What is typed next goes to the command."""
+        self.marks += 1
+        quoted = shlex.quote(f'echo =ST""ART={self.marks}; exec {command}')
+        self.sendline(f"sh -c {quoted}")
+        self.expect(rf"=START={self.marks}\r*\n")
+
     def control(self, letter):
         self.child.send(chr(ord(letter.upper()) - 64))
 
     def wait(self, timeout=None):
         """Wait until QEMU ends => its status (PASS, FAIL, POWER_OFF or another)."""
-        if self.child.expect([pexpect.EOF, pexpect.TIMEOUT], timeout=self.timeout if timeout is None else timeout * scale()):
+        if self.child.expect([pexpect.EOF, pexpect.TIMEOUT], timeout=self.limit(timeout)):
             self.fail("QEMU does not end")
         self.child.close()
         return self.child.exitstatus
