@@ -293,8 +293,11 @@ static void __d_move(struct dentry *dentry, struct dentry *target, bool exchange
 	swap_names(dentry, target);
 	swap(dentry->d_parent, target->d_parent);
 	/* Hashes depend on the parent: swapped names came from swapped parents, so they fit. */
-	list_move(&dentry->d_child, &dentry->d_parent->d_subdirs);
-	list_move(&target->d_child, &target->d_parent->d_subdirs);
+	/* Inside one directory a name keeps its place: a reader of the directory neither misses it nor meets it twice. */
+	if (dentry->d_parent != target->d_parent) {
+		list_move(&dentry->d_child, &dentry->d_parent->d_subdirs);
+		list_move(&target->d_child, &target->d_parent->d_subdirs);
+	}
 	__d_rehash(dentry);
 	if (exchange)
 		__d_rehash(target);
@@ -392,43 +395,43 @@ char *file_path(struct file *f, char *buf, int len)
 	return d_path(&f->f_path, buf, len);
 }
 
-/* The first usable child from pos on towards the front of the list (newer names). => dcache_lock held */
-static struct dentry *child_from(struct dentry *dir, struct list_head *pos)
+struct dentry *dget_parent(struct dentry *dentry)
 {
-	for (; pos != &dir->d_subdirs; pos = pos->prev) {
+	struct dentry *parent;
+
+	/* A rename may give dentry another parent and drop the old one. */
+	spin_lock(&dcache_lock);
+	parent = dget(dentry->d_parent);
+	spin_unlock(&dcache_lock);
+	return parent;
+}
+
+struct dentry *d_next_child(struct dentry *dir, struct dentry *after)
+{
+	struct list_head *pos;
+	struct dentry *found = NULL;
+
+	spin_lock(&dcache_lock);
+	pos = after ? after->d_child.next : dir->d_subdirs.next;
+	for (; !found && pos != &dir->d_subdirs; pos = pos->next) {
 		struct dentry *child = list_entry(pos, struct dentry, d_child);
 
 		if (child->d_inode && (child->d_flags & DCACHE_HASHED) &&
 		    atomic_inc_not_zero(&child->d_count))
-			return child;
+			found = child;
 	}
-	return NULL;
-}
-
-struct dentry *d_prev_child(struct dentry *dir, struct dentry *child)
-{
-	struct dentry *found = NULL;
-
-	spin_lock(&dcache_lock);
-	/* A child that was moved to another directory meanwhile leads nowhere. */
-	if (child->d_parent == dir)
-		found = child_from(dir, child->d_child.prev);
 	spin_unlock(&dcache_lock);
-	dput(child);
 	return found;
 }
 
-struct dentry *d_seek_child(struct dentry *dir, struct dentry *last, bool from_start)
+void d_move_cursor(struct dentry *cursor, struct dentry *after)
 {
-	struct dentry *found = NULL;
-
 	spin_lock(&dcache_lock);
-	if (from_start)
-		found = child_from(dir, dir->d_subdirs.prev);
-	else if (last && last->d_parent == dir)
-		found = child_from(dir, last->d_child.prev);
+	if (after)
+		list_move(&cursor->d_child, &after->d_child);
+	else
+		list_move_tail(&cursor->d_child, &cursor->d_parent->d_subdirs);
 	spin_unlock(&dcache_lock);
-	return found;
 }
 
 struct dentry *d_first_pinned(struct dentry *dir)
@@ -448,7 +451,7 @@ struct dentry *d_first_pinned(struct dentry *dir)
 
 bool simple_empty(struct dentry *dentry)
 {
-	struct dentry *child = d_seek_child(dentry, NULL, true);
+	struct dentry *child = d_next_child(dentry, NULL);
 
 	dput(child);
 	return !child;

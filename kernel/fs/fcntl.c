@@ -19,6 +19,9 @@
 #define F_SETLKW	7
 #define F_SETOWN	8
 #define F_GETOWN	9
+#define F_OFD_GETLK	36
+#define F_OFD_SETLK	37
+#define F_OFD_SETLKW	38
 #define F_SETPIPE_SZ	1031
 #define F_GETPIPE_SZ	1032
 #define F_DUPFD_CLOEXEC 1030
@@ -63,10 +66,14 @@ static long do_fcntl(unsigned int fd, struct file *file, unsigned int cmd, unsig
 	case F_SETFL:
 		return setfl(file, arg);
 	case F_GETLK:
-		return fcntl_getlk(file, (struct flock __user *)arg);
+	case F_OFD_GETLK:
+		return fcntl_getlk(file, cmd == F_OFD_GETLK, (struct flock __user *)arg);
 	case F_SETLK:
 	case F_SETLKW:
-		return fcntl_setlk(file, cmd, (struct flock __user *)arg);
+		return fcntl_setlk(fd, file, false, cmd == F_SETLKW, (struct flock __user *)arg);
+	case F_OFD_SETLK:
+	case F_OFD_SETLKW:
+		return fcntl_setlk(fd, file, true, cmd == F_OFD_SETLKW, (struct flock __user *)arg);
 	case F_SETOWN:
 		file->f_owner_pid = arg;
 		return 0;

@@ -16,6 +16,7 @@
 #include "kernel/bug.h"
 #include "kernel/rcu.h"
 #include "kernel/rlimit.h"
+#include "kernel/sched.h"
 #include "kernel/syscall.h"
 #include "kernel/fs/locks.h"
 #include "lib/bitmap.h"
@@ -172,21 +173,21 @@ static struct file *fd_load(struct fdtable *fdt, unsigned int fd)
 
 struct file *files_lookup_fd(struct files_struct *files, unsigned int fd)
 {
-	struct file *file;
-
-	rcu_read_lock();
 	for (;;) {
+		struct file *file;
+		bool held, there;
+
+		rcu_read_lock();
 		file = fd_load(rcu_dereference(files->fdt), fd);
-		if (!file)
-			break;
-		if (!atomic_long_inc_not_zero(&file->f_count))
-			continue;
-		if (likely(fd_load(rcu_dereference(files->fdt), fd) == file))
-			break;
-		fput(file);
+		held = file && atomic_long_inc_not_zero(&file->f_count);
+		there = held && fd_load(rcu_dereference(files->fdt), fd) == file;
+		rcu_read_unlock();
+		if (!file || likely(there))
+			return file;
+		/* It was closed meanwhile, and we may hold the last reference: that may sleep. */
+		if (held)
+			fput(file);
 	}
-	rcu_read_unlock();
-	return file;
 }
 
 struct file *fget_raw(unsigned int fd)
@@ -234,11 +235,12 @@ struct fd fdget_raw(unsigned int fd)
 	return __fdget(fd, 0);
 }
 
-static int filp_close(struct file *file)
+/* A descriptor of files goes: record locks belong to the table that is asked, not to current's. */
+static int filp_close(struct file *file, struct files_struct *files)
 {
 	int ret = file->f_op && file->f_op->flush ? file->f_op->flush(file) : 0;
 
-	locks_remove_posix(file, current->files);
+	locks_remove_posix(file, files);
 	fput(file);
 	return ret;
 }
@@ -264,7 +266,7 @@ int close_fd(unsigned int fd)
 	spin_lock(&files->file_lock);
 	file = pick_file(files, fd);
 	spin_unlock(&files->file_lock);
-	return file ? filp_close(file) : -EBADF;
+	return file ? filp_close(file, files) : -EBADF;
 }
 
 static long sys_close(unsigned int fd)
@@ -338,7 +340,7 @@ static int replace_fd(unsigned int fd, struct file *file, unsigned int flags)
 		__clear_bit(fd, fdt->close_on_exec);
 	spin_unlock(&files->file_lock);
 	if (old)
-		filp_close(old);
+		filp_close(old, files);
 	return fd;
 }
 
@@ -468,10 +470,13 @@ struct files_struct *dup_fd(struct files_struct *old, int *err)
 	memcpy(to->open_fds, from->open_fds, BITS_TO_LONGS(from->max_fds) * sizeof(long));
 	memcpy(to->close_on_exec, from->close_on_exec, BITS_TO_LONGS(from->max_fds) * sizeof(long));
 	for_each_set_bit(i, from->open_fds, from->max_fds) {
-		if (from->fd[i])
+		if (from->fd[i]) {
 			to->fd[i] = get_file(from->fd[i]);
-		else
-			__clear_bit(i, to->open_fds);
+			continue;
+		}
+		/* Another thread is opening into this number: the copy has it free. */
+		__clear_bit(i, to->open_fds);
+		new->next_fd = min(new->next_fd, i);
 	}
 	spin_unlock(&old->file_lock);
 	*err = 0;
@@ -488,7 +493,8 @@ void put_files_struct(struct files_struct *files)
 	fdt = files->fdt;
 	for_each_set_bit(i, fdt->open_fds, fdt->max_fds) {
 		if (fdt->fd[i])
-			filp_close(fdt->fd[i]);
+			filp_close(fdt->fd[i], files);
+		cond_resched();
 	}
 	if (fdt != &files->fdtab)
 		kvfree(fdt);
@@ -537,7 +543,7 @@ void do_close_on_exec(struct files_struct *files)
 		__clear_bit(fd, fdt->close_on_exec);
 		spin_unlock(&files->file_lock);
 		if (file)
-			filp_close(file);
+			filp_close(file, files);
 	}
 }
 

@@ -66,7 +66,7 @@ void fput(struct file *file)
 		if (file->f_op->release)
 			file->f_op->release(inode, file);
 	}
-	if (inode && (file->f_mode & FMODE_WRITE) && S_ISREG(inode->i_mode))
+	if (file->f_mode & FMODE_WRITER)
 		put_write_access(inode);
 	if (file->f_mode & FMODE_EXEC)
 		allow_write_access(file);
@@ -89,8 +89,10 @@ struct file *alloc_file(const struct path *path, int flags, const struct file_op
 	file->f_mapping = file->f_inode->i_mapping;
 	file->f_op = fop;
 	file->f_version = 1;
-	if ((file->f_mode & FMODE_WRITE) && S_ISREG(file->f_inode->i_mode))
+	if ((file->f_mode & FMODE_WRITE) && S_ISREG(file->f_inode->i_mode)) {
 		atomic_inc(&file->f_inode->i_writecount);
+		file->f_mode |= FMODE_WRITER;
+	}
 	return file;
 }
 

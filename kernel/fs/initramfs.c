@@ -195,9 +195,13 @@ static int make_node(const struct cpio_entry *e)
 	if (S_ISDIR(mode)) {
 		err = vfs_mkdir(dir, dentry, mode);
 	} else if (S_ISLNK(mode)) {
-		target = kmemdup_nul(e->body, e->f[C_FILESIZE], GFP_KERNEL);
-		err = target ? vfs_symlink(dir, dentry, target) : -ENOMEM;
-		kfree(target);
+		if (!e->f[C_FILESIZE] || e->f[C_FILESIZE] >= PATH_MAX) {
+			err = -ENAMETOOLONG;
+		} else {
+			target = kmemdup_nul(e->body, e->f[C_FILESIZE], GFP_KERNEL);
+			err = target ? vfs_symlink(dir, dentry, target) : -ENOMEM;
+			kfree(target);
+		}
 	} else {
 		err = vfs_mknod(dir, dentry, mode, MKDEV(e->f[C_RMAJ], e->f[C_RMIN]));
 	}

@@ -180,13 +180,15 @@ void setattr_copy(struct inode *inode, const struct iattr *attr)
 	inode->i_ctime = current_time(inode);
 }
 
-/* chown of an executable takes its set-id bits away. */
+/* chown and truncate of an executable take its set-id bits away. */
 static void kill_suid(struct inode *inode, struct iattr *attr)
 {
-	if (!(attr->ia_valid & (ATTR_UID | ATTR_GID)) || S_ISDIR(inode->i_mode) ||
-	    (attr->ia_valid & ATTR_MODE))
+	bool owner = attr->ia_valid & (ATTR_UID | ATTR_GID);
+
+	if (!owner && (!(attr->ia_valid & ATTR_SIZE) || capable(CAP_FSETID)))
 		return;
-	if (!(inode->i_mode & (S_ISUID | S_ISGID)))
+	if (S_ISDIR(inode->i_mode) || (attr->ia_valid & ATTR_MODE) ||
+	    !(inode->i_mode & (S_ISUID | S_ISGID)))
 		return;
 	attr->ia_valid |= ATTR_MODE;
 	attr->ia_mode = inode->i_mode & ~S_ISUID;

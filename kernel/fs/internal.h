@@ -12,12 +12,16 @@ void inode_init(void);
 void file_table_init(void);
 void mount_init(void);
 void d_set_mounted(struct dentry *dentry, bool mounted);
+/* dentry's parent with a reference. */
+struct dentry *dget_parent(struct dentry *dentry);
 /*
- * Children of a directory from the oldest on, positive and hashed only, each with a reference.
- * d_prev_child consumes the reference on child. d_seek_child: the one after last (kept), or the oldest.
+ * Children of a directory, the newest first: the first positive and hashed one behind after (a child or a cursor of
+ * dir; NULL: from the start), with a reference. => dir's i_rwsem held, so that after stays in dir
  */
-struct dentry *d_prev_child(struct dentry *dir, struct dentry *child);
-struct dentry *d_seek_child(struct dentry *dir, struct dentry *last, bool from_start);
+struct dentry *d_next_child(struct dentry *dir, struct dentry *after);
+/* A cursor is a negative child that is not hashed: puts it behind after, or at the end (NULL). */
+void d_move_cursor(struct dentry *cursor, struct dentry *after);
+
 void mount_lock_read(void);
 void mount_unlock_read(void);
 /* The mount on (mnt, dentry), with reference, or NULL. */

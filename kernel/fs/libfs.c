@@ -1,9 +1,10 @@
 /*
  * What simple file systems share: directories that live in the dentry tree, and small reads.
  *
- * A directory of such a file system is its children list. readdir holds its place by a cursor dentry
- * that is not positive and so invisible to others; new names go to the front of the list, behind the
- * reader's back: each name that existed all the time is seen exactly once.
+ * A directory of such a file system is its children list. readdir holds its place by a cursor dentry, which
+ * is not positive and so invisible to others. It goes from the front of the list to its end, and new names
+ * go to the front, behind the reader's back: each name that existed all the time is seen exactly once, and a
+ * reader that makes a name for each one it sees comes to an end.
  *
  * Locks: the directory's i_rwsem. Mirrors Linux fs/libfs.c. Exercised by tests/user/files.c.
  */
@@ -15,7 +16,8 @@
 
 bool dir_emit_dots(struct file *file, struct dir_context *ctx)
 {
-	struct dentry *dir = file->f_path.dentry;
+	struct dentry *dir = file->f_path.dentry, *parent;
+	bool room;
 
 	if (ctx->pos == 0) {
 		if (!dir_emit(ctx, ".", 1, d_inode(dir)->i_ino, DT_DIR))
@@ -23,37 +25,42 @@ bool dir_emit_dots(struct file *file, struct dir_context *ctx)
 		ctx->pos = 1;
 	}
 	if (ctx->pos == 1) {
-		if (!dir_emit(ctx, "..", 2, d_inode(dir->d_parent)->i_ino, DT_DIR))
+		parent = dget_parent(dir);
+		room = dir_emit(ctx, "..", 2, d_inode(parent)->i_ino, DT_DIR);
+		dput(parent);
+		if (!room)
 			return false;
 		ctx->pos = 2;
 	}
 	return true;
 }
 
-/*
- * Position n + 2 is the n-th child from the oldest. Children are kept newest first, so the list is walked
- * from its end; names that are removed meanwhile shift later ones, which the cursor (file->private_data,
- * the last dentry given out, held) makes up for.
- */
+static int simple_dir_open(struct inode *inode, struct file *file)
+{
+	file->private_data = d_alloc_name(file->f_path.dentry, ".");
+	return file->private_data ? 0 : -ENOMEM;
+}
+
+/* Position n + 2 is the n-th child; where it is in the list, the cursor knows. */
 static int simple_dir_iterate(struct file *file, struct dir_context *ctx)
 {
-	struct dentry *dir = file->f_path.dentry, *child;
+	struct dentry *dir = file->f_path.dentry, *cursor = file->private_data, *child;
 
 	if (!dir_emit_dots(file, ctx))
 		return 0;
-	child = d_seek_child(dir, file->private_data, ctx->pos == 2);
+	child = d_next_child(dir, ctx->pos == 2 ? NULL : cursor);
 	while (child) {
 		struct inode *inode = d_inode(child);
+		bool room = dir_emit(ctx, child->d_name.name, child->d_name.len, inode->i_ino,
+				     (inode->i_mode & S_IFMT) >> 12);
 
-		if (!dir_emit(ctx, child->d_name.name, child->d_name.len, inode->i_ino,
-			      (inode->i_mode & S_IFMT) >> 12)) {
-			dput(child);
-			return 0;
-		}
+		if (room)
+			d_move_cursor(cursor, child);
+		dput(child);
+		if (!room)
+			break;
 		ctx->pos++;
-		dput(file->private_data);
-		file->private_data = dget(child);
-		child = d_prev_child(dir, child);
+		child = d_next_child(dir, cursor);
 	}
 	return 0;
 }
@@ -67,7 +74,7 @@ static int simple_dir_release(struct inode *inode, struct file *file)
 /* rewinddir and seekdir: to the start, or by counting from it. */
 static loff_t simple_dir_llseek(struct file *file, loff_t offset, int whence)
 {
-	struct dentry *child;
+	struct dentry *dir = file->f_path.dentry, *child = NULL, *next;
 	loff_t n;
 
 	if (whence == 1)
@@ -77,18 +84,22 @@ static loff_t simple_dir_llseek(struct file *file, loff_t offset, int whence)
 	if (offset < 0)
 		return -EINVAL;
 	down_read(&file_inode(file)->i_rwsem);
-	dput(file->private_data);
-	file->private_data = NULL;
-	child = offset > 2 ? d_seek_child(file->f_path.dentry, NULL, true) : NULL;
-	for (n = 3; child && n < offset; n++)
-		child = d_prev_child(file->f_path.dentry, child);
-	file->private_data = child;
+	for (n = 2; n < offset; n++) {
+		next = d_next_child(dir, child);
+		dput(child);
+		child = next;
+		if (!child)
+			break;
+	}
+	d_move_cursor(file->private_data, child);
+	dput(child);
 	file->f_pos = offset;
 	up_read(&file_inode(file)->i_rwsem);
 	return offset;
 }
 
 const struct file_operations simple_dir_operations = {
+	.open = simple_dir_open,
 	.iterate_shared = simple_dir_iterate,
 	.llseek = simple_dir_llseek,
 	.release = simple_dir_release,

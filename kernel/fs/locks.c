@@ -4,9 +4,11 @@
  * 1. An inode's locks are one list: ranges with an owner and a type. Two conflict when they overlap, at
  *    least one is exclusive, their kinds are equal and their owners differ.
  * 2. Setting a record lock replaces what the owner had in the range (cutting what sticks out); waiting
- *    is on one queue per inode.
+ *    is on one queue per inode. Who would close a circle of waiting processes gets EDEADLK instead.
+ * 3. The owner of a record lock is the descriptor table (any close of the file by it drops the lock), or, for the
+ *    F_OFD_ requests, the open file.
  *
- * Locks: the context's own mutex. Mirrors Linux fs/locks.c. Exercised by tests/user/files.c.
+ * Locks: the context's own mutex; waiters_lock. Mirrors Linux fs/locks.c. Exercised by tests/user/files.c.
  */
 #include "kernel/fs/locks.h"
 
@@ -15,16 +17,14 @@
 #include "kernel/wait.h"
 #include "mm/slab/slab.h"
 
-#define F_RDLCK	 0
-#define F_WRLCK	 1
-#define F_UNLCK	 2
-#define F_GETLK	 5
-#define F_SETLK	 6
-#define F_SETLKW 7
-#define LOCK_SH	 1
-#define LOCK_EX	 2
-#define LOCK_NB	 4
-#define LOCK_UN	 8
+#define F_RDLCK 0
+#define F_WRLCK 1
+#define F_UNLCK 2
+
+#define LOCK_SH 1
+#define LOCK_EX 2
+#define LOCK_NB 4
+#define LOCK_UN 8
 
 struct flock {
 	short l_type, l_whence;
@@ -47,6 +47,38 @@ struct lock_context {
 	wait_queue_head_t wait;
 	unsigned int generation; /* rises when a lock goes */
 };
+
+/* A task that waits for a record lock, for the look-out for circles. */
+struct lock_waiter {
+	struct list_head list; /* waiters_lock */
+	void *owner, *blocker;
+};
+
+static DEFINE_SPINLOCK(waiters_lock); /* innermost */
+static LIST_HEAD(waiters);
+
+/* Would owner, waiting for blocker, wait for itself? => waiters_lock held */
+static bool would_deadlock(void *owner, void *blocker)
+{
+	struct lock_waiter *w;
+	int steps;
+
+	/* As far as Linux looks; a longer circle waits. */
+	for (steps = 0; steps < 10; steps++) {
+		void *next = NULL;
+
+		if (blocker == owner)
+			return true;
+		list_for_each_entry(w, &waiters, list) {
+			if (w->owner == blocker)
+				next = w->blocker;
+		}
+		if (!next)
+			return false;
+		blocker = next;
+	}
+	return false;
+}
 
 static struct lock_context *get_context(struct inode *inode)
 {
@@ -120,23 +152,47 @@ static void locks_wake(struct lock_context *ctx)
 	wake_up_all(&ctx->wait);
 }
 
+/* Waits until some lock of ctx went after generation gen. 0, -EDEADLK, -ERESTARTSYS */
+static long wait_for_lock(struct lock_context *ctx, const struct file_lock *want, void *blocker,
+			  unsigned int gen)
+{
+	struct lock_waiter me = { .owner = want->owner, .blocker = blocker };
+	bool circle;
+	long err;
+
+	if (!want->posix || want->pid < 0)
+		return wait_event_interruptible(ctx->wait, READ_ONCE(ctx->generation) != gen);
+	spin_lock(&waiters_lock);
+	circle = would_deadlock(me.owner, blocker);
+	if (!circle)
+		list_add(&me.list, &waiters);
+	spin_unlock(&waiters_lock);
+	if (circle)
+		return -EDEADLK;
+	err = wait_event_interruptible(ctx->wait, READ_ONCE(ctx->generation) != gen);
+	spin_lock(&waiters_lock);
+	list_del(&me.list);
+	spin_unlock(&waiters_lock);
+	return err;
+}
+
 /* Sets (or, with unlock, only removes) a lock; waits when asked. */
 static long set_lock(struct inode *inode, const struct file_lock *want, bool unlock, bool wait)
 {
 	struct lock_context *ctx = get_context(inode);
 	struct file_lock *new = kmalloc(sizeof(*new), GFP_KERNEL);
-	struct file_lock *spare = kmalloc(sizeof(*spare), GFP_KERNEL);
+	struct file_lock *spare = kmalloc(sizeof(*spare), GFP_KERNEL), *conflict;
 	long err = -ENOLCK;
 
 	if (!ctx || !new || !spare)
 		goto out;
 	mutex_lock(&ctx->lock);
-	while (!unlock && find_conflict(ctx, want)) {
+	while (!unlock && (conflict = find_conflict(ctx, want)) != NULL) {
 		unsigned int gen = ctx->generation;
+		void *blocker = conflict->owner;
 
 		mutex_unlock(&ctx->lock);
-		err = wait ? wait_event_interruptible(ctx->wait, READ_ONCE(ctx->generation) != gen)
-			   : -EAGAIN;
+		err = wait ? wait_for_lock(ctx, want, blocker, gen) : -EAGAIN;
 		if (err)
 			goto out;
 		mutex_lock(&ctx->lock);
@@ -173,6 +229,7 @@ static void remove_owner(struct inode *inode, void *owner, bool posix)
 void locks_remove_file(struct file *file)
 {
 	remove_owner(file->f_inode, file, false);
+	remove_owner(file->f_inode, file, true);
 }
 
 void locks_remove_posix(struct file *file, void *owner)
@@ -200,29 +257,44 @@ static long sys_flock(unsigned int fd, unsigned int cmd)
 }
 SYSCALL(73, flock);
 
-/* The user's range as absolute, inclusive positions. */
-static int flock_range(struct file *file, const struct flock *ul, struct file_lock *l)
+/* start + off without running over; false: it would. */
+static bool add_offset(loff_t *start, loff_t off)
 {
-	loff_t start = ul->l_start;
-
-	if (ul->l_whence == 1)
-		start += file->f_pos;
-	else if (ul->l_whence == 2)
-		start += file_inode(file)->i_size;
-	else if (ul->l_whence != 0)
-		return -EINVAL;
-	l->start = ul->l_len < 0 ? start + ul->l_len : start;
-	l->end = ul->l_len > 0 ? start + ul->l_len - 1 : ul->l_len < 0 ? start - 1 : LLONG_MAX;
-	if (l->start < 0 || l->end < l->start)
-		return -EINVAL;
-	l->owner = current->files;
-	l->posix = true;
-	l->exclusive = ul->l_type == F_WRLCK;
-	l->pid = current->tgid;
-	return ul->l_type < F_RDLCK || ul->l_type > F_UNLCK ? -EINVAL : 0;
+	return !__builtin_add_overflow(*start, off, start);
 }
 
-long fcntl_getlk(struct file *file, struct flock __user *uptr)
+/* The user's range as absolute, inclusive positions. ofd: the lock belongs to the open file. */
+static int flock_range(struct file *file, const struct flock *ul, bool ofd, struct file_lock *l)
+{
+	loff_t base = ul->l_whence == 1	  ? file->f_pos
+		      : ul->l_whence == 2 ? file_inode(file)->i_size
+					  : 0;
+
+	if (ul->l_whence < 0 || ul->l_whence > 2 || ul->l_type < F_RDLCK || ul->l_type > F_UNLCK)
+		return -EINVAL;
+	l->start = ul->l_start;
+	if (!add_offset(&l->start, base))
+		return -EOVERFLOW;
+	l->end = LLONG_MAX;
+	if (ul->l_len > 0) {
+		l->end = l->start;
+		if (!add_offset(&l->end, ul->l_len - 1))
+			return -EOVERFLOW;
+	} else if (ul->l_len < 0) {
+		l->end = l->start - 1;
+		if (!add_offset(&l->start, ul->l_len))
+			return -EINVAL;
+	}
+	if (l->start < 0 || l->end < l->start || (ofd && ul->l_pid))
+		return -EINVAL;
+	l->owner = ofd ? (void *)file : current->files;
+	l->posix = true;
+	l->exclusive = ul->l_type == F_WRLCK;
+	l->pid = ofd ? -1 : current->tgid;
+	return 0;
+}
+
+long fcntl_getlk(struct file *file, bool ofd, struct flock __user *uptr)
 {
 	struct lock_context *ctx = get_context(file_inode(file));
 	struct file_lock want, *l;
@@ -231,7 +303,7 @@ long fcntl_getlk(struct file *file, struct flock __user *uptr)
 
 	if (copy_from_user(&ul, uptr, sizeof(ul)))
 		return -EFAULT;
-	err = ul.l_type == F_UNLCK ? -EINVAL : flock_range(file, &ul, &want);
+	err = ul.l_type == F_UNLCK ? -EINVAL : flock_range(file, &ul, ofd, &want);
 	if (err || !ctx)
 		return err ? err : -ENOMEM;
 	mutex_lock(&ctx->lock);
@@ -248,19 +320,29 @@ long fcntl_getlk(struct file *file, struct flock __user *uptr)
 	return copy_to_user(uptr, &ul, sizeof(ul)) ? -EFAULT : 0;
 }
 
-long fcntl_setlk(struct file *file, unsigned int cmd, struct flock __user *uptr)
+long fcntl_setlk(unsigned int fd, struct file *file, bool ofd, bool wait, struct flock __user *uptr)
 {
+	struct file *now;
 	struct file_lock want;
 	struct flock ul;
 	int err;
 
 	if (copy_from_user(&ul, uptr, sizeof(ul)))
 		return -EFAULT;
-	err = flock_range(file, &ul, &want);
+	err = flock_range(file, &ul, ofd, &want);
 	if (err)
 		return err;
 	if ((ul.l_type == F_RDLCK && !(file->f_mode & FMODE_READ)) ||
 	    (ul.l_type == F_WRLCK && !(file->f_mode & FMODE_WRITE)))
 		return -EBADF;
-	return set_lock(file_inode(file), &want, ul.l_type == F_UNLCK, cmd == F_SETLKW);
+	err = set_lock(file_inode(file), &want, ul.l_type == F_UNLCK, wait);
+	if (err || ofd || ul.l_type == F_UNLCK)
+		return err;
+	/* Another thread's close() may have passed by before the lock was there. */
+	now = fget_raw(fd);
+	if (now != file)
+		locks_remove_posix(file, want.owner);
+	if (now)
+		fput(now);
+	return 0;
 }

@@ -12,6 +12,6 @@ struct flock;
 void locks_remove_file(struct file *file); /* last close: its flock locks */
 void locks_remove_posix(struct file *file,
 			void *owner); /* any close by the process: its record locks */
-/* F_GETLK, F_SETLK, F_SETLKW; may sleep */
-long fcntl_getlk(struct file *file, struct flock __user *ul);
-long fcntl_setlk(struct file *file, unsigned int cmd, struct flock __user *ul);
+/* F_GETLK, F_SETLK, F_SETLKW, and with ofd their F_OFD_ kin; fd is file's descriptor. May sleep. */
+long fcntl_getlk(struct file *file, bool ofd, struct flock __user *ul);
+long fcntl_setlk(unsigned int fd, struct file *file, bool ofd, bool wait, struct flock __user *ul);

@@ -91,7 +91,7 @@ static void follow_dotdot(struct nameidata *nd)
 		struct path up;
 
 		if (p->dentry != p->mnt->mnt_root) {
-			struct dentry *parent = dget(p->dentry->d_parent);
+			struct dentry *parent = dget_parent(p->dentry);
 
 			dput(p->dentry);
 			p->dentry = parent;
@@ -115,9 +115,10 @@ static struct dentry *lookup_slow(struct dentry *dir, const struct qstr *name)
 	struct inode *inode = d_inode(dir);
 	struct dentry *dentry;
 
-	down_read(&inode->i_rwsem);
+	/* For writing: two look-ups of one name must not make two dentries. */
+	down_write(&inode->i_rwsem);
 	dentry = __lookup_hash(name, dir, 0);
-	up_read(&inode->i_rwsem);
+	up_write(&inode->i_rwsem);
 	return dentry;
 }
 
@@ -398,17 +399,15 @@ int path_walk(struct nameidata *nd, int dfd, const char *name, unsigned int flag
 /* Continues a LOOKUP_PARENT walk through the link that its last component turned out to be. Consumes link. */
 int path_follow_last(struct nameidata *nd, struct dentry *link)
 {
+	bool magic = d_inode(link)->i_op->jump_link;
 	const char *name = "";
 	int err;
 
 	err = push_link(nd, link, &name);
-	if (err)
-		return err;
-	if (!nd->depth) {
-		nd->last_type = LAST_ROOT;
-		return 0;
-	}
-	return link_path_walk(nd, name);
+	if (err || !magic)
+		return err ? err : link_path_walk(nd, name);
+	nd->last_type = LAST_BIND;
+	return 0;
 }
 
 void terminate_walk(struct nameidata *nd)

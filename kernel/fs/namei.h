@@ -7,7 +7,8 @@
 
 #include "kernel/fs/fs.h"
 
-enum { LAST_NORM, LAST_ROOT, LAST_DOT, LAST_DOTDOT };
+/* LAST_BIND: a magic link was the last component and nd->path is what it leads to. */
+enum { LAST_NORM, LAST_ROOT, LAST_DOT, LAST_DOTDOT, LAST_BIND };
 
 /* What remains of a name behind a symbolic link that is being walked. */
 struct saved_name {

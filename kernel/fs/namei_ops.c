@@ -119,10 +119,14 @@ int vfs_link(struct dentry *old, struct inode *dir, struct dentry *new)
 		return -EXDEV;
 	if (S_ISDIR(inode->i_mode) || !dir->i_op->link)
 		return -EPERM;
-	if (!inode->i_nlink)
-		return -ENOENT;
 	down_write_nested(&inode->i_rwsem, 2);
-	err = dir->i_op->link(old, dir, new);
+	/* Without a name it can get one only if it was made for that (O_TMPFILE). */
+	if (!inode->i_nlink && !(inode->i_state & I_LINKABLE))
+		err = -ENOENT;
+	else
+		err = dir->i_op->link(old, dir, new);
+	if (!err)
+		inode->i_state &= ~I_LINKABLE;
 	up_write(&inode->i_rwsem);
 	return err;
 }
@@ -138,7 +142,8 @@ int vfs_unlink(struct inode *dir, struct dentry *dentry)
 		return -EPERM;
 	inode = d_inode(dentry);
 	down_write_nested(&inode->i_rwsem, 2);
-	err = dir->i_op->unlink(dir, dentry);
+	/* A mount may have come over it before the lock. */
+	err = dentry->d_flags & DCACHE_MOUNTED ? -EBUSY : dir->i_op->unlink(dir, dentry);
 	up_write(&inode->i_rwsem);
 	if (!err)
 		d_delete(dentry);
@@ -156,7 +161,8 @@ int vfs_rmdir(struct inode *dir, struct dentry *dentry)
 		return -EPERM;
 	inode = d_inode(dentry);
 	down_write_nested(&inode->i_rwsem, 2);
-	err = dir->i_op->rmdir(dir, dentry);
+	/* A mount may have come over it before the lock. */
+	err = dentry->d_flags & DCACHE_MOUNTED ? -EBUSY : dir->i_op->rmdir(dir, dentry);
 	up_write(&inode->i_rwsem);
 	if (!err)
 		d_delete(dentry);
@@ -354,7 +360,7 @@ static long do_rmdir_walked(struct nameidata *nd, struct dentry *dentry)
 
 static long do_unlink_walked(struct nameidata *nd, struct dentry *dentry)
 {
-	struct inode *inode;
+	struct inode *dir = d_inode(nd->path.dentry), *inode;
 	long err;
 
 	if (!dentry) {
@@ -362,20 +368,20 @@ static long do_unlink_walked(struct nameidata *nd, struct dentry *dentry)
 		return -EISDIR;
 	}
 	inode = d_inode(dentry);
+	if (inode)
+		ihold(inode);
 	if (nd->trailing_slash)
 		err = !inode ? -ENOENT : S_ISDIR(inode->i_mode) ? -EISDIR : -ENOTDIR;
-	else if (mnt_is_readonly(nd->path.mnt))
-		err = -EROFS;
-	else {
-		/* The data go after the directory is unlocked: freeing a large file takes long. */
-		if (inode)
-			ihold(inode);
-		err = vfs_unlink(d_inode(nd->path.dentry), dentry);
-	}
-	if (nd->trailing_slash || mnt_is_readonly(nd->path.mnt))
-		inode = NULL;
-	end_parent(nd, dentry);
+	else
+		err = mnt_is_readonly(nd->path.mnt) ? -EROFS : vfs_unlink(dir, dentry);
+	dput(dentry);
+	up_write(&dir->i_rwsem);
+	/*
+	 * The data go after the directory is unlocked (freeing a large file takes long), but before the walk lets
+	 * go of the mount.
+	 */
 	iput(inode);
+	terminate_walk(nd);
 	return err;
 }
 
@@ -552,7 +558,15 @@ static int vfs_rename(struct inode *old_dir, struct dentry *old, struct inode *n
 		return err;
 	if (!old_dir->i_op->rename)
 		return -EPERM;
-	err = old_dir->i_op->rename(old_dir, old, new_dir, new, flags);
+	/* What is replaced is locked, so that nothing is made in a directory that is going. */
+	if (target)
+		down_write_nested(&target->i_rwsem, 2);
+	if ((old->d_flags | new->d_flags) & DCACHE_MOUNTED)
+		err = -EBUSY;
+	else
+		err = old_dir->i_op->rename(old_dir, old, new_dir, new, flags);
+	if (target)
+		up_write(&target->i_rwsem);
 	if (err)
 		return err;
 	if (flags & RENAME_EXCHANGE)

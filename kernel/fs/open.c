@@ -74,6 +74,7 @@ int vfs_open_file(struct file *file, const struct path *path, int flags)
 		err = get_write_access(inode);
 		if (err)
 			return err;
+		file->f_mode |= FMODE_WRITER;
 	}
 	file->f_op = inode->i_fop;
 	if (!file->f_op)
@@ -134,6 +135,19 @@ int do_truncate(struct dentry *dentry, loff_t length)
 	return err;
 }
 
+/* O_TRUNC: also with O_RDONLY, so the right to write is taken for its own sake. */
+static int open_truncate(const struct path *path)
+{
+	struct inode *inode = d_inode(path->dentry);
+	int err = get_write_access(inode);
+
+	if (err)
+		return err;
+	err = do_truncate(path->dentry, 0);
+	put_write_access(inode);
+	return err;
+}
+
 static struct file *open_existing(const struct path *path, int flags, bool created)
 {
 	struct inode *inode = d_inode(path->dentry);
@@ -149,8 +163,8 @@ static struct file *open_existing(const struct path *path, int flags, bool creat
 	if (err)
 		return ERR_PTR(err);
 	file = open_path(path, flags);
-	if (!IS_ERR(file) && (flags & O_TRUNC) && !(flags & O_PATH) && S_ISREG(inode->i_mode)) {
-		err = do_truncate(path->dentry, 0);
+	if (!IS_ERR(file) && (flags & O_TRUNC) && !created && S_ISREG(inode->i_mode)) {
+		err = open_truncate(path);
 		if (err) {
 			fput(file);
 			return ERR_PTR(err);
@@ -173,8 +187,6 @@ static int lookup_or_create(struct nameidata *nd, int flags, umode_t mode, struc
 		err = PTR_ERR(dentry);
 	} else if (d_inode(dentry)) {
 		err = flags & O_EXCL ? -EEXIST : 0;
-	} else if (nd->trailing_slash) {
-		err = -EISDIR;
 	} else if (mnt_is_readonly(nd->path.mnt)) {
 		err = -EROFS;
 	} else {
@@ -188,6 +200,7 @@ static int lookup_or_create(struct nameidata *nd, int flags, umode_t mode, struc
 	return err;
 }
 
+/* O_CREAT: nd stands at the parent of the last component. */
 static struct file *open_last(struct nameidata *nd, int flags, umode_t mode)
 {
 	struct dentry *dentry;
@@ -197,17 +210,17 @@ static struct file *open_last(struct nameidata *nd, int flags, umode_t mode)
 	int err;
 
 	for (;;) {
-		if (nd->last_type != LAST_NORM) {
-			if (flags & O_CREAT)
-				return ERR_PTR(-EISDIR);
+		/* A magic link led straight to an object. */
+		if (nd->last_type == LAST_BIND && !nd->trailing_slash)
 			return open_existing(&nd->path, flags, false);
-		}
+		if (nd->last_type != LAST_NORM || nd->trailing_slash)
+			return ERR_PTR(-EISDIR);
 		err = lookup_or_create(nd, flags, mode, &dentry, &created);
 		if (err)
 			return ERR_PTR(err);
 		if (!S_ISLNK(d_inode(dentry)->i_mode))
 			break;
-		if ((flags & O_NOFOLLOW) && !nd->trailing_slash) {
+		if (flags & O_NOFOLLOW) {
 			dput(dentry);
 			return ERR_PTR(-ELOOP);
 		}
@@ -218,9 +231,7 @@ static struct file *open_last(struct nameidata *nd, int flags, umode_t mode)
 	path.mnt = mntget(nd->path.mnt);
 	path.dentry = dentry;
 	follow_mount(&path);
-	file = nd->trailing_slash && !S_ISDIR(d_inode(path.dentry)->i_mode)
-		       ? ERR_PTR(-ENOTDIR)
-		       : open_existing(&path, flags, created);
+	file = open_existing(&path, flags, created);
 	path_put(&path);
 	return file;
 }
@@ -245,6 +256,8 @@ static struct file *open_tmpfile(const struct path *dir, int flags, umode_t mode
 		fput(file);
 		return ERR_PTR(err);
 	}
+	if (flags & O_EXCL)
+		file->f_inode->i_state &= ~I_LINKABLE;
 	return file;
 }
 
@@ -368,6 +381,9 @@ struct file *open_exec(const char *name)
 
 /* --- size --- */
 
+#define FALLOC_FL_KEEP_SIZE  0x01
+#define FALLOC_FL_PUNCH_HOLE 0x02
+
 static void send_sigxfsz(void)
 {
 	send_sig(SIGXFSZ, current, 0);
@@ -378,25 +394,22 @@ void fsize_limit_init(void)
 	fsize_limit_hook = send_sigxfsz;
 }
 
-static int truncate_checks(loff_t length)
+/* New length for inode, to which current may write. */
+static int truncate_inode(struct dentry *dentry, loff_t length)
 {
-	if (length < 0)
-		return -EINVAL;
-	if ((unsigned long)length > rlimit(RLIMIT_FSIZE)) {
-		send_sigxfsz();
-		return -EFBIG;
-	}
-	return 0;
+	if (length > d_inode(dentry)->i_size && (unsigned long)length > rlimit(RLIMIT_FSIZE))
+		return fsize_exceeded();
+	return do_truncate(dentry, length);
 }
 
 static long sys_truncate(const char __user *name, loff_t length)
 {
 	struct inode *inode;
 	struct path path;
-	int err = truncate_checks(length);
+	int err;
 
-	if (err)
-		return err;
+	if (length < 0)
+		return -EINVAL;
 	err = user_path_at(AT_FDCWD, name, LOOKUP_FOLLOW, &path);
 	if (err)
 		return err;
@@ -412,7 +425,7 @@ static long sys_truncate(const char __user *name, loff_t length)
 	if (!err)
 		err = get_write_access(inode);
 	if (!err) {
-		err = do_truncate(path.dentry, length);
+		err = truncate_inode(path.dentry, length);
 		put_write_access(inode);
 	}
 	path_put(&path);
@@ -423,17 +436,17 @@ SYSCALL(76, truncate);
 static long sys_ftruncate(unsigned int fd, loff_t length)
 {
 	struct fd f;
-	long err = truncate_checks(length);
+	long err;
 
-	if (err)
-		return err;
+	if (length < 0)
+		return -EINVAL;
 	f = fdget(fd);
 	if (!f.file)
 		return -EBADF;
 	if (!S_ISREG(file_inode(f.file)->i_mode) || !(f.file->f_mode & FMODE_WRITE))
 		err = -EINVAL;
 	else
-		err = do_truncate(f.file->f_path.dentry, length);
+		err = truncate_inode(f.file->f_path.dentry, length);
 	fdput(f);
 	return err;
 }
@@ -446,6 +459,8 @@ static long sys_fallocate(unsigned int fd, int mode, loff_t offset, loff_t len)
 
 	if (offset < 0 || len <= 0)
 		return -EINVAL;
+	if ((mode & (FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE)) == FALLOC_FL_PUNCH_HOLE)
+		return -EOPNOTSUPP;
 	f = fdget(fd);
 	if (!f.file)
 		return -EBADF;
@@ -639,7 +654,7 @@ static long do_utimes(int dfd, const char __user *name, const struct timespec64 
 
 	if (flags & ~(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH))
 		return -EINVAL;
-	if (!name) {
+	if (!name && dfd != AT_FDCWD) {
 		struct fd f = fdget(dfd);
 
 		if (!f.file)
@@ -693,7 +708,7 @@ static long do_faccessat(int dfd, const char __user *name, int mode, int flags)
 {
 	unsigned int how = flags & AT_SYMLINK_NOFOLLOW ? 0 : LOOKUP_FOLLOW;
 	const struct cred *mine = current->cred;
-	struct cred real;
+	struct cred *real = NULL;
 	struct path path;
 	long err;
 
@@ -701,13 +716,16 @@ static long do_faccessat(int dfd, const char __user *name, int mode, int flags)
 		return -EINVAL;
 	if (flags & AT_EMPTY_PATH)
 		how |= LOOKUP_EMPTY;
-	/* access(2) asks for the real user; the copy lives on this stack for the length of the call. */
-	if (!(flags & AT_EACCESS)) {
-		real = *mine;
-		real.fsuid = real.uid;
-		real.fsgid = real.gid;
-		current->cred = &real;
+	/* access(2) asks for the real user: a copy of the credentials, as others may look at them meanwhile. */
+	if (!(flags & AT_EACCESS) && (mine->fsuid != mine->uid || mine->fsgid != mine->gid)) {
+		real = prepare_creds();
+		if (!real)
+			return -ENOMEM;
+		real->fsuid = real->uid;
+		real->fsgid = real->gid;
+		WRITE_ONCE(current->cred, real);
 	}
+
 	err = user_path_at(dfd, name, how, &path);
 	if (!err) {
 		struct inode *inode = d_inode(path.dentry);
@@ -718,7 +736,10 @@ static long do_faccessat(int dfd, const char __user *name, int mode, int flags)
 			err = mode ? inode_permission(inode, mode | MAY_ACCESS) : 0;
 		path_put(&path);
 	}
-	current->cred = mine;
+	if (real) {
+		WRITE_ONCE(current->cred, mine);
+		put_cred(real);
+	}
 	return err;
 }
 

@@ -32,6 +32,7 @@
 struct pipe_buffer {
 	struct page *page;
 	unsigned int off, len;
+	bool packet; /* O_DIRECT: one write, read alone; what the reader does not take is lost */
 };
 
 struct pipe_inode_info {
@@ -88,7 +89,7 @@ static void free_pipe_info(struct pipe_inode_info *p)
 		put_page(pipe_slot(p, p->tail)->page);
 	if (p->spare)
 		put_page(p->spare);
-	kfree(p->bufs);
+	kvfree(p->bufs);
 	kfree(p);
 }
 
@@ -129,6 +130,10 @@ static ssize_t pipe_read_available(struct pipe_inode_info *p, char __user *buf, 
 		b->len -= n;
 		done += n;
 		count -= n;
+		if (b->packet) {
+			pipe_release_slot(p, b);
+			break;
+		}
 		if (!b->len)
 			pipe_release_slot(p, b);
 	}
@@ -186,7 +191,7 @@ static bool pipe_append(struct pipe_inode_info *p, const char __user *ubuf, cons
 	if (pipe_empty(p))
 		return false;
 	b = pipe_slot(p, p->head - 1);
-	if (b->off + b->len + n > PAGE_SIZE)
+	if (b->packet || b->off + b->len + n > PAGE_SIZE)
 		return false;
 	if (!pipe_copy_in((char *)page_address(b->page) + b->off + b->len, ubuf, kbuf, n)) {
 		*fault = true;
@@ -198,7 +203,7 @@ static bool pipe_append(struct pipe_inode_info *p, const char __user *ubuf, cons
 
 /* One page's worth into a new slot. => not full. 0, -ENOMEM, -EFAULT */
 static int pipe_new_slot(struct pipe_inode_info *p, const char __user *ubuf, const char *kbuf,
-			 size_t n)
+			 size_t n, bool packet)
 {
 	struct page *page = p->spare;
 	struct pipe_buffer *b;
@@ -216,19 +221,20 @@ static int pipe_new_slot(struct pipe_inode_info *p, const char __user *ubuf, con
 	b->page = page;
 	b->off = 0;
 	b->len = n;
+	b->packet = packet;
 	p->head++;
 	return 0;
 }
 
 /* Fills what is free; bytes, or errno when nothing went in. */
 static ssize_t pipe_write_available(struct pipe_inode_info *p, const char __user *ubuf,
-				    const char *kbuf, size_t count)
+				    const char *kbuf, size_t count, bool packet)
 {
 	size_t part = count & (PAGE_SIZE - 1);
 	bool fault = false;
 	ssize_t done = 0;
 
-	if (part && pipe_append(p, ubuf, kbuf, part, &fault)) {
+	if (part && !packet && pipe_append(p, ubuf, kbuf, part, &fault)) {
 		done = part;
 		count -= part;
 	}
@@ -236,7 +242,7 @@ static ssize_t pipe_write_available(struct pipe_inode_info *p, const char __user
 		return -EFAULT;
 	while (count && !pipe_full(p)) {
 		size_t n = min_t(size_t, count, PAGE_SIZE);
-		int err = pipe_new_slot(p, ubuf + done, kbuf ? kbuf + done : NULL, n);
+		int err = pipe_new_slot(p, ubuf + done, kbuf ? kbuf + done : NULL, n, packet);
 
 		if (err)
 			return done ? done : err;
@@ -263,7 +269,8 @@ static ssize_t pipe_do_write(struct file *file, const char __user *ubuf, const c
 			break;
 		}
 		was_empty |= pipe_empty(p);
-		ret = pipe_write_available(p, ubuf + done, kbuf ? kbuf + done : NULL, count - done);
+		ret = pipe_write_available(p, ubuf + done, kbuf ? kbuf + done : NULL, count - done,
+					   file->f_flags & O_DIRECT);
 		if (ret < 0)
 			break;
 		done += ret;
@@ -298,6 +305,41 @@ static ssize_t pipe_write(struct file *file, const char __user *buf, size_t coun
 static ssize_t pipe_write_kernel(struct file *file, const void *buf, size_t count)
 {
 	return pipe_do_write(file, NULL, buf, count);
+}
+
+/* What fits into PIPE_BUF is gathered first: it must go in as one piece. */
+static ssize_t pipe_writev(struct file *file, const struct iovec *iov, unsigned long nr,
+			   loff_t *ppos)
+{
+	size_t total = 0, at = 0;
+	ssize_t ret = 0, done = 0;
+	unsigned long i;
+	char *buf;
+
+	for (i = 0; i < nr; i++)
+		total += iov[i].iov_len;
+	if (total > PAGE_SIZE) {
+		for (i = 0; i < nr; i++) {
+			ret = pipe_do_write(file, iov[i].iov_base, NULL, iov[i].iov_len);
+			if (ret > 0)
+				done += ret;
+			if (ret != iov[i].iov_len)
+				break;
+		}
+		return done ? done : ret;
+	}
+	buf = kmalloc(total, GFP_KERNEL);
+	if (!buf)
+		return -ENOMEM;
+	for (i = 0; i < nr && !ret; i++) {
+		if (copy_from_user(buf + at, iov[i].iov_base, iov[i].iov_len))
+			ret = -EFAULT;
+		at += iov[i].iov_len;
+	}
+	if (!ret)
+		ret = pipe_do_write(file, NULL, buf, total);
+	kfree(buf);
+	return ret;
 }
 
 static unsigned int pipe_poll(struct file *file, struct poll_table *wait)
@@ -432,10 +474,11 @@ static int fifo_open(struct inode *inode, struct file *file)
 	mutex_lock(&p->lock);
 	err = fifo_open_ends(p, file);
 	if (err && err != -ENXIO) {
-		if (file->f_mode & FMODE_READ)
-			p->readers--;
-		if (file->f_mode & FMODE_WRITE)
-			p->writers--;
+		/* The other side may count on this end by now. */
+		if ((file->f_mode & FMODE_READ) && !--p->readers)
+			wake_up_interruptible_all(&p->wr_wait);
+		if ((file->f_mode & FMODE_WRITE) && !--p->writers)
+			wake_up_interruptible_all(&p->rd_wait);
 	}
 	mutex_unlock(&p->lock);
 	if (err)
@@ -448,6 +491,7 @@ const struct file_operations pipefifo_fops = {
 	.llseek = no_llseek,
 	.read = pipe_read,
 	.write = pipe_write,
+	.writev = pipe_writev,
 	.write_kernel = pipe_write_kernel,
 	.poll = pipe_poll,
 	.unlocked_ioctl = pipe_ioctl,
@@ -458,6 +502,7 @@ static const struct file_operations pipe_fops = {
 	.llseek = no_llseek,
 	.read = pipe_read,
 	.write = pipe_write,
+	.writev = pipe_writev,
 	.write_kernel = pipe_write_kernel,
 	.poll = pipe_poll,
 	.unlocked_ioctl = pipe_ioctl,

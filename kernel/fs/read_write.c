@@ -2,7 +2,8 @@
  * read, write and their relatives: the checks that are the same for every file, then the file's own call.
  *
  * A call that uses the file position holds f_pos_lock when the file is shared, so that two readers never
- * get the same bytes. Vectored calls go element by element and stop at the first short one.
+ * get the same bytes. Vectored calls go element by element and stop at the first short one, except where a file
+ * has a writev of its own, which keeps the elements together.
  *
  * Locks: f_pos_lock outside everything the file takes. Mirrors Linux fs/read_write.c.
  * Exercised by tests/user/{files,pipes,badptr}.c.
@@ -10,6 +11,7 @@
 #include "arch/x86/uaccess.h"
 #include "kernel/bug.h"
 #include "kernel/fs/fs.h"
+#include "kernel/sched.h"
 #include "kernel/syscall.h"
 #include "mm/cache/pagemap.h"
 #include "mm/phys/buddy.h"
@@ -70,9 +72,15 @@ ssize_t kernel_read(struct file *file, void *buf, size_t count, loff_t *pos)
 
 ssize_t kernel_write(struct file *file, const void *buf, size_t count, loff_t *pos)
 {
+	struct inode *inode = file_inode(file);
+	ssize_t ret;
+
 	if (!file->f_mapping->a_ops)
 		return -EINVAL;
-	return filemap_write_kernel(file, buf, count, pos);
+	ret = filemap_write_kernel(file, buf, count, pos);
+	if (ret > 0)
+		inode->i_mtime = inode->i_ctime = current_time(inode);
+	return ret;
 }
 
 /* The position belongs to the file: alone on it, no lock is needed. */
@@ -187,27 +195,41 @@ static ssize_t import_iovec(const struct iovec __user *uvec, unsigned long nr, s
 	return total;
 }
 
+/* Element by element; stops at the first short one. */
+static ssize_t rw_each(struct file *file, bool write, const struct iovec *iov, unsigned long nr,
+		       loff_t *pos)
+{
+	ssize_t ret = 0, done = 0;
+	unsigned long i;
+
+	for (i = 0; i < nr; i++) {
+		if (write)
+			ret = vfs_write(file, iov[i].iov_base, iov[i].iov_len, pos);
+		else
+			ret = vfs_read(file, iov[i].iov_base, iov[i].iov_len, pos);
+		if (ret < 0)
+			break;
+		done += ret;
+		if ((size_t)ret < iov[i].iov_len)
+			break;
+	}
+	return done ? done : ret;
+}
+
 static ssize_t do_rw_vec(struct file *file, bool write, const struct iovec __user *uvec,
 			 unsigned long nr, loff_t *pos)
 {
 	struct iovec fast[8], *iov;
-	ssize_t ret = import_iovec(uvec, nr, fast, &iov), done = 0;
-	unsigned long i;
+	ssize_t ret;
 
-	if (ret > 0 || (!ret && !(file->f_mode & (write ? FMODE_WRITE : FMODE_READ)))) {
-		for (i = 0, ret = nr ? 0 : -EBADF; i < nr; i++) {
-			if (write)
-				ret = vfs_write(file, iov[i].iov_base, iov[i].iov_len, pos);
-			else
-				ret = vfs_read(file, iov[i].iov_base, iov[i].iov_len, pos);
-			if (ret < 0)
-				break;
-			done += ret;
-			if ((size_t)ret < iov[i].iov_len)
-				break;
-		}
-		if (done)
-			ret = done;
+	if (!(file->f_mode & (write ? FMODE_WRITE : FMODE_READ)))
+		return -EBADF;
+	ret = import_iovec(uvec, nr, fast, &iov);
+	if (ret > 0) {
+		if (write && nr > 1 && file->f_op->writev)
+			ret = file->f_op->writev(file, iov, nr, pos);
+		else
+			ret = rw_each(file, write, iov, nr, pos);
 	}
 	if (iov != fast)
 		kfree(iov);
@@ -402,8 +424,9 @@ static ssize_t do_sendfile(struct file *out, struct file *in, loff_t *ppos, size
 		*ppos += put;
 		done += put;
 		count -= put;
-		if (put < got)
+		if (put < got || fatal_signal_pending(current))
 			break;
+		cond_resched();
 	}
 	free_page((unsigned long)page);
 	return done;

@@ -1,7 +1,8 @@
 /*
  * getdents64: directory entries, packed into the user's buffer.
  *
- * Locks: the directory's i_rwsem for reading around ->iterate_shared. Mirrors Linux fs/readdir.c.
+ * Locks: f_pos_lock (position and cursor of the open directory), then the directory's i_rwsem for reading.
+ * Mirrors Linux fs/readdir.c.
  * Exercised by tests/user/files.c.
  */
 #include "arch/x86/uaccess.h"
@@ -67,6 +68,7 @@ static long sys_getdents64(unsigned int fd, void __user *buf, unsigned int count
 	err = -ENOTDIR;
 	if (!file->f_op->iterate_shared)
 		goto out;
+	down_write(&file->f_pos_lock);
 	down_read(&inode->i_rwsem);
 	err = -ENOENT;
 	if (inode->i_nlink) {
@@ -75,6 +77,7 @@ static long sys_getdents64(unsigned int fd, void __user *buf, unsigned int count
 		file->f_pos = g.ctx.pos;
 	}
 	up_read(&inode->i_rwsem);
+	up_write(&file->f_pos_lock);
 	if (!err && g.prev &&
 	    put_user((s64)g.ctx.pos,
 		     (s64 __user *)(g.prev + offsetof(struct linux_dirent64, d_off))))

@@ -132,6 +132,9 @@ retry:
 			m->count = whole;
 			return err;
 		}
+		/* A positive answer: this record is to be left out. */
+		if (err > 0)
+			m->count = whole;
 		if (seq_has_overflowed(m)) {
 			m->count = whole;
 			break;

@@ -239,18 +239,26 @@ SYSCALL(138, fstatfs);
 
 static long do_readlinkat(int dfd, const char __user *name, char __user *buf, int size)
 {
+	struct filename *f;
 	struct path path;
 	struct inode *inode;
 	char *text, *kbuf = NULL;
+	bool empty;
 	long ret;
 
 	if (size <= 0)
 		return -EINVAL;
-	ret = user_path_at(dfd, name, LOOKUP_EMPTY, &path);
+	f = getname_flags(name, LOOKUP_EMPTY);
+	if (IS_ERR(f))
+		return PTR_ERR(f);
+	empty = !*f->name;
+	ret = filename_lookup(dfd, f->name, LOOKUP_EMPTY, &path);
+	putname(f);
 	if (ret)
 		return ret;
 	inode = d_inode(path.dentry);
-	ret = -EINVAL;
+	ret = empty ? -ENOENT : -EINVAL;
+
 	if (S_ISLNK(inode->i_mode) && inode->i_op->get_link) {
 		text = (char *)inode->i_op->get_link(path.dentry, inode, &kbuf);
 		ret = PTR_ERR_OR_ZERO(text);

@@ -16,6 +16,7 @@
 #include "kernel/fs/seq_file.h"
 #include "kernel/fs/tmpfs.h"
 #include "kernel/init.h"
+#include "kernel/sched.h"
 #include "lib/printf.h"
 #include "lib/string.h"
 #include "mm/cache/shmem.h"
@@ -131,6 +132,7 @@ static int tmpfs_tmpfile(struct inode *dir, struct file *file, umode_t mode)
 		return -ENOMEM;
 	}
 	clear_nlink(inode);
+	inode->i_state |= I_LINKABLE;
 	d_instantiate(path.dentry, inode);
 	err = file_open_on(file, &path);
 	dput(path.dentry);
@@ -164,16 +166,30 @@ static loff_t tmpfs_llseek(struct file *file, loff_t offset, int whence)
 	return generic_file_llseek(file, offset, whence);
 }
 
+/* After a write: times, and set-id bits go. */
+static void tmpfs_wrote(struct inode *inode)
+{
+	inode->i_mtime = inode->i_ctime = current_time(inode);
+	if ((inode->i_mode & (S_ISUID | S_ISGID)) && !capable(CAP_FSETID))
+		inode->i_mode &= ~S_ISUID & ~(inode->i_mode & 0010 ? S_ISGID : 0);
+}
+
 static ssize_t tmpfs_write(struct file *file, const char __user *buf, size_t count, loff_t *ppos)
 {
-	struct inode *inode = file_inode(file);
 	ssize_t ret = generic_file_write(file, buf, count, ppos);
 
-	if (ret > 0) {
-		inode->i_mtime = inode->i_ctime = current_time(inode);
-		if ((inode->i_mode & (S_ISUID | S_ISGID)) && !capable(CAP_FSETID))
-			inode->i_mode &= ~S_ISUID & ~(inode->i_mode & 0010 ? S_ISGID : 0);
-	}
+	if (ret > 0)
+		tmpfs_wrote(file_inode(file));
+	return ret;
+}
+
+static ssize_t tmpfs_writev(struct file *file, const struct iovec *iov, unsigned long nr,
+			    loff_t *ppos)
+{
+	ssize_t ret = generic_file_writev(file, iov, nr, ppos);
+
+	if (ret > 0)
+		tmpfs_wrote(file_inode(file));
 	return ret;
 }
 
@@ -181,6 +197,7 @@ static const struct file_operations tmpfs_file_fops = {
 	.llseek = tmpfs_llseek,
 	.read = generic_file_read,
 	.write = tmpfs_write,
+	.writev = tmpfs_writev,
 	.mmap = shmem_mmap,
 	.fsync = simple_fsync,
 	.fallocate = shmem_fallocate,
@@ -244,15 +261,14 @@ static void tmpfs_put_super(struct super_block *sb)
 	kfree(sb->s_fs_info);
 }
 
-static const struct super_operations tmpfs_sops = {
-	.evict_inode = tmpfs_evict_inode,
-	.put_super = tmpfs_put_super,
-	.statfs = tmpfs_statfs,
-	.show_options = tmpfs_show_options,
+struct tmpfs_options {
+	unsigned long blocks, inodes;
+	umode_t mode;
+	u32 uid, gid;
 };
 
 /* "size=10m,mode=1777,nr_inodes=1k": unknown words are EINVAL. */
-static int tmpfs_parse(char *data, struct shmem_sb_info *info, umode_t *mode)
+static int tmpfs_parse(char *data, struct tmpfs_options *opt)
 {
 	char *word, *value, *end;
 
@@ -270,15 +286,17 @@ static int tmpfs_parse(char *data, struct shmem_sb_info *info, umode_t *mode)
 				size = totalram_pages() * size / 100 << PAGE_SHIFT;
 				end++;
 			}
-			info->max_blocks = DIV_ROUND_UP(size, PAGE_SIZE);
+			opt->blocks = DIV_ROUND_UP(size, PAGE_SIZE);
 		} else if (!strcmp(word, "nr_blocks")) {
-			info->max_blocks = memparse(value, &end);
+			opt->blocks = memparse(value, &end);
 		} else if (!strcmp(word, "nr_inodes")) {
-			info->max_inodes = memparse(value, &end);
+			opt->inodes = memparse(value, &end);
 		} else if (!strcmp(word, "mode")) {
-			*mode = simple_strtoul(value, &end, 8) & 07777;
-		} else if (!strcmp(word, "uid") || !strcmp(word, "gid")) {
-			simple_strtoul(value, &end, 10);
+			opt->mode = simple_strtoul(value, &end, 8) & 07777;
+		} else if (!strcmp(word, "uid")) {
+			opt->uid = simple_strtoul(value, &end, 10);
+		} else if (!strcmp(word, "gid")) {
+			opt->gid = simple_strtoul(value, &end, 10);
 		} else {
 			return -EINVAL;
 		}
@@ -288,19 +306,58 @@ static int tmpfs_parse(char *data, struct shmem_sb_info *info, umode_t *mode)
 	return 0;
 }
 
-/* A directory tree goes depth first: each pinned name gives up its inode and its parent. */
-static void tmpfs_kill_tree(struct dentry *dir)
+/*
+ * A directory tree goes depth first, without recursion, as it may be deeper than the stack: each pinned name gives
+ * up its inode and its parent.
+ */
+static void tmpfs_kill_tree(struct dentry *root)
 {
-	struct dentry *child;
+	struct dentry *dir = root, *child, *parent;
 
-	while ((child = d_first_pinned(dir))) {
-		if (S_ISDIR(d_inode(child)->i_mode))
-			tmpfs_kill_tree(child);
-		d_drop(child);
-		d_unpin(child);
-		dput(child);
+	for (;;) {
+		child = d_first_pinned(dir);
+		if (child) {
+			dir = child;
+			continue;
+		}
+		if (dir == root)
+			return;
+		parent = dir->d_parent;
+		d_drop(dir);
+		d_unpin(dir);
+		dput(dir);
+		dir = parent;
+		cond_resched();
 	}
 }
+
+/* New limits, which must hold what is there. A limit cannot come to an instance that had none, and so did not count. */
+static int tmpfs_remount(struct super_block *sb, int *flags, char *data)
+{
+	struct shmem_sb_info *info = sb->s_fs_info;
+	struct tmpfs_options opt = { .blocks = info->max_blocks, .inodes = info->max_inodes };
+	int err = tmpfs_parse(data, &opt);
+
+	if (err)
+		return err;
+	if (opt.blocks &&
+	    (!info->max_blocks || atomic_long_read(&info->used_blocks) > (long)opt.blocks))
+		return info->max_blocks == opt.blocks ? 0 : -EINVAL;
+	if (opt.inodes && atomic_long_read(&info->used_inodes) > (long)opt.inodes)
+		return -EINVAL;
+	/* Charges are given back only while there is a limit: one that was set stays, however large. */
+	info->max_blocks = info->max_blocks && !opt.blocks ? LONG_MAX : opt.blocks;
+	info->max_inodes = opt.inodes;
+	return 0;
+}
+
+static const struct super_operations tmpfs_sops = {
+	.evict_inode = tmpfs_evict_inode,
+	.put_super = tmpfs_put_super,
+	.statfs = tmpfs_statfs,
+	.show_options = tmpfs_show_options,
+	.remount_fs = tmpfs_remount,
+};
 
 static void tmpfs_kill_sb(struct super_block *sb)
 {
@@ -315,23 +372,28 @@ static struct super_block *tmpfs_mount(struct file_system_type *type, int flags,
 {
 	struct super_block *sb = alloc_super(type, flags);
 	struct shmem_sb_info *info = kzalloc(sizeof(*info), GFP_KERNEL);
-	umode_t mode = 01777;
+	struct tmpfs_options opt = { .mode = 01777,
+				     .uid = current_fsuid(),
+				     .gid = current_fsgid() };
 	struct inode *root;
 	int err = -ENOMEM;
 
 	if (!sb || !info)
 		goto fail;
-	info->max_blocks = totalram_pages() / 2;
-	info->max_inodes = totalram_pages() / 2;
-	err = tmpfs_parse(data, info, &mode);
+	opt.blocks = opt.inodes = totalram_pages() / 2;
+	err = tmpfs_parse(data, &opt);
 	if (err)
 		goto fail;
+	info->max_blocks = opt.blocks;
+	info->max_inodes = opt.inodes;
 	sb->s_fs_info = info;
 	sb->s_op = &tmpfs_sops;
 	sb->s_magic = TMPFS_MAGIC;
-	root = tmpfs_get_inode(sb, NULL, S_IFDIR | mode, 0);
+	root = tmpfs_get_inode(sb, NULL, S_IFDIR | opt.mode, 0);
 	err = PTR_ERR_OR_ZERO(root);
 	if (!err) {
+		root->i_uid = opt.uid;
+		root->i_gid = opt.gid;
 		sb->s_root = d_make_root(root);
 		err = sb->s_root ? 0 : -ENOMEM;
 	}

@@ -96,9 +96,9 @@ struct inode {
 	struct address_space i_data;
 	struct rw_semaphore i_rwsem;
 	spinlock_t i_lock;
-	atomic_t i_count;      /* references */
-	atomic_t i_writecount; /* writers; negative: being executed (ETXTBSY) */
-	unsigned long i_state; /* L */
+	atomic_t i_count;		 /* references */
+	atomic_t i_writecount;		 /* writers; negative: being executed (ETXTBSY) */
+	unsigned long i_state; /* I_* */ /* L */
 	struct hlist_node i_hash;
 	struct list_head i_sb_list;
 	struct list_head i_dentry; /* L aliases */
@@ -108,6 +108,8 @@ struct inode {
 	void *i_private; /* - the file system's */
 	void *rcu_next[2];
 };
+
+#define I_LINKABLE BIT(0) /* I no name yet, but may get one: O_TMPFILE */
 
 struct file_operations {
 	loff_t (*llseek)(struct file *, loff_t, int);
@@ -137,6 +139,7 @@ struct file_operations {
 #define FMODE_PREAD  0x8u
 #define FMODE_PWRITE 0x10u
 #define FMODE_EXEC   0x20u
+#define FMODE_WRITER 0x40u /* counted in i_writecount */
 #define FMODE_PATH   0x4000u
 
 struct path {
