@@ -215,7 +215,28 @@ bool follow_mount(struct path *path)
 	return moved;
 }
 
-/* Puts m over path (its references are taken). => namespace_sem held for writing */
+/*
+ * Keeps path's directory from going while a mount is put on it: rmdir, unlink and rename look for a mount under the
+ * same lock. -ENOENT: it is gone already. => namespace_sem held for writing
+ */
+static int lock_mountpoint(const struct path *path)
+{
+	struct dentry *dentry = path->dentry;
+	struct inode *inode = d_inode(dentry);
+
+	down_write(&inode->i_rwsem);
+	if ((dentry->d_flags & DCACHE_HASHED) || dentry == path->mnt->mnt_root)
+		return 0;
+	up_write(&inode->i_rwsem);
+	return -ENOENT;
+}
+
+static void unlock_mountpoint(const struct path *path)
+{
+	up_write(&d_inode(path->dentry)->i_rwsem);
+}
+
+/* Puts m over path (its references are taken). => lock_mountpoint() */
 static void attach_mount(struct mount *m, const struct path *path)
 {
 	m->mnt_mountpoint = dget(path->dentry);
@@ -247,6 +268,31 @@ static void detach_mount(struct mount *m)
 	mntput(parent);
 }
 
+/* The newest mount that stands on m, or NULL. => namespace_sem held */
+static struct mount *child_of(const struct mount *m)
+{
+	struct mount *c;
+
+	list_for_each_entry_reverse(c, &mount_list, mnt_list) {
+		if (c->mnt_parent == m && c != m)
+			return c;
+	}
+	return NULL;
+}
+
+/* m and all that stands on it leave the tree, leaves first, to die with their last users. => namespace_sem for writing */
+static void detach_tree(struct mount *m)
+{
+	struct mount *leaf, *c;
+
+	do {
+		for (leaf = m; (c = child_of(leaf)) != NULL;)
+			leaf = c;
+		detach_mount(leaf);
+		mntput(leaf);
+	} while (leaf != m);
+}
+
 static struct mount *new_fs_mount(struct file_system_type *fs, unsigned long flags, const char *dev,
 				  char *data)
 {
@@ -273,6 +319,20 @@ struct mount *kern_mount(struct file_system_type *type)
 	return new_fs_mount(type, 0, type->name, NULL);
 }
 
+/* Puts a new mount over path, or drops it with -ENOENT. => namespace_sem held for writing */
+static int graft(struct mount *m, const struct path *path)
+{
+	int err = lock_mountpoint(path);
+
+	if (err) {
+		mntput(m);
+		return err;
+	}
+	attach_mount(m, path);
+	unlock_mountpoint(path);
+	return 0;
+}
+
 static int do_new_mount(const struct path *path, const char *type, unsigned long flags,
 			const char *dev, char *data)
 {
@@ -290,8 +350,7 @@ static int do_new_mount(const struct path *path, const char *type, unsigned long
 		mntput(m);
 		return -EBUSY;
 	}
-	attach_mount(m, path);
-	return 0;
+	return graft(m, path);
 }
 
 static int do_bind(const struct path *path, const char *from, unsigned long flags)
@@ -309,9 +368,7 @@ static int do_bind(const struct path *path, const char *from, unsigned long flag
 	if (S_ISDIR(d_inode(src.dentry)->i_mode) == S_ISDIR(d_inode(path->dentry)->i_mode)) {
 		m = alloc_mount(src.mnt->mnt_sb, src.dentry, src.mnt->mnt_devname,
 				src.mnt->mnt_flags | (flags & MS_RDONLY));
-		err = m ? 0 : -ENOMEM;
-		if (m)
-			attach_mount(m, path);
+		err = m ? graft(m, path) : -ENOMEM;
 	}
 	path_put(&src);
 	return err;
@@ -332,6 +389,16 @@ static int do_remount(const struct path *path, unsigned long flags, char *data)
 	return err;
 }
 
+/* Does path lie inside the tree that starts at m? => namespace_sem held */
+static bool inside_mount(const struct path *path, const struct mount *m)
+{
+	const struct mount *p = path->mnt;
+
+	while (p != m && p->mnt_parent != p)
+		p = p->mnt_parent;
+	return p == m;
+}
+
 static int do_move(const struct path *path, const char *from)
 {
 	struct path src;
@@ -339,12 +406,18 @@ static int do_move(const struct path *path, const char *from)
 
 	if (err)
 		return err;
-	err = -EINVAL;
-	if (src.dentry == src.mnt->mnt_root && src.mnt->mnt_parent != src.mnt &&
-	    src.mnt != path->mnt) {
+	if (src.dentry != src.mnt->mnt_root || src.mnt->mnt_parent == src.mnt)
+		err = -EINVAL;
+	else if (S_ISDIR(d_inode(src.dentry)->i_mode) != S_ISDIR(d_inode(path->dentry)->i_mode))
+		err = -EINVAL;
+	else if (inside_mount(path, src.mnt))
+		err = -ELOOP;
+	else
+		err = lock_mountpoint(path);
+	if (!err) {
 		detach_mount(src.mnt);
 		attach_mount(src.mnt, path);
-		err = 0;
+		unlock_mountpoint(path);
 	}
 	path_put(&src);
 	return err;
@@ -420,18 +493,6 @@ static long sys_mount(const char __user *dev, const char __user *dir, const char
 }
 SYSCALL(165, mount);
 
-/* Does another mount stand on m? => namespace_sem held */
-static bool has_children(struct mount *m)
-{
-	struct mount *c;
-
-	list_for_each_entry(c, &mount_list, mnt_list) {
-		if (c->mnt_parent == m && c != m)
-			return true;
-	}
-	return false;
-}
-
 static int do_umount(struct path *path, int flags)
 {
 	struct mount *m = path->mnt;
@@ -439,12 +500,11 @@ static int do_umount(struct path *path, int flags)
 	if (path->dentry != m->mnt_root || m->mnt_parent == m)
 		return -EINVAL;
 	/* One reference is the tree's, one this call's. */
-	if (!(flags & MNT_DETACH) && (atomic_read(&m->mnt_count) > 2 || has_children(m)))
+	if (!(flags & MNT_DETACH) && (atomic_read(&m->mnt_count) > 2 || child_of(m)))
 		return -EBUSY;
 	if (m->mnt_sb->s_op->sync_fs)
 		m->mnt_sb->s_op->sync_fs(m->mnt_sb, 1);
-	detach_mount(m);
-	mntput(m);
+	detach_tree(m);
 	return 0;
 }
 
