@@ -14,6 +14,7 @@ line is `N passed, N failed`; the status is 0 only when nothing failed and somet
 """
 import os
 import re
+import signal
 import subprocess
 import sys
 import tempfile
@@ -154,6 +155,10 @@ def main():
     unknown = set(kinds) - set(KINDS)
     if unknown:
         sys.exit(f"ONLY={' '.join(kinds)}: the kinds are {' '.join(KINDS)}")
+    # A run in the background of a script inherits ignored keyboard signals, and so would the suites that test them.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGQUIT, signal.SIG_DFL)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
     tally, start = Tally(), time.monotonic()
     for kind in [k for k in KINDS if k in kinds]:
         print(f"{kind}:", flush=True)

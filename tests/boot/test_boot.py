@@ -10,9 +10,9 @@ def mib(size):
     return int(size[:-1]) * {"M": 1, "G": 1024}[size[-1]]
 
 
-@pytest.mark.parametrize("mem", ["16M", "24M", "32M", "64M", "128M", "512M", "1G", "2G", "3G", "4G", "16G", "64G"])
+@pytest.mark.parametrize("mem", ["8M", "16M", "24M", "32M", "64M", "128M", "512M", "1G", "2G", "3G", "4G", "16G", "64G"])
 def test_memory_size(quire, mem):
-    """Every size from 16 MiB to 64 GiB boots, and MemTotal is what the machine has less at most what the kernel may keep."""
+    """Every size from 8 MiB to 64 GiB boots, and MemTotal is what the machine has less at most what the kernel may keep."""
     m = quire(mem=mem, cpus=1, cmdline="panic=-1", timeout=120).prompt()
     total = m.meminfo()["MemTotal"]
     size = mib(mem) * MIB
