@@ -14,16 +14,21 @@ qemu=$!
 trap 'kill $qemu 2>/dev/null || :' EXIT INT TERM
 trap '' INT	# ^C is gdb's: it stops the guest
 
+not_started() {
+	cat "$O/gdb-qemu.log" >&2
+	echo "gdb.sh: QEMU did not start; is port $GDBPORT taken? GDBPORT= chooses another" >&2
+	exit 1
+}
+
 tries=0
 while [ ! -S "$O/console.sock" ]; do
 	tries=$((tries + 1))
-	if [ $tries -gt 50 ] || ! kill -0 $qemu 2>/dev/null; then
-		cat "$O/gdb-qemu.log" >&2
-		echo "gdb.sh: QEMU did not start; is port $GDBPORT taken? GDBPORT= chooses another" >&2
-		exit 1
-	fi
+	if [ $tries -gt 100 ] || ! kill -0 $qemu 2>/dev/null; then not_started; fi
 	sleep 0.1
 done
+# QEMU opens gdb's port after the console, and ends when it cannot.
+sleep 0.3
+kill -0 $qemu 2>/dev/null || not_started
 
 echo "The guest is paused before its first instruction. Try: break start_kernel, continue, q-memblock."
 echo "Its console: tail -f $O/console.log, or in another terminal: make console"
