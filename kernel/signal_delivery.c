@@ -134,7 +134,8 @@ bool do_notify_parent(struct task_struct *tsk, int sig)
 		if (act->sa_handler == SIG_IGN)
 			sig = 0;
 	}
-	if (sig)
+	/* clone() takes any byte for the exit signal. */
+	if (sig && valid_signal(sig))
 		send_signal_locked(sig, &info, parent, PIDTYPE_TGID);
 	__wake_up_parent(tsk, parent);
 	spin_unlock_irqrestore(&parent->sighand->siglock, flags);
@@ -393,6 +394,8 @@ static void signal_setup_done(struct ksignal *ks, bool failed)
 		force_sigsegv(ks->sig);
 		return;
 	}
+	/* A restart block belongs to the call that this handler interrupts, which is over. */
+	current->restart_block.fn = do_no_restart_syscall;
 	/* The mask of sigsuspend() and its kind was saved in the frame. */
 	if (test_tsk_thread_flag(current, TIF_RESTORE_SIGMASK))
 		clear_tsk_thread_flag(current, TIF_RESTORE_SIGMASK);

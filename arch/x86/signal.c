@@ -266,7 +266,6 @@ void arch_do_signal(struct pt_regs *regs)
 
 static int restore_sigcontext(struct pt_regs *regs, const struct sigcontext *sc)
 {
-	/* A restart block belongs to the call that the signal interrupted. */
 	regs->r8 = sc->r8;
 	regs->r9 = sc->r9;
 	regs->r10 = sc->r10;

@@ -11,10 +11,10 @@
 
 void syscall_init_cpu(void); /* MSRs; each CPU, from cpu_init() */
 
-/* Number of the system call that @regs is in, -1 if it is in none. */
+/* Number of the system call that @regs is in; -1 if it is in none: an interrupt left ~vector there, an exception -1. */
 static __always_inline long syscall_get_nr(const struct pt_regs *regs)
 {
-	return (int)regs->orig_ax;
+	return (int)regs->orig_ax < 0 ? -1 : (int)regs->orig_ax;
 }
 
 static __always_inline long syscall_get_return_value(const struct pt_regs *regs)

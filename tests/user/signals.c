@@ -925,3 +925,60 @@ TEST_LIMIT(ten_thousand_signals_from_four_children_all_arrive_or_merge, 60)
 	EXPECT_LE(count, 10000);
 	EXPECT(!is_blocked(SIGUSR1));
 }
+
+/* ---- what the kernel's edges must not let through ---- */
+
+static volatile int rung;
+
+static void ring(int sig unused)
+{
+	rung = 1;
+}
+
+TEST(register_that_looks_like_an_interrupted_call_is_left_alone)
+{
+	/* -512 .. -516: what the kernel itself uses for "begin this call again". */
+	for (long code = -516; code <= -512; code++) {
+		struct itimerval soon = { .it_value = { 0, 30000 } };
+		long out;
+
+		rung = 0;
+		handle(SIGALRM, ring, SA_RESTART);
+		ASSERT_OK(setitimer(ITIMER_REAL, &soon, NULL));
+		/* No call is being made: the signal comes with an interrupt. */
+		__asm__ volatile("1: nop\n\tnop\n\tnop\n\t"
+				 "cmpl $0, %1\n\t"
+				 "je 1b"
+				 : "=a"(out)
+				 : "m"(rung), "0"(code)
+				 : "memory", "cc");
+		EXPECT_EQ(out, code);
+	}
+}
+
+TEST(restart_syscall_after_a_handler_restarts_nothing)
+{
+	struct itimerval soon = { .it_value = { 0, 20000 } };
+	struct timespec ts = { 10, 0 };
+
+	handle(SIGALRM, note, 0);
+	ASSERT_OK(setitimer(ITIMER_REAL, &soon, NULL));
+	EXPECT_ERR(nanosleep(&ts, NULL), EINTR);
+	EXPECT_EQ(count, 1);
+	EXPECT_ERR(syscall(SYS_restart_syscall), EINTR);
+}
+
+TEST(exit_signal_of_clone_that_does_not_exist_is_not_sent)
+{
+	int status;
+
+	for (int sig = 65; sig < 256; sig++) {
+		long pid = syscall(SYS_clone, (long)sig, 0L, NULL, NULL, 0L);
+
+		ASSERT_OK(pid);
+		if (!pid)
+			_exit(7);
+		ASSERT_EQ(waitpid(pid, &status, __WALL), pid);
+		EXPECT(WIFEXITED(status) && WEXITSTATUS(status) == 7);
+	}
+}
