@@ -3,10 +3,10 @@
  *
  * 1. The kernel stack of a user thread has its struct pt_regs at the very top. A new thread gets, below that, a
  *    frame as __switch_to_asm leaves it, which returns to ret_from_fork.
- * 2. FS and GS base are registers of the CPU, loaded when the next user thread has others than those loaded
- *    (cpu_fsbase, cpu_gsbase): kernel threads leave them alone. While the kernel runs, the user's GS base is in
- *    MSR_KERNEL_GS_BASE. A program that loads FS or GS selectors loses the bases at its next switch to zero
- *    selectors and its own bases, so it can disturb nobody else.
+ * 2. FS and GS base are registers of the CPU, loaded for the next user thread; kernel threads leave them alone. While the
+ *    kernel runs, the user's GS base is in MSR_KERNEL_GS_BASE. A program can change its bases behind our back by loading
+ *    selectors: other than null ones are dropped at the next switch; a null one leaves nothing but a base of 0, so a base
+ *    that is not 0 is always written, and one that is 0 unless this CPU has had nothing else (cpu_fsbase, cpu_gsbase).
  *
  * thread_struct is touched by its own task, or by the switch. Mirrors Linux arch/x86/kernel/{process,process_64}.c.
  * Exercised by tests/user/fork*.c and threads.c.
@@ -43,7 +43,7 @@ static_assert(__KERNEL_CS == ASM_KERNEL_CS && __USER_DS == ASM_USER_DS && __USER
 
 #define CLONE_SETTLS 0x00080000ULL
 
-/* The user bases that this CPU has loaded. */
+/* The user bases that this CPU was given last; the register may have become 0 since. */
 static DEFINE_PER_CPU(unsigned long, cpu_fsbase);
 static DEFINE_PER_CPU(unsigned long, cpu_gsbase);
 
@@ -75,11 +75,11 @@ static __always_inline void load_user_bases(const struct thread_struct *t)
 {
 	if (unlikely(user_selectors()))
 		drop_user_selectors();
-	if (this_cpu_read(cpu_fsbase) != t->fsbase) {
+	if (likely(this_cpu_read(cpu_fsbase) | t->fsbase)) {
 		wrmsrl(MSR_FS_BASE, t->fsbase);
 		this_cpu_write(cpu_fsbase, t->fsbase);
 	}
-	if (unlikely(this_cpu_read(cpu_gsbase) != t->gsbase)) {
+	if (unlikely(this_cpu_read(cpu_gsbase) | t->gsbase)) {
 		wrmsrl(MSR_KERNEL_GS_BASE, t->gsbase);
 		this_cpu_write(cpu_gsbase, t->gsbase);
 	}

@@ -249,3 +249,51 @@ TEST(division_by_zero_says_which)
 	EXPECT(sse == FPE_FLTDIV || sse == 99);
 	EXPECT_EQ(code_of(divide_x87), FPE_FLTDIV);
 }
+
+/* Loads a null selector, which clears the base, and makes 200 calls that switch: no C library from here on. */
+static void __attribute__((noreturn)) drop_segment_bases(void)
+{
+	__asm__ volatile("xorl %%eax, %%eax\n\t"
+			 "movl %%eax, %%fs\n\t"
+			 "movl %%eax, %%gs\n\t"
+			 "movl $200, %%r12d\n"
+			 "1:\n\t"
+			 "movl $24, %%eax\n\t"
+			 "syscall\n\t"
+			 "decl %%r12d\n\t"
+			 "jnz 1b\n\t"
+			 "xorl %%edi, %%edi\n\t"
+			 "movl $231, %%eax\n\t"
+			 "syscall\n\t"
+			 "ud2"
+			 :
+			 :
+			 : "memory");
+	__builtin_unreachable();
+}
+
+TEST(clearing_the_segment_bases_harms_no_other_process)
+{
+	static __thread int mine = 1234;
+	volatile int *p = &mine;
+	cpu_set_t one;
+	int bad = 0;
+
+	/* The child has the same TLS address; on one CPU the two take turns. */
+	CPU_ZERO(&one);
+	CPU_SET(0, &one);
+	ASSERT_OK(sched_setaffinity(0, sizeof(one), &one));
+	pid_t pid = test_fork();
+
+	if (!pid)
+		drop_segment_bases();
+	for (int i = 0; i < 400; i++) {
+		uint64_t self = 0;
+		/* Word 0 of the thread block is its own address; with a base of 0 the read faults. */
+		yield();
+		__asm__ volatile("movq %%fs:0, %0" : "=r"(self));
+		bad += *(uint64_t *)self != self || *p != 1234;
+	}
+	EXPECT_EQ(bad, 0);
+	EXPECT_EXIT(pid, 0);
+}
