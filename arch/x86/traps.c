@@ -227,11 +227,15 @@ static noinline void bad_page_fault(struct pt_regs *regs, unsigned long error_co
 	die_page_fault(regs, error_code, address);
 }
 
-/* Only uaccess may touch user memory in kernel mode; with SMAP that is visible in the flags. */
+/*
+ * Only uaccess may touch user memory in kernel mode, and all its instructions are in the table. Anything else is a bug of the
+ * kernel, a NULL pointer most of the time: no page is brought in for it, and no lock taken that its holder might have.
+ */
 static bool may_handle_kernel_mode_fault(const struct pt_regs *regs)
 {
 	return (regs->flags & X86_EFLAGS_IF) && !in_interrupt() &&
-	       !this_cpu_read(pagefault_disabled_depth) && user_fault_handler && current->mm;
+	       !this_cpu_read(pagefault_disabled_depth) && user_fault_handler && current->mm &&
+	       search_exception_tables(regs->ip);
 }
 
 void do_page_fault(struct pt_regs *regs, unsigned long error_code, unsigned long address)
