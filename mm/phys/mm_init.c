@@ -417,14 +417,15 @@ void setup_per_zone_wmarks(void)
 	for_each_populated_zone(zone) {
 		unsigned long managed = zone_managed_pages(zone);
 		unsigned long min_pages = pages_min * managed / max(lowmem, 1UL);
-		unsigned long gap = max(min_pages / 4, managed / 1000);
+		unsigned long gap = max(min_pages / 4, managed / 1000), flags;
 
-		spin_lock_irq(&zone->lock);
+		/* Boot comes by before it turns interrupts on. */
+		spin_lock_irqsave(&zone->lock, flags);
 		zone->_watermark[WMARK_MIN] = min_pages;
 		zone->_watermark[WMARK_LOW] = min_pages + gap;
 		zone->_watermark[WMARK_HIGH] = min_pages + 2 * gap;
 		zone->_watermark[WMARK_PROMO] = min_pages + 3 * gap;
-		spin_unlock_irq(&zone->lock);
+		spin_unlock_irqrestore(&zone->lock, flags);
 		zone_pcp_update(zone);
 	}
 	calculate_totalreserve_pages();
