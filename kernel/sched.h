@@ -251,9 +251,7 @@ struct task_struct *cpu_curr(int cpu);
 bool idle_cpu(int cpu);
 /* ns of CPU time, the running span included. */
 u64 task_sched_runtime(struct task_struct *p);
-/* What a task waits in: address of the first function outside the scheduler, 0 if it runs. */
-unsigned long get_wchan(struct task_struct *p);
-/* One line a task, with backtraces if asked (sysrq, hung boot). */
+/* One line a task, and the backtrace of those that sleep (sysrq). => any context but under a run queue's lock */
 void show_state(void);
 
 /* for the lowest rooms: bits of wait.h that must agree with the states */

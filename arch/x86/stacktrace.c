@@ -181,15 +181,3 @@ void dump_stack(void)
 	       current->pid, current->comm);
 	show_stack(NULL, KERN_DEFAULT);
 }
-
-unsigned long get_wchan(struct task_struct *task)
-{
-	unsigned long entries[8];
-	unsigned int n;
-
-	if (task == current || READ_ONCE(task->on_cpu) || READ_ONCE(task->__state) == TASK_RUNNING)
-		return 0;
-	n = stack_trace_save_tsk(task, entries, ARRAY_SIZE(entries));
-	/* The first two are schedule() and who called it in the scheduler; then comes the reason. */
-	return n > 2 ? entries[2] : n ? entries[n - 1] : 0;
-}

@@ -27,6 +27,4 @@ void show_regs(const struct pt_regs *regs);
 void show_trace_regs(const struct pt_regs *regs); /* the backtrace alone */
 /* The walk of @address through the tables at CR3, one line, each level decoded. */
 void dump_pagetable(unsigned long address);
-/* Return address of current's caller in a sleeping task: /proc/PID/wchan. 0 if unknown. */
-unsigned long get_wchan(struct task_struct *task);
 void dump_stack(void);
