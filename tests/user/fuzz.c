@@ -11,8 +11,8 @@
  * 3. On another kernel than Quire the workers are locked into the scratch directory, and without the
  *    right to change their user id they do not fork.
  *
- * FUZZ_SECONDS=N runs longer, FUZZ_ROOT=1 keeps the rights (on Quire only: it may well change the clock,
- * the mounts and the name of the machine), FUZZ_TRACE=1 writes every call to standard error.
+ * FUZZ_SECONDS=N runs longer, FUZZ_ROOT=1 keeps the rights (on Quire only, in a root of their own with /proc,
+ * /sys and /dev; the clock and the name of the machine may change), FUZZ_TRACE=1 writes every call to standard error.
  */
 #include "test.h"
 #include <elf.h>
@@ -20,10 +20,12 @@
 #include <pthread.h>
 #include <setjmp.h>
 #include <sys/ioctl.h>
+#include <sys/mount.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/sysinfo.h>
+#include <sys/sysmacros.h>
 #include <sys/time.h>
 #include <sys/uio.h>
 #include <sys/utsname.h>
@@ -45,43 +47,43 @@ struct call {
 };
 
 static const struct call calls[] = {
-	{ 0, "fbl" },	   { 1, "fbl" },     { 2, "pxm" },     { 3, "f" },	 { 4, "pb" },
-	{ 5, "fb" },	   { 6, "pb" },	     { 7, "bii" },     { 8, "foi" },	 { 9, "alxxfo" },
-	{ 10, "ali" },	   { 11, "al" },     { 12, "x" },      { 13, "sbbi" },	 { 14, "ibbi" },
-	{ 15, "" },	   { 16, "fib" },    { 17, "fblo" },   { 18, "fblo" },	 { 19, "fvi" },
-	{ 20, "fvi" },	   { 21, "pi" },     { 22, "b" },      { 23, "ibbbb" },	 { 24, "" },
-	{ 25, "allia" },   { 26, "ali" },    { 27, "alb" },    { 28, "ali" },	 { 32, "f" },
-	{ 33, "ff" },	   { 34, "" },	     { 35, "bb" },     { 36, "ib" },	 { 37, "i" },
-	{ 38, "ibb" },	   { 39, "" },	     { 40, "ffbl" },   { 56, "xbbbb" },	 { 57, "" },
-	{ 58, "" },	   { 59, "pbb" },    { 60, "i" },      { 61, "tbib" },	 { 62, "ts" },
-	{ 63, "b" },	   { 72, "fix" },    { 73, "fi" },     { 74, "f" },	 { 75, "f" },
-	{ 76, "po" },	   { 77, "fo" },     { 79, "bl" },     { 80, "p" },	 { 81, "f" },
-	{ 82, "pp" },	   { 83, "pm" },     { 84, "p" },      { 85, "pm" },	 { 86, "pp" },
-	{ 87, "p" },	   { 88, "pp" },     { 89, "pbl" },    { 90, "pm" },	 { 91, "fm" },
-	{ 92, "puu" },	   { 93, "fuu" },    { 94, "puu" },    { 95, "m" },	 { 96, "bb" },
-	{ 97, "ib" },	   { 98, "ib" },     { 99, "b" },      { 100, "b" },	 { 102, "" },
-	{ 103, "ibl" },	   { 104, "" },	     { 105, "u" },     { 106, "u" },	 { 107, "" },
-	{ 108, "" },	   { 109, "tt" },    { 110, "" },      { 111, "" },	 { 112, "" },
-	{ 113, "uu" },	   { 114, "uu" },    { 115, "ib" },    { 116, "ib" },	 { 117, "uuu" },
-	{ 118, "bbb" },	   { 119, "uuu" },   { 120, "bbb" },   { 121, "t" },	 { 122, "u" },
-	{ 123, "u" },	   { 124, "t" },     { 125, "bb" },    { 126, "bb" },	 { 127, "bi" },
-	{ 128, "bbbi" },   { 129, "tsb" },   { 130, "bi" },    { 131, "bb" },	 { 133, "pmx" },
-	{ 135, "x" },	   { 137, "pb" },    { 138, "fb" },    { 140, "it" },	 { 141, "iti" },
-	{ 142, "tb" },	   { 143, "tb" },    { 144, "tib" },   { 145, "t" },	 { 146, "i" },
-	{ 147, "i" },	   { 148, "tb" },    { 153, "" },      { 157, "ixbbb" }, { 158, "xa" },
-	{ 160, "ib" },	   { 161, "p" },     { 162, "" },      { 164, "bb" },	 { 165, "pppxb" },
-	{ 166, "pi" },	   { 169, "xxxb" },  { 170, "bl" },    { 171, "bl" },	 { 186, "" },
-	{ 200, "ts" },	   { 201, "b" },     { 202, "aiibai" }, { 203, "tlb" },	 { 204, "tlb" },
-	{ 217, "fbl" },	   { 218, "a" },     { 219, "" },      { 227, "ib" },	 { 228, "ib" },
-	{ 229, "ib" },	   { 230, "iibb" },  { 231, "i" },     { 234, "tts" },	 { 235, "pb" },
-	{ 247, "itbib" },  { 257, "dpxm" },  { 258, "dpm" },   { 259, "dpmx" },	 { 260, "dpuui" },
-	{ 262, "dpbx" },   { 263, "dpx" },   { 264, "dpdp" },  { 265, "dpdpx" }, { 266, "pdp" },
-	{ 267, "dpbl" },   { 268, "dpm" },   { 269, "dpi" },   { 270, "ibbbbb" }, { 271, "bibbl" },
-	{ 273, "al" },	   { 274, "tbb" },   { 280, "dpbx" },  { 285, "fioo" },	 { 292, "ffx" },
-	{ 293, "bx" },	   { 295, "fvio" },  { 296, "fvio" },  { 297, "ttsb" },	 { 302, "tibb" },
-	{ 306, "f" },	   { 309, "bbb" },   { 316, "dpdpi" }, { 318, "bli" },	 { 322, "dpbbx" },
-	{ 327, "fvioi" },  { 328, "fvioi" }, { 332, "dpxxb" }, { 435, "bl" },	 { 436, "ffi" },
-	{ 439, "dpix" },   { 452, "dpmx" },
+	{ 0, "fbl" },	  { 1, "fbl" },	    { 2, "pxm" },      { 3, "f" },	  { 4, "pb" },
+	{ 5, "fb" },	  { 6, "pb" },	    { 7, "bii" },      { 8, "foi" },	  { 9, "alxxfo" },
+	{ 10, "ali" },	  { 11, "al" },	    { 12, "x" },       { 13, "sbbi" },	  { 14, "ibbi" },
+	{ 15, "" },	  { 16, "fib" },    { 17, "fblo" },    { 18, "fblo" },	  { 19, "fvi" },
+	{ 20, "fvi" },	  { 21, "pi" },	    { 22, "b" },       { 23, "ibbbb" },	  { 24, "" },
+	{ 25, "allia" },  { 26, "ali" },    { 27, "alb" },     { 28, "ali" },	  { 32, "f" },
+	{ 33, "ff" },	  { 34, "" },	    { 35, "bb" },      { 36, "ib" },	  { 37, "i" },
+	{ 38, "ibb" },	  { 39, "" },	    { 40, "ffbl" },    { 56, "xbbbb" },	  { 57, "" },
+	{ 58, "" },	  { 59, "pbb" },    { 60, "i" },       { 61, "tbib" },	  { 62, "ts" },
+	{ 63, "b" },	  { 72, "fix" },    { 73, "fi" },      { 74, "f" },	  { 75, "f" },
+	{ 76, "po" },	  { 77, "fo" },	    { 79, "bl" },      { 80, "p" },	  { 81, "f" },
+	{ 82, "pp" },	  { 83, "pm" },	    { 84, "p" },       { 85, "pm" },	  { 86, "pp" },
+	{ 87, "p" },	  { 88, "pp" },	    { 89, "pbl" },     { 90, "pm" },	  { 91, "fm" },
+	{ 92, "puu" },	  { 93, "fuu" },    { 94, "puu" },     { 95, "m" },	  { 96, "bb" },
+	{ 97, "ib" },	  { 98, "ib" },	    { 99, "b" },       { 100, "b" },	  { 102, "" },
+	{ 103, "ibl" },	  { 104, "" },	    { 105, "u" },      { 106, "u" },	  { 107, "" },
+	{ 108, "" },	  { 109, "tt" },    { 110, "" },       { 111, "" },	  { 112, "" },
+	{ 113, "uu" },	  { 114, "uu" },    { 115, "ib" },     { 116, "ib" },	  { 117, "uuu" },
+	{ 118, "bbb" },	  { 119, "uuu" },   { 120, "bbb" },    { 121, "t" },	  { 122, "u" },
+	{ 123, "u" },	  { 124, "t" },	    { 125, "bb" },     { 126, "bb" },	  { 127, "bi" },
+	{ 128, "bbbi" },  { 129, "tsb" },   { 130, "bi" },     { 131, "bb" },	  { 133, "pmx" },
+	{ 135, "x" },	  { 137, "pb" },    { 138, "fb" },     { 140, "it" },	  { 141, "iti" },
+	{ 142, "tb" },	  { 143, "tb" },    { 144, "tib" },    { 145, "t" },	  { 146, "i" },
+	{ 147, "i" },	  { 148, "tb" },    { 153, "" },       { 157, "ixbbb" },  { 158, "xa" },
+	{ 160, "ib" },	  { 161, "p" },	    { 162, "" },       { 164, "bb" },	  { 165, "pppxb" },
+	{ 166, "pi" },	  { 169, "xxxb" },  { 170, "bl" },     { 171, "bl" },	  { 186, "" },
+	{ 200, "ts" },	  { 201, "b" },	    { 202, "aiibai" }, { 203, "tlb" },	  { 204, "tlb" },
+	{ 217, "fbl" },	  { 218, "a" },	    { 219, "" },       { 227, "ib" },	  { 228, "ib" },
+	{ 229, "ib" },	  { 230, "iibb" },  { 231, "i" },      { 234, "tts" },	  { 235, "pb" },
+	{ 247, "itbib" }, { 257, "dpxm" },  { 258, "dpm" },    { 259, "dpmx" },	  { 260, "dpuui" },
+	{ 262, "dpbx" },  { 263, "dpx" },   { 264, "dpdp" },   { 265, "dpdpx" },  { 266, "pdp" },
+	{ 267, "dpbl" },  { 268, "dpm" },   { 269, "dpi" },    { 270, "ibbbbb" }, { 271, "bibbl" },
+	{ 273, "al" },	  { 274, "tbb" },   { 280, "dpbx" },   { 285, "fioo" },	  { 292, "ffx" },
+	{ 293, "bx" },	  { 295, "fvio" },  { 296, "fvio" },   { 297, "ttsb" },	  { 302, "tibb" },
+	{ 306, "f" },	  { 309, "bbb" },   { 316, "dpdpi" },  { 318, "bli" },	  { 322, "dpbbx" },
+	{ 327, "fvioi" }, { 328, "fvioi" }, { 332, "dpxxb" },  { 435, "bl" },	  { 436, "ffi" },
+	{ 439, "dpix" },  { 452, "dpmx" },
 };
 
 /* Numbers that nobody has: they must give ENOSYS, and are called now and then. */
@@ -163,19 +165,44 @@ static const uint64_t odd_values[] = {
 };
 
 static const char *const paths[] = {
-	"",	    ".",	 "..",		"file",		"dir",	   "dir/x",
-	"dir/../file", "link",	 "loop",	"fifo",		"none/x",  "file/",
-	"new1",	    "new2",	 "dir/new3",	"new4/",	"exe",	   "self",
-	"dir/",	    "hole",	 "script",
+	"",	    ".",     "..",   "file",   "dir",	"dir/x", "dir/../file",
+	"link",	    "loop",  "fifo", "none/x", "file/", "new1",	 "new2",
+	"dir/new3", "new4/", "exe",  "self",   "dir/",	"hole",	 "script",
 };
 static const char *const quire_paths[] = {
-	"/",		"/proc",	  "/proc/self",	    "/proc/self/fd/3", "/proc/self/maps",
-	"/proc/self/exe", "/proc/self/cwd", "/proc/self/comm", "/proc/self/fd", "/proc/self/task",
-	"/sys",		"/dev/null",	  "/dev/zero",	    "/dev/full",       "/dev/tty",
-	"/dev/ptmx",	"/dev/pts/0",	  "/dev/pts",	    "/dev/kmsg",       "/dev/shm",
-	"/dev/console", "/dev/shm/x",	  "/proc/1/status", "/proc/meminfo",   "proc",
-	"tmpfs",	"devpts",	  "sysfs",	    "/bin/busybox",    "/dev/stdin",
-	"/proc/self/oom_score_adj",	  "/proc/sys/kernel/pid_max",	       "/proc/self/mem",
+	"/",
+	"/proc",
+	"/proc/self",
+	"/proc/self/fd/3",
+	"/proc/self/maps",
+	"/proc/self/exe",
+	"/proc/self/cwd",
+	"/proc/self/comm",
+	"/proc/self/fd",
+	"/proc/self/task",
+	"/sys",
+	"/dev/null",
+	"/dev/zero",
+	"/dev/full",
+	"/dev/tty",
+	"/dev/ptmx",
+	"/dev/pts/0",
+	"/dev/pts",
+	"/dev/kmsg",
+	"/dev/shm",
+	"/dev/console",
+	"/dev/shm/x",
+	"/proc/1/status",
+	"/proc/meminfo",
+	"proc",
+	"tmpfs",
+	"devpts",
+	"sysfs",
+	"/bin/busybox",
+	"/dev/stdin",
+	"/proc/self/oom_score_adj",
+	"/proc/sys/kernel/pid_max",
+	"/proc/self/mem",
 };
 
 static long an_address(uint64_t *r)
@@ -290,7 +317,8 @@ static long argument(char kind, uint64_t *r)
 		return below(r, 2) ? odd_values[below(r, ARRAY_SIZE(odd_values))] : next(r);
 	switch (kind) {
 	case 'f':
-		return below(r, 10) ? 3 + below(r, 60) : odd_values[below(r, ARRAY_SIZE(odd_values))];
+		return below(r, 10) ? 3 + below(r, 60)
+				    : odd_values[below(r, ARRAY_SIZE(odd_values))];
 	case 'd':
 		return below(r, 3) ? AT_FDCWD : 3 + below(r, 60);
 	case 'p':
@@ -306,7 +334,8 @@ static long argument(char kind, uint64_t *r)
 	case 'l':
 		return a_length(r);
 	case 'o':
-		return below(r, 3) ? below(r, 100000) : odd_values[below(r, ARRAY_SIZE(odd_values))];
+		return below(r, 3) ? below(r, 100000)
+				   : odd_values[below(r, ARRAY_SIZE(odd_values))];
 	case 'i':
 		return (long)below(r, 40) - 2;
 	case 's':
@@ -362,7 +391,8 @@ static int forbidden(long nr, const long *a, uint64_t *r)
 		return 0;
 	}
 	case 9: /* mmap: MAP_FIXED into the arena only */
-		return (a[3] & MAP_FIXED) && ((char *)a[0] < ARENA || a[1] > (long)(ARENA_PAGES * PAGE));
+		return (a[3] & MAP_FIXED) &&
+		       ((char *)a[0] < ARENA || a[1] > (long)(ARENA_PAGES * PAGE));
 	case 25:
 		return (char *)a[0] >= (char *)0x700000000000 && below(r, 10) != 0;
 	}
@@ -419,12 +449,30 @@ static void on_alarm(int sig unused)
 static void open_everything(void)
 {
 	static const char *const names[] = {
-		"/dev/null",	     "/dev/zero",	"/dev/full",	  "/dev/random",
-		"/dev/kmsg",	     "/dev/ptmx",	"/dev/tty",	  "/proc",
-		"/proc/self/maps",   "/proc/self/stat", "/proc/self/mem", "/proc/meminfo",
-		"/proc/self/pagemap", "/proc/kpageflags", "/proc/self/oom_score_adj", "/proc/self/fd",
-		"/proc/self/task",   "/proc/mounts",	"/sys",		  "/sys/devices/system/cpu/online",
-		"/proc/self/exe",    "/proc/slabinfo",	"/proc/kmsg",	  "/dev/mem",
+		"/dev/null",
+		"/dev/zero",
+		"/dev/full",
+		"/dev/random",
+		"/dev/kmsg",
+		"/dev/ptmx",
+		"/dev/tty",
+		"/proc",
+		"/proc/self/maps",
+		"/proc/self/stat",
+		"/proc/self/mem",
+		"/proc/meminfo",
+		"/proc/self/pagemap",
+		"/proc/kpageflags",
+		"/proc/self/oom_score_adj",
+		"/proc/self/fd",
+		"/proc/self/task",
+		"/proc/mounts",
+		"/sys",
+		"/sys/devices/system/cpu/online",
+		"/proc/self/exe",
+		"/proc/slabinfo",
+		"/proc/kmsg",
+		"/dev/mem",
 	};
 	int fd[2];
 
@@ -514,7 +562,7 @@ static int become_worker(const char *dir)
 	signal(SIGPIPE, SIG_IGN);
 	setsid();
 	if (geteuid() == 0) {
-		if (!on_quire && chroot("."))
+		if ((!on_quire || keep_rights) && chroot("."))
 			return -1;
 		if (!keep_rights && (setgid(WORKER_UID) || setuid(WORKER_UID)))
 			return -1;
@@ -568,13 +616,67 @@ static void make_playground(const char *dir)
 	chmod("script", 0777);
 	chmod("hole", 0666);
 	chmod("fifo", 0666);
+	if (keep_rights) {
+		static const struct {
+			const char *name;
+			int major, minor;
+		} nodes[] = { { "dev/null", 1, 3 },   { "dev/zero", 1, 5 },  { "dev/full", 1, 7 },
+			      { "dev/random", 1, 8 }, { "dev/kmsg", 1, 11 }, { "dev/mem", 1, 1 },
+			      { "dev/tty", 5, 0 },    { "dev/ptmx", 5, 2 } };
+		static const char *const types[][2] = { { "proc", "proc" },
+							{ "sysfs", "sys" },
+							{ "devpts", "dev/pts" } };
+
+		mkdir("dev", 0755);
+		for (size_t i = 0; i < ARRAY_SIZE(nodes); i++)
+			mknod(nodes[i].name, S_IFCHR | 0666,
+			      makedev(nodes[i].major, nodes[i].minor));
+		for (size_t i = 0; i < ARRAY_SIZE(types); i++) {
+			mkdir(types[i][1], 0755);
+			if (mount(types[i][0], types[i][1], types[i][0], 0, NULL))
+				say("# mount %s: %s\n", types[i][1], strerror(errno));
+		}
+	}
+}
+
+/* Unmount what lies below a directory, newest first. */
+static void unmount_below(const char *dir)
+{
+	for (int tries = 0; tries < 200; tries++) {
+		char *text = read_text("/proc/mounts"), *line, *save, last[512] = "";
+
+		for (line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
+			char at[512];
+
+			if (sscanf(line, "%*s %500s", at) == 1 && !strncmp(at, dir, strlen(dir)))
+				strcpy(last, at);
+		}
+		if (!last[0])
+			return;
+		if (umount2(last, MNT_DETACH)) {
+			say("# umount %s: %s\n", last, strerror(errno));
+			return;
+		}
+	}
+	say("# too many mounts\n");
 }
 
 /* End everybody of the workers' user id, by one of them. */
 static void kill_workers(void)
 {
-	if (geteuid() != 0 || keep_rights)
+	if (geteuid() != 0)
 		return;
+	if (keep_rights) { /* whoever was born after the supervisor */
+		DIR *d = opendir("/proc");
+		struct dirent *e;
+
+		while (d && (e = readdir(d)))
+			if (atoi(e->d_name) > getpid())
+				kill(atoi(e->d_name), SIGKILL);
+		if (d)
+			closedir(d);
+		return;
+	}
 	pid_t pid = fork();
 
 	if (pid == 0) {
@@ -607,8 +709,17 @@ static int reap_all(void)
 	}
 }
 
-static void run_worker(const char *dir, uint64_t seed)
+static void run_worker(const char *base, uint64_t seed)
 {
+	static int number;
+	char dir[200];
+
+	/* With all rights a worker can make a directory that stays; so each has its own. */
+	snprintf(dir, sizeof(dir), "%s/play%d", base, number++);
+	ASSERT_OK(mkdir(dir, 0777));
+	ASSERT_OK(chdir(dir));
+	make_playground(dir);
+
 	long end = now_ms() + WORKER_MS;
 	pid_t pid = fork();
 	int status;
@@ -628,11 +739,10 @@ static void run_worker(const char *dir, uint64_t seed)
 		check_failed(__FILE__, __LINE__, "seed %#llx: a worker survives SIGKILL",
 			     (unsigned long long)seed);
 	/* What a worker made of the files goes too, or memory grows. */
-	if (chdir("/") == 0)
-		remove_tree(dir);
-	ASSERT_OK(mkdir(dir, 0777));
-	ASSERT_OK(chdir(dir));
-	make_playground(dir);
+	ASSERT_OK(chdir("/"));
+	if (keep_rights)
+		unmount_below(dir);
+	remove_tree(dir);
 }
 
 static long free_kib(void)
@@ -667,11 +777,8 @@ TEST_LIMIT(random_calls_leave_the_kernel_whole, 4000)
 	char dir[200];
 
 	start();
-	snprintf(dir, sizeof(dir), "%s/play", test_dir());
-	ASSERT_OK(mkdir(dir, 0777));
-	chmod(".", 0777);
-	ASSERT_OK(chdir(dir));
-	make_playground(dir);
+	snprintf(dir, sizeof(dir), "%s", test_dir());
+	chmod(dir, 0777);
 	run_worker(dir, rnd());
 	long before = free_kib(), end = now_ms() + run_ms(2500), rounds = 0;
 
@@ -679,8 +786,8 @@ TEST_LIMIT(random_calls_leave_the_kernel_whole, 4000)
 		uint64_t seed = rnd();
 
 		if (getenv("FUZZ_SECONDS"))
-			say("# round %ld seed %#llx free %ld KiB\n", rounds, (unsigned long long)seed,
-			    free_kib());
+			say("# round %ld seed %#llx free %ld KiB\n", rounds,
+			    (unsigned long long)seed, free_kib());
 		run_worker(dir, seed);
 		rounds++;
 	}
@@ -865,8 +972,8 @@ TEST_LIMIT(threads_race_for_one_address_space, 4000)
 /* ---- ELF headers, byte by byte ---- */
 
 static const unsigned char position_independent[] = {
-	0x8b, 0x3d, 0xfa, 0x0f, 0x00, 0x00,	    /* mov 0xffa(%rip), %edi: the word at 0x2000 */
-	0xb8, 60,   0,	  0,	0,    0x0f, 0x05,   /* exit */
+	0x8b, 0x3d, 0xfa, 0x0f, 0x00, 0x00,	  /* mov 0xffa(%rip), %edi: the word at 0x2000 */
+	0xb8, 60,   0,	  0,	0,    0x0f, 0x05, /* exit */
 };
 
 static unsigned char *build_elf(int type)
@@ -886,8 +993,8 @@ static unsigned char *build_elf(int type)
 	eh->e_phentsize = sizeof(*ph);
 	eh->e_phnum = 3;
 	ph[0] = (Elf64_Phdr){ PT_LOAD, PF_R | PF_X, 0, base, base, 0x1020, 0x1020, PAGE };
-	ph[1] = (Elf64_Phdr){ PT_LOAD,	     PF_R | PF_W,   0x2000, base + 0x2000,
-			      base + 0x2000, 16,	    5000,   PAGE };
+	ph[1] = (Elf64_Phdr){ PT_LOAD,	     PF_R | PF_W, 0x2000, base + 0x2000,
+			      base + 0x2000, 16,	  5000,	  PAGE };
 	ph[2] = (Elf64_Phdr){ PT_GNU_STACK, PF_R | PF_W, 0, 0, 0, 0, 0, 16 };
 	memcpy(image + 0x1000, position_independent, sizeof(position_independent));
 	image[0x2000] = 77;
