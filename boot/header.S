@@ -301,6 +301,7 @@ early_gdt_descr:
 
 	.section .bss..page_aligned, "aw", @nobits
 	.balign 4096
+	.skip 4096		/* the guard: mark_rodata_ro() takes it out of the tables */
 	.globl init_stack
 init_stack:
 	.skip INIT_STACK_SIZE

@@ -5,12 +5,14 @@
  * The page tables are built with the right permissions from the start (mm/boot/paging.c).
  * mark_rodata_ro() applies them once more, now that what was __ro_after_init has its final value,
  * takes writing away from the alias in the linear map too, and then tests by force: a store to a
- * constant must fault.
+ * constant must fault. The first task's stack, which is part of the image, gets the guard page that
+ * the others have from vmalloc.
  *
  * Mirrors Linux arch/x86/mm/init_64.c (mark_rodata_ro) and mm/rodata_test.c. Exercised by every
  * boot.
  */
 #include "arch/x86/page.h"
+#include "arch/x86/switch.h"
 #include "arch/x86/uaccess.h"
 #include "kernel/printk.h"
 #include "mm/kva/ptdump.h"
@@ -52,6 +54,8 @@ void mark_rodata_ro(void)
 	if (set_memory_ro(text, (end - text) >> PAGE_SHIFT) ||
 	    set_memory_nx(rodata, (end - rodata) >> PAGE_SHIFT))
 		pr_err("Write protecting the kernel read-only data: failed\n");
+	if (set_memory_np((unsigned long)init_stack - PAGE_SIZE, 1))
+		pr_err("The first task's stack is without a guard page\n");
 	rodata_test();
 	ptdump_check_wx();
 }

@@ -2,6 +2,7 @@
  * Suite pgperm: permissions of kernel pages, as the tables say and as stores and loads find them.
  */
 #include "arch/x86/pgtable.h"
+#include "arch/x86/switch.h"
 #include "arch/x86/uaccess.h"
 #include "kernel/ktest.h"
 #include "lib/string.h"
@@ -63,6 +64,16 @@ static void data_is_not_executable(struct ktest *t)
 static void nothing_is_writable_and_executable(struct ktest *t)
 {
 	KTEST_EXPECT_EQ(t, ptdump_check_wx(), 0UL);
+}
+
+static void first_stack_has_a_guard_page(struct ktest *t)
+{
+	char *guard = (char *)((unsigned long)init_stack - PAGE_SIZE);
+
+	KTEST_EXPECT_FALSE(t, writable(guard));
+	KTEST_EXPECT_FALSE(t, writable(guard + PAGE_SIZE - 1));
+	KTEST_EXPECT_TRUE(t, writable(init_stack));
+	KTEST_EXPECT_EQ(t, prot_of(guard), 0ULL);
 }
 
 static void linear_map_page_changes_and_recovers(struct ktest *t)
@@ -148,6 +159,7 @@ static const struct ktest_case pgperm_cases[] = {
 	KTEST_CASE(rodata_is_read_only),
 	KTEST_CASE(data_is_not_executable),
 	KTEST_CASE(nothing_is_writable_and_executable),
+	KTEST_CASE(first_stack_has_a_guard_page),
 	KTEST_CASE(linear_map_page_changes_and_recovers),
 	KTEST_CASE(vmalloc_page_changes),
 	KTEST_CASE(bad_ranges_are_refused),
