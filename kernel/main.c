@@ -185,7 +185,8 @@ static void __init prepare_rootfs(void)
 
 	if (err == -ENOENT)
 		init_failed("VFS: no initramfs: the boot loader gave no module.",
-			    "Boot the image made by: make iso");
+			    "Boot the image made by `make iso`; if it was that, the machine's "
+			    "memory is too small for it (MEM=).");
 	if (err == -ENOMEM || err == -ENOSPC)
 		init_failed("VFS: not enough memory for the initramfs.",
 			    "Give the machine more (MEM=64M, or a larger mem=).");

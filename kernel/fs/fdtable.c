@@ -92,7 +92,10 @@ static int expand_files(struct files_struct *files, unsigned int nr)
 		return -ENOMEM;
 	old = files->fdt;
 	if (nr < old->max_fds) {
+		/* Another thread was faster. A large table goes back with a lock that sleeps. */
+		spin_unlock(&files->file_lock);
 		kvfree(new);
+		spin_lock(&files->file_lock);
 		return 1;
 	}
 	copy_fdtable(new, old);
