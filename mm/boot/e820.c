@@ -7,8 +7,9 @@
  * 2. e820__sanitize() makes it sorted and disjoint. Where two ranges overlap the more restrictive type
  *    wins: to lose some RAM is harmless, to allocate what the firmware uses is not. Equal neighbours merge.
  *    Ranges go in one by one, each carving its place out of those that are already there.
- * 3. Then come the limits of the command line: mem=SIZE drops RAM above that address, memmap=SIZE@ADDR adds a range
- *    of RAM, memmap=SIZE$ADDR reserves one. The first page always goes: firmware keeps its data there, and so no
+ * 3. Then come the limits of the command line: mem=SIZE drops RAM above that address, memmap=SIZE@ADDR gives a range of it
+ *    back, memmap=SIZE$ADDR reserves one. RAM that only the command line knows of is not believed: page tables in
+ *    memory that is not there would be the end. The first page always goes: firmware keeps its data there, and so no
  *    valid physical address is 0.
  * 4. setup_memory_map() turns the table into memblock: first what is in use is reserved (kernel, modules),
  *    then RAM is added; in that order nothing allocated on the way can land on something in use.
@@ -303,15 +304,42 @@ void __init e820__memory_setup(void)
 	print_table(&e820_table, "BIOS-e820");
 }
 
+/* memmap=SIZE@ADDR: what of it the firmware calls RAM. */
+static void __init add_user_ram(const struct e820_entry *r)
+{
+	u64 end = r->addr + r->size < r->addr ? ULLONG_MAX : r->addr + r->size, added = 0;
+
+	for (u32 i = 0; i < firmware_table.nr_entries; i++) {
+		const struct e820_entry *e = &firmware_table.entries[i];
+		u64 from = max(r->addr, e->addr), to = min(end, e->addr + e->size);
+
+		if (e->type != E820_TYPE_RAM || from >= to)
+			continue;
+		carve(&e820_table, from, to, E820_TYPE_RAM);
+		added += to - from;
+	}
+	if (added != end - r->addr)
+		pr_warn("memmap: the firmware has no RAM at [mem %#018llx-%#018llx] or in parts of "
+			"it: "
+			"those are ignored\n",
+			r->addr, end - 1);
+}
+
 /* What the command line says about the map, and what no machine may use. */
 static void __init finish_table(void)
 {
 	if (user_defined) {
+		firmware_table = e820_table;
 		if (mem_limit != ULLONG_MAX)
 			drop_ram(mem_limit, ULLONG_MAX);
-		for (unsigned int i = 0; i < nr_user_ranges; i++)
-			carve(&e820_table, user_ranges[i].addr,
-			      user_ranges[i].addr + user_ranges[i].size, user_ranges[i].type);
+		for (unsigned int i = 0; i < nr_user_ranges; i++) {
+			const struct e820_entry *r = &user_ranges[i];
+
+			if (r->type == E820_TYPE_RAM)
+				add_user_ram(r);
+			else
+				carve(&e820_table, r->addr, r->addr + r->size, r->type);
+		}
 		merge_entries(&e820_table);
 		pr_info("e820: user-defined physical RAM map:\n");
 		print_table(&e820_table, "user");
