@@ -23,6 +23,7 @@
 #include "kernel/current.h"
 #include "kernel/lockdep.h"
 #include "kernel/printk.h"
+#include "kernel/sched.h"
 #include "kernel/spinlock.h"
 #include "kernel/task.h"
 #include "lib/string.h"
@@ -425,7 +426,8 @@ static noinline struct page *__alloc_pages_slowpath(gfp_t gfp, unsigned int orde
 			      order);
 	}
 out:
-	if (!page)
+	/* A task that is being killed for want of memory has had its line in the log. */
+	if (!page && !fatal_signal_pending(current))
 		warn_alloc(gfp, order, ac->nodemask);
 	return page;
 }

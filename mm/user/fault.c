@@ -419,6 +419,14 @@ static int fault_error(struct pt_regs *regs, unsigned int fault, unsigned long e
 	if (fault & VM_FAULT_OOM) {
 		if (!user_mode(regs))
 			return -EFAULT;
+		/* Killed meanwhile (by the OOM killer, as a rule): it ends on the way out. */
+		if (fatal_signal_pending(current))
+			return 0;
+		/* Nobody was left to be killed. Process 1 tries again until there is memory: without it nothing goes on. */
+		if (current->tgid == 1) {
+			schedule_timeout_killable(1);
+			return 0;
+		}
 		pr_err("Out of memory: Killed process %d (%s)\n", current->pid, current->comm);
 		force_sig_fault_hook(SIGKILL, 0, NULL);
 		return 0;
