@@ -664,3 +664,96 @@ TEST(exec_with_threads_running_ends_them)
 	}
 	EXPECT_EXIT(pid, 33);
 }
+
+/* ---- all ways of ending at once ---- */
+
+static pthread_barrier_t together;
+
+HELPER(ends_at_once)
+{
+	return 33;
+}
+
+static void *empty(void *arg)
+{
+	return arg;
+}
+
+/* What one thread of a doomed process does; which one wins is open. */
+static void *ending(void *arg)
+{
+	pthread_t t;
+
+	pthread_barrier_wait(&together);
+	switch ((long)arg) {
+	case 0:
+		exec_helper("ends_at_once", "");
+		break;
+	case 1:
+		for (int i = 0; i < 50; i++)
+			if (!pthread_create(&t, NULL, empty, NULL))
+				pthread_join(t, NULL);
+		break;
+	case 2:
+		_exit(34);
+	case 3:
+		kill(getpid(), SIGUSR1);
+		break;
+	case 4:
+		if (!vfork())
+			_exit(0);
+		break;
+	case 5:
+		if (!fork())
+			_exit(0);
+		wait(NULL);
+		break;
+	case 6:
+		exec_helper("ends_at_once", "");
+		break;
+	}
+	return NULL;
+}
+
+static void __attribute__((noreturn)) end_in_many_ways(unsigned int which)
+{
+	pthread_t t;
+
+	pthread_barrier_init(&together, NULL, __builtin_popcount(which & 127));
+	for (long i = 0; i < 7; i++)
+		if (which >> i & 1)
+			pthread_create(&t, NULL, ending, (void *)i);
+	/* The first thread ends before the others or waits to be ended. */
+	if (which & 128)
+		pthread_exit(NULL);
+	for (;;)
+		pause();
+}
+
+TEST_LIMIT(exec_exit_fork_and_kill_race_to_one_clean_end, 60)
+{
+	for (int round = 0; round < 150; round++) {
+		/* At least one of exec, exit_group and a signal, so that it ends by itself. */
+		unsigned int which = rnd() & 255;
+		int status;
+
+		if (!(which & (1 | 4 | 8 | 64)))
+			which |= 4;
+		pid_t pid = test_fork();
+
+		if (!pid)
+			end_in_many_ways(which);
+		for (unsigned int i = rnd_below(4); i; i--) {
+			kill(pid, SIGSTOP);
+			kill(pid, SIGCONT);
+		}
+		if (rnd_below(4) == 0)
+			kill(pid, SIGKILL);
+		ASSERT_EQ(waitpid(pid, &status, 0), pid);
+		if (WIFEXITED(status))
+			EXPECT(WEXITSTATUS(status) == 33 || WEXITSTATUS(status) == 34);
+		else
+			EXPECT(WTERMSIG(status) == SIGUSR1 || WTERMSIG(status) == SIGKILL);
+		ASSERT_ERR(waitpid(pid, &status, WNOHANG), ECHILD);
+	}
+}
