@@ -76,8 +76,11 @@ def test_buddy(stopped):
         zone, counts = match.group(2), [int(n) for n in match.group(3).split()]
         rows = [[int(n) for n in re.findall(r"\b\d+\b", row)] for row in shown.splitlines() if re.search(rf"\b{zone}\b", row)]
         assert rows, f"q-buddy does not show zone {zone}:\n{shown}"
-        # The machine did a little between the two looks: high orders are equal, low ones may differ.
-        assert any(row[-len(counts):][6:] == counts[6:] for row in rows), f"{line}\nagainst\n{shown}"
+        # The machine did a little between the two looks, so a few pages may have been taken, freed or merged.
+        def pages(row):
+            return sum(n << order for order, n in enumerate(row))
+        assert any(row[-len(counts):][9:] == counts[9:] and abs(pages(row[-len(counts):]) - pages(counts)) <= 128 for row in rows), \
+            f"{line}\nagainst\n{shown}"
 
 
 def test_zones(stopped):
