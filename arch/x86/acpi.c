@@ -14,6 +14,7 @@
 #include "arch/x86/acpi.h"
 
 #include "arch/x86/apic.h"
+#include "arch/x86/cpu.h"
 #include "arch/x86/numa.h"
 #include "arch/x86/numa_tables.h"
 #include "arch/x86/page.h"
@@ -125,12 +126,18 @@ static bool __init checksum_ok(phys_addr_t phys, size_t len)
 	return !sum;
 }
 
+/* No bus is wider: a page table with more bits set is a fault on the first access. */
+static bool __init phys_reachable(phys_addr_t phys)
+{
+	return !(phys >> min((int)boot_cpu_data.x86_phys_bits, MAX_PHYSMEM_BITS));
+}
+
 /* Reads and verifies the header of the table at @phys. Its length, 0 if it is not to be believed (logged). */
 static size_t __init check_table(phys_addr_t phys, struct acpi_header *hdr)
 {
 	struct acpi_header *p;
 
-	if (!phys || phys >> MAX_PHYSMEM_BITS)
+	if (!phys || !phys_reachable(phys + MAX_TABLE_LEN))
 		return 0;
 	p = early_memremap(phys, sizeof(*p));
 	if (!p)
@@ -212,7 +219,7 @@ static void __init madt_entry(const u8 *e, u8 len)
 			acpi_info.lint_nmi = e[5];
 		break;
 	case 5: /* 64-bit address of the local APIC */
-		if (len >= 12)
+		if (len >= 12 && phys_reachable(get64(e + 4)))
 			acpi_info.lapic_address = get64(e + 4);
 		break;
 	case 9: /* processor local x2APIC */
@@ -322,7 +329,7 @@ static void __init parse_slit(const u8 *t, size_t len)
 static void __init parse_hpet(const u8 *t, size_t len)
 {
 	/* Generic address at 40: space 0 is memory. */
-	if (len >= 56 && t[40] == 0)
+	if (len >= 56 && t[40] == 0 && phys_reachable(get64(t + 44)))
 		acpi_info.hpet_address = get64(t + 44);
 }
 

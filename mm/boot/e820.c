@@ -19,6 +19,7 @@
  */
 #include "mm/boot/e820.h"
 
+#include "arch/x86/cpu.h"
 #include "arch/x86/page.h"
 #include "boot/bootinfo.h"
 #include "kernel/bug.h"
@@ -345,8 +346,8 @@ static void __init finish_table(void)
 		print_table(&e820_table, "user");
 	}
 
-	/* What no page table of ours can map is not RAM for us. */
-	drop_ram(1ULL << MAX_PHYSMEM_BITS, ULLONG_MAX);
+	/* What no page table of ours, or none of this processor, can map is not RAM for us. */
+	drop_ram(1ULL << min((int)boot_cpu_data.x86_phys_bits, MAX_PHYSMEM_BITS), ULLONG_MAX);
 	pr_info("e820: update [mem 0x00000000-0x00000fff] usable ==> reserved\n");
 	carve(&e820_table, 0, PAGE_SIZE, E820_TYPE_RESERVED);
 	merge_entries(&e820_table);

@@ -41,6 +41,7 @@ void *mmap(void *addr, size_t len, int prot, int flags, int fd, long off);
 #define INFO_ROUNDS  8000
 #define TABLE_ROUNDS 10000
 
+struct cpuinfo_x86 boot_cpu_data = { .x86_phys_bits = 40 };
 static struct rnd_state rnd;
 static u8 phys[PHYS_SIZE];
 static long mappings, nodes_called;
