@@ -6,6 +6,7 @@ a program, boots COUNT random mutants instead and prints the ones that end other
 import os
 import random
 import re
+import struct
 import sys
 
 sys.path.insert(0, os.path.dirname(__file__))
@@ -130,6 +131,15 @@ def test_odd_init(quire):
     """init= with a folder, a device, a script of nothing, an enormous name: one clear line."""
     for path in ("/", "/dev/null", "/" + "i" * 900, "/etc/passwd", '"/bin/ busybox"'):
         assert "init" in outcome(quire(cmdline=f"panic=-1 init={path}")), path
+
+
+def test_a_table_with_an_impossible_address(quire, tmp_path):
+    """An HPET at an address that the processor cannot form is not used; the next clock is."""
+    table = tmp_path / "hpet.bin"
+    table.write_bytes(struct.pack("<IBBBBQBHB", 0x8086A201, 0, 64, 0, 0, 1 << 45, 0, 0, 0))
+    m = quire(cmdline="panic=-1", machine="q35,hpet=off", args=f"-acpitable sig=HPET,data={table}")
+    assert outcome(m) == "shell"
+    assert "ACPI: HPET" in m.log and "measured against HPET" not in m.log
 
 
 # ---- random mutants, by hand ----
