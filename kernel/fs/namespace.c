@@ -471,7 +471,8 @@ static int copy_mount_string(const char __user *u, char **out)
 static long sys_mount(const char __user *dev, const char __user *dir, const char __user *type,
 		      unsigned long flags, const char __user *data)
 {
-	char *kdev = NULL, *kdir = NULL, *ktype = NULL, *kdata = NULL;
+	char *kdev = NULL, *ktype = NULL, *kdata = NULL;
+	struct filename *kdir = NULL;
 	long err;
 
 	if ((flags & 0xffff0000) == 0xc0ed0000)
@@ -481,14 +482,15 @@ static long sys_mount(const char __user *dev, const char __user *dir, const char
 		err = copy_mount_string(dev, &kdev);
 	if (!err)
 		err = copy_mount_string(data, &kdata);
-	if (!err)
-		err = dir ? copy_mount_string(dir, &kdir) : -EFAULT;
-	if (!err)
-		err = do_mount(kdev, kdir, ktype, flags, kdata);
+	if (!err) {
+		kdir = getname(dir);
+		err = IS_ERR(kdir) ? PTR_ERR(kdir)
+				   : do_mount(kdev, kdir->name, ktype, flags, kdata);
+	}
 	kfree(ktype);
 	kfree(kdev);
 	kfree(kdata);
-	kfree(kdir);
+	putname(kdir);
 	return err;
 }
 SYSCALL(165, mount);

@@ -198,14 +198,16 @@ static void shmem_punch_hole(struct inode *inode, loff_t offset, loff_t len)
 		mapping_ops->unmap_pages(mapping, first, end - first, false);
 }
 
-/* Makes the absent pages of [first, last]; all or none. */
+/* Makes the absent pages of [first, last]. */
 static long shmem_allocate_range(struct inode *inode, pgoff_t first, pgoff_t last)
 {
 	struct address_space *mapping = inode->i_mapping;
-	pgoff_t index, made = first;
+	/*
+	 * On failure the new pages behind the file's end are taken back, as far as they follow on each other. Those
+	 * inside it may have been mapped and written meanwhile.
+	 */
+	pgoff_t index, made = max(first, i_size_pages(inode));
 	long err = 0;
-
-	/* What is there stays what it is; only a run of new pages at the end of the work can be taken back. */
 	for (index = first; index <= last; index++) {
 		bool was_there = filemap_has_page(mapping, index);
 		struct folio *folio;
@@ -219,7 +221,7 @@ static long shmem_allocate_range(struct inode *inode, pgoff_t first, pgoff_t las
 		folio_unlock(folio);
 		folio_put(folio);
 		if (was_there)
-			made = index + 1;
+			made = max(made, index + 1);
 		cond_resched();
 	}
 	if (err && index > made)

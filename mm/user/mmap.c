@@ -194,10 +194,48 @@ static unsigned long mapped_pages(struct mm_struct *mm, unsigned long start, uns
 	return bytes >> PAGE_SHIFT;
 }
 
+/*
+ * What kind of area this is: its flags, and for shared anonymous memory the file that it is made of (a reference of the
+ * caller's). *pgoff is set for areas without a file of the program's.
+ */
+static int mmap_kind(struct file **filep, unsigned long addr, unsigned long len, unsigned long prot,
+		     unsigned long flags, unsigned long *vm_flags, unsigned long *pgoff)
+{
+	unsigned long type = flags & MAP_TYPE;
+	struct file *file;
+
+	if (*filep)
+		return mmap_file_flags(*filep, prot, flags, vm_flags);
+	if (type == MAP_PRIVATE) {
+		*pgoff = addr >> PAGE_SHIFT;
+		return 0;
+	}
+	if ((type != MAP_SHARED && type != MAP_SHARED_VALIDATE) || (*vm_flags & VM_GROWSDOWN))
+		return -EINVAL;
+	*vm_flags |= VM_SHARED | VM_MAYSHARE;
+	*pgoff = 0;
+	file = mm_file_ops->shmem_zero_file(len);
+	if (IS_ERR(file))
+		return PTR_ERR(file);
+	*filep = file;
+	return 0;
+}
+
+/* -EAGAIN: the limit of locked memory does not allow len more. */
+static int mlock_future_ok(const struct mm_struct *mm, unsigned long vm_flags, unsigned long len)
+{
+	if (!(vm_flags & VM_LOCKED) || mm_file_ops->capable_ipc_lock() ||
+	    mm->locked_vm + (len >> PAGE_SHIFT) <= rlimit(RLIMIT_MEMLOCK) >> PAGE_SHIFT)
+		return 0;
+	return -EAGAIN;
+}
+
 unsigned long do_mmap(struct file *file, unsigned long addr, unsigned long len, unsigned long prot,
 		      unsigned long flags, unsigned long vm_flags, unsigned long pgoff)
 {
+	struct file *of_program = file;
 	struct mm_struct *mm = current->mm;
+	unsigned long ret;
 	int err;
 
 	if (!len)
@@ -210,51 +248,30 @@ unsigned long do_mmap(struct file *file, unsigned long addr, unsigned long len, 
 		return -EOVERFLOW;
 	if (mm->map_count >= DEFAULT_MAX_MAP_COUNT)
 		return -ENOMEM;
-	if (!(flags & MAP_FIXED) && !(flags & MAP_FIXED_NOREPLACE))
+	if (!(flags & (MAP_FIXED | MAP_FIXED_NOREPLACE)))
 		addr &= PAGE_MASK;
 	addr = get_unmapped_area(file, addr, len, pgoff, flags);
 	if (IS_ERR_VALUE(addr))
 		return addr;
-	if (flags & MAP_FIXED_NOREPLACE) {
-		struct vm_area_struct *vma = find_vma(mm, addr);
-
-		if (vma && vma->vm_start < addr + len)
-			return -EEXIST;
-	}
+	if ((flags & MAP_FIXED_NOREPLACE) && mapped_pages(mm, addr, addr + len))
+		return -EEXIST;
 	vm_flags |= calc_vm_flags(prot, flags) | mm->def_flags | VM_MAYREAD | VM_MAYWRITE |
 		    VM_MAYEXEC;
-	if (vm_flags & VM_LOCKED) {
-		if (!mm_file_ops->capable_ipc_lock() &&
-		    mm->locked_vm + (len >> PAGE_SHIFT) > rlimit(RLIMIT_MEMLOCK) >> PAGE_SHIFT)
-			return -EAGAIN;
-	}
-	if (file) {
-		err = mmap_file_flags(file, prot, flags, &vm_flags);
-		if (err)
-			return err;
-	} else if ((flags & MAP_TYPE) == MAP_SHARED || (flags & MAP_TYPE) == MAP_SHARED_VALIDATE) {
-		if (vm_flags & VM_GROWSDOWN)
-			return -EINVAL;
-		vm_flags |= VM_SHARED | VM_MAYSHARE;
-		pgoff = 0;
-		file = mm_file_ops->shmem_zero_file(len);
-		if (IS_ERR(file))
-			return PTR_ERR(file);
-	} else if ((flags & MAP_TYPE) == MAP_PRIVATE) {
-		pgoff = addr >> PAGE_SHIFT;
-	} else {
-		return -EINVAL;
-	}
+	err = mlock_future_ok(mm, vm_flags, len);
+	if (!err)
+		err = mmap_kind(&file, addr, len, prot, flags, &vm_flags, &pgoff);
+	if (err)
+		return err;
 	/* What a fixed mapping replaces is given back first. */
 	if (!may_expand_vm(mm, vm_flags, (len >> PAGE_SHIFT) - mapped_pages(mm, addr, addr + len)))
-		err = -ENOMEM;
+		ret = -ENOMEM;
 	else
-		err = do_vmi_munmap(mm, addr, addr + len);
-	if (!err)
-		addr = mmap_region(file, addr, len, vm_flags, pgoff);
-	if (file && (vm_flags & VM_SHARED) && (flags & MAP_ANONYMOUS))
+		ret = do_vmi_munmap(mm, addr, addr + len);
+	if (!ret)
+		ret = mmap_region(file, addr, len, vm_flags, pgoff);
+	if (file != of_program)
 		fput(file);
-	return err ? err : addr;
+	return ret;
 }
 
 unsigned long vm_mmap(struct file *file, unsigned long addr, unsigned long len, unsigned long prot,
