@@ -1,7 +1,7 @@
 /*
  * fcntl and ioctl: what can be asked of an open file beyond its bytes.
  *
- * Locks: f_lock for flags. Mirrors Linux fs/fcntl.c, fs/ioctl.c. Exercised by tests/user/files.c, pipes.c.
+ * Locks: f_lock for flags. Mirrors Linux fs/fcntl.c, fs/ioctl.c. Exercised by tests/user/{files,pipes,vfs}.c.
  */
 #include "arch/x86/uaccess.h"
 #include "kernel/fs/fdtable.h"

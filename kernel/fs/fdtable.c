@@ -8,7 +8,7 @@
  *    zero, look again. A process that does not share its table needs no reference for the length of a
  *    system call (fdget): nobody else can close the descriptor meanwhile.
  *
- * Locks: file_lock for changes. Mirrors Linux fs/file.c. Exercised by tests/user/files.c.
+ * Locks: file_lock for changes. Mirrors Linux fs/file.c. Exercised by tests/user/{files,vfs}.c.
  */
 #include "kernel/fs/fdtable.h"
 

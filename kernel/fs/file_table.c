@@ -6,7 +6,7 @@
  * of descriptors run under RCU.
  *
  * Locks: f_count atomic; f_pos_lock around read, write and lseek of a shared file. Mirrors Linux
- * fs/file_table.c. Exercised by tests/user/files.c.
+ * fs/file_table.c. Exercised by tests/user/{files,vfs}.c.
  */
 #include "kernel/bug.h"
 #include "kernel/fs/fs.h"

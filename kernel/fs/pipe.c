@@ -9,7 +9,7 @@
  *    A wake-up is sent only when emptiness or fullness changed.
  *
  * Locks: pipe->lock (sleeping: user memory is copied under it). Mirrors Linux fs/pipe.c.
- * Exercised by tests/user/pipes.c.
+ * Exercised by tests/user/{pipes,vfs}.c.
  */
 #include "kernel/fs/pipe.h"
 

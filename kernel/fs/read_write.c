@@ -6,7 +6,7 @@
  * has a writev of its own, which keeps the elements together.
  *
  * Locks: f_pos_lock outside everything the file takes. Mirrors Linux fs/read_write.c.
- * Exercised by tests/user/{files,pipes,badptr}.c.
+ * Exercised by tests/user/{files,pipes,badptr,vfs}.c.
  */
 #include "arch/x86/uaccess.h"
 #include "kernel/bug.h"

@@ -7,7 +7,7 @@
  *    cache (free_folio), so the count can never drift from the pages that exist.
  * 3. Pages are PG_swapbacked: swap, not a disk file, will be their backing store.
  *
- * Locks: as in filemap.c. Mirrors Linux mm/shmem.c. Exercised by tests/user/{files,file_map}.c.
+ * Locks: as in filemap.c. Mirrors Linux mm/shmem.c. Exercised by tests/user/{files,file_map,vfs,vmstress}.c.
  */
 #include "mm/cache/shmem.h"
 

@@ -5,8 +5,8 @@
  * unmapped from every process, then taken out one by one under their locks, then unmapped once more for
  * faults that were under way meanwhile. The page that the new end cuts is zeroed behind it.
  *
- * Locks: inode->i_rwsem for writing, invalidate_lock for writing, folio locks. Mirrors Linux
- * mm/truncate.c. Exercised by tests/user/{files,file_map}.c.
+ * Locks: inode->i_rwsem for writing, folio locks; i_mmap_rwsem inside the unmapping. Mirrors Linux
+ * mm/truncate.c. Exercised by tests/user/{files,file_map,vfs,vmstress}.c.
  */
 #include "kernel/rcu.h"
 #include "kernel/sched.h"

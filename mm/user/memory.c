@@ -11,7 +11,7 @@
  *    the freeing to mmu_gather. Afterwards free_pgtables takes the tables that no area shares.
  *
  * Locks: mmap_lock, then page_table_lock or a table's ptl (child's before parent's in fork: the child is
- * not visible yet). Mirrors Linux mm/memory.c. Exercised by tests/user/{fork_cow,anon_map,file_map}.c.
+ * not visible yet). Mirrors Linux mm/memory.c. Exercised by tests/user/{fork_cow,anon_map,file_map,vmstress}.c.
  */
 #include "mm/user/memory.h"
 

@@ -6,8 +6,8 @@
  * 2. Otherwise a copy of the VMA is linked at the new place, the entries are moved table by table
  *    (cleared on the old side, flushed, set on the new), and the old range is unmapped, now empty.
  *
- * Locks: mmap_lock for writing; both tables' locks, lower address first, while entries move.
- * Mirrors Linux mm/mremap.c. Exercised by tests/user/{mmap_edge,anon_map}.c.
+ * Locks: mmap_lock for writing; the file's i_mmap_rwsem while pages move; both tables' locks, the new one first.
+ * Mirrors Linux mm/mremap.c. Exercised by tests/user/{mmap_edge,anon_map,vmstress}.c.
  */
 #include "arch/x86/tlb.h"
 #include "kernel/current.h"

@@ -2,7 +2,7 @@
  * Mappings of shmem files: a fault in a hole makes the page, instead of failing.
  *
  * Locks: mmap_lock for reading, folio lock. Mirrors Linux mm/shmem.c (shmem_fault).
- * Exercised by tests/user/{file_map,anon_map}.c.
+ * Exercised by tests/user/{file_map,anon_map,vmstress}.c.
  */
 #include "lib/err.h"
 #include "lib/errno.h"

@@ -10,7 +10,7 @@
  *    here stores first and changes the rest after, so an error leaves the set as it was.
  *
  * Locks: mmap_lock for writing around all of it; the file's i_mmap_rwsem inside it.
- * Mirrors Linux mm/vma.c. Exercised by tests/user/{anon_map,mmap_edge,mprotect}.c.
+ * Mirrors Linux mm/vma.c. Exercised by tests/user/{anon_map,mmap_edge,mprotect,vmstress}.c.
  */
 #include "mm/user/vma.h"
 
