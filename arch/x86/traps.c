@@ -10,6 +10,7 @@
  */
 #include "arch/x86/traps.h"
 
+#include "arch/x86/apic.h"
 #include "arch/x86/cpu.h"
 #include "arch/x86/dumpstack.h"
 #include "arch/x86/entry.h"
@@ -55,6 +56,9 @@ void common_interrupt(struct pt_regs *regs)
 	struct pt_regs *outer = this_cpu_read(irq_regs);
 
 	if (unlikely(!fn)) {
+		/* Without its end, the local APIC would hold back this and all lower vectors. */
+		if (apic_present)
+			apic_eoi();
 		pr_err_ratelimited("interrupt on vector %u, which nobody handles\n", vector);
 		return;
 	}

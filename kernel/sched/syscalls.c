@@ -162,6 +162,7 @@ static long do_setscheduler(pid_t pid, int policy, struct sched_param __user *up
 {
 	struct task_struct *p __free(put_task) = NULL;
 	bool reset = false, rt;
+	int err;
 	struct sched_param param;
 
 	if (pid < 0 || !uparam)
@@ -188,8 +189,10 @@ static long do_setscheduler(pid_t pid, int policy, struct sched_param __user *up
 		if (p->se.reset_on_fork && !reset)
 			return -EPERM;
 	}
-	p->se.reset_on_fork = reset;
-	return sched_setscheduler_nocheck(p, policy, param.sched_priority);
+	err = sched_setscheduler_nocheck(p, policy, param.sched_priority);
+	if (!err)
+		p->se.reset_on_fork = reset;
+	return err;
 }
 
 static long sys_sched_setscheduler(pid_t pid, int policy, struct sched_param __user *param)
