@@ -7,6 +7,7 @@
  * checks all its pages against its own model after every step.
  */
 #include "test.h"
+#include <sched.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 
@@ -321,10 +322,24 @@ static long minor_faults(void)
 	return u.ru_minflt;
 }
 
+/*
+ * Linux keeps references on new pages in lists of the CPU that made them, and looks only into its own: a process
+ * that moved to another CPU in between would have its page copied.
+ */
+static void stay_on_this_cpu(void)
+{
+	cpu_set_t one;
+
+	CPU_ZERO(&one);
+	CPU_SET(sched_getcpu(), &one);
+	ASSERT_OK(sched_setaffinity(0, sizeof(one), &one));
+}
+
 TEST(the_last_owner_keeps_its_frame)
 {
 	char *map = map_pages(1);
 
+	stay_on_this_cpu();
 	map[0] = 1;
 	if (!frame_of(map))
 		skip("no frames in /proc/self/pagemap");
