@@ -64,6 +64,9 @@ DECLARE_PER_CPU(struct tss_struct, cpu_tss);
 /* Top of the kernel stack of the task on this CPU: where system calls begin. */
 DECLARE_PER_CPU(unsigned long, cpu_current_top_of_stack);
 
+/* Guard page below the n-th (of NR_IST_STACKS) exception stack of @cpu: an address in the linear map. */
+#define NR_IST_STACKS 2
+unsigned long ist_guard_page(int cpu, unsigned int n);
 /* Which IST stack holds @sp on this CPU: its bounds, and true; else false. */
 bool in_ist_stack(unsigned long sp, unsigned long *low, unsigned long *high);
 

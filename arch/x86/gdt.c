@@ -36,22 +36,32 @@ __aligned(128) = {
 
 DEFINE_PER_CPU(unsigned long, cpu_current_top_of_stack) = (unsigned long)init_stack + THREAD_SIZE;
 
+/* Below each stack lies a page that mark_rodata_ro() takes out of the linear map. */
 struct ist_stacks {
+	char nmi_guard[PAGE_SIZE];
 	char nmi[IST_NMI_STACK_SIZE];
+	char fatal_guard[PAGE_SIZE];
 	char fatal[IST_FATAL_STACK_SIZE];
 };
 static DEFINE_PER_CPU_PAGE_ALIGNED(struct ist_stacks, ist_stacks);
 
 bool in_ist_stack(unsigned long sp, unsigned long *low, unsigned long *high)
 {
-	unsigned long s = (unsigned long)raw_cpu_ptr(&ist_stacks);
+	const struct ist_stacks *ist = raw_cpu_ptr(&ist_stacks);
+	bool nmi = sp - (unsigned long)ist->nmi < IST_NMI_STACK_SIZE;
 
-	if (sp < s || sp >= s + sizeof(struct ist_stacks))
+	if (!nmi && sp - (unsigned long)ist->fatal >= IST_FATAL_STACK_SIZE)
 		return false;
-	*low = sp < s + IST_NMI_STACK_SIZE ? s : s + IST_NMI_STACK_SIZE;
-	*high = sp < s + IST_NMI_STACK_SIZE ? s + IST_NMI_STACK_SIZE
-					    : s + sizeof(struct ist_stacks);
+	*low = nmi ? (unsigned long)ist->nmi : (unsigned long)ist->fatal;
+	*high = *low + (nmi ? IST_NMI_STACK_SIZE : IST_FATAL_STACK_SIZE);
 	return true;
+}
+
+unsigned long ist_guard_page(int cpu, unsigned int n)
+{
+	const struct ist_stacks *ist = per_cpu_ptr(&ist_stacks, cpu);
+
+	return (unsigned long)(n ? ist->fatal_guard : ist->nmi_guard);
 }
 
 static void set_tss_desc(u64 *gdt, const struct tss_struct *tss)

@@ -11,10 +11,12 @@
  * Mirrors Linux arch/x86/mm/init_64.c (mark_rodata_ro) and mm/rodata_test.c. Exercised by every
  * boot.
  */
+#include "arch/x86/desc.h"
 #include "arch/x86/page.h"
 #include "arch/x86/switch.h"
 #include "arch/x86/uaccess.h"
 #include "kernel/printk.h"
+#include "kernel/smp.h"
 #include "mm/kva/ptdump.h"
 #include "mm/kva/set_memory.h"
 
@@ -45,6 +47,19 @@ static bool rodata_test(void)
 	return true;
 }
 
+static void guard_ist_stacks(void)
+{
+	unsigned int n;
+	int cpu;
+
+	for_each_possible_cpu(cpu) {
+		for (n = 0; n < NR_IST_STACKS; n++) {
+			if (set_memory_np(ist_guard_page(cpu, n), 1))
+				pr_err("CPU %d: an exception stack is without a guard page\n", cpu);
+		}
+	}
+}
+
 void mark_rodata_ro(void)
 {
 	unsigned long text = (unsigned long)_text, rodata = (unsigned long)__start_rodata;
@@ -56,6 +71,7 @@ void mark_rodata_ro(void)
 		pr_err("Write protecting the kernel read-only data: failed\n");
 	if (set_memory_np((unsigned long)init_stack - PAGE_SIZE, 1))
 		pr_err("The first task's stack is without a guard page\n");
+	guard_ist_stacks();
 	rodata_test();
 	ptdump_check_wx();
 }

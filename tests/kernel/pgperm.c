@@ -1,9 +1,11 @@
 /*
  * Suite pgperm: permissions of kernel pages, as the tables say and as stores and loads find them.
  */
+#include "arch/x86/desc.h"
 #include "arch/x86/pgtable.h"
 #include "arch/x86/switch.h"
 #include "arch/x86/uaccess.h"
+#include "kernel/smp.h"
 #include "kernel/ktest.h"
 #include "lib/string.h"
 #include "mm/kva/ptdump.h"
@@ -74,6 +76,21 @@ static void first_stack_has_a_guard_page(struct ktest *t)
 	KTEST_EXPECT_FALSE(t, writable(guard + PAGE_SIZE - 1));
 	KTEST_EXPECT_TRUE(t, writable(init_stack));
 	KTEST_EXPECT_EQ(t, prot_of(guard), 0ULL);
+}
+
+static void exception_stacks_have_guard_pages(struct ktest *t)
+{
+	int cpu;
+
+	for_each_possible_cpu(cpu) {
+		for (unsigned int n = 0; n < NR_IST_STACKS; n++) {
+			char *guard = (char *)ist_guard_page(cpu, n);
+
+			KTEST_EXPECT_FALSE(t, writable(guard));
+			KTEST_EXPECT_FALSE(t, writable(guard + PAGE_SIZE - 1));
+			KTEST_EXPECT_TRUE(t, writable(guard + PAGE_SIZE));
+		}
+	}
 }
 
 static void linear_map_page_changes_and_recovers(struct ktest *t)
@@ -160,6 +177,7 @@ static const struct ktest_case pgperm_cases[] = {
 	KTEST_CASE(data_is_not_executable),
 	KTEST_CASE(nothing_is_writable_and_executable),
 	KTEST_CASE(first_stack_has_a_guard_page),
+	KTEST_CASE(exception_stacks_have_guard_pages),
 	KTEST_CASE(linear_map_page_changes_and_recovers),
 	KTEST_CASE(vmalloc_page_changes),
 	KTEST_CASE(bad_ranges_are_refused),

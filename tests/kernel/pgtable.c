@@ -1,8 +1,10 @@
 /*
  * Suite pgtable: what the kernel's own page tables say, entry by entry; the walker; fixmap and early_ioremap.
  */
+#include "arch/x86/desc.h"
 #include "arch/x86/pgtable.h"
 #include "arch/x86/switch.h"
+#include "kernel/smp.h"
 #include "kernel/ktest.h"
 #include "lib/string.h"
 #include "mm/boot/early_ioremap.h"
@@ -108,11 +110,25 @@ static int linear_pmd(pmd_t *pmd, unsigned long addr, unsigned long next, struct
 	return 0;
 }
 
+/* The guard pages of the first task's stack and of the exception stacks are absent on purpose. */
+static bool is_guard(unsigned long addr)
+{
+	int cpu;
+
+	if (addr == (unsigned long)__va(__pa_symbol(stack_guard())))
+		return true;
+	for_each_possible_cpu(cpu) {
+		if (addr == ist_guard_page(cpu, 0) || addr == ist_guard_page(cpu, 1))
+			return true;
+	}
+	return false;
+}
+
 static int linear_pte(pte_t *pte, unsigned long addr, unsigned long next, struct pgwalk *walk)
 {
 	struct sums *s = walk->private;
 
-	if (addr == (unsigned long)__va(__pa_symbol(stack_guard())) && !pte_present(ptep_get(pte)))
+	if (is_guard(addr) && !pte_present(ptep_get(pte)))
 		s->bytes += PAGE_SIZE;
 	else
 		check_linear(s, pte_val(ptep_get(pte)), addr, next, 1);
