@@ -270,8 +270,11 @@ TEST(a_futex_in_shared_memory_joins_two_processes)
 
 	if (!pid) {
 		for (uint32_t i = 0; i < 200; i += 2) {
-			while (p[0] != i)
-				futex(&p[0], FUTEX_WAIT, p[0], NULL, NULL, 0);
+			uint32_t seen;
+
+			/* One look decides and is what to wait on: a second could see i itself. */
+			while ((seen = p[0]) != i)
+				futex(&p[0], FUTEX_WAIT, seen, NULL, NULL, 0);
 			p[0] = i + 1;
 			futex(&p[0], FUTEX_WAKE, 1, NULL, NULL, 0);
 		}
