@@ -66,12 +66,6 @@ void commit_creds(struct cred *new)
 	put_cred(old);
 }
 
-static void abort_creds(struct cred *new)
-{
-	put_groups(new->group_info);
-	kfree(new);
-}
-
 /* ---- who am I ---- */
 
 static long sys_getuid(void)
@@ -119,192 +113,169 @@ static long sys_getresgid(u32 __user *rgid, u32 __user *egid, u32 __user *sgid)
 }
 SYSCALL(120, getresgid);
 
-/* ---- user IDs ---- */
+/* ---- changing who I am: users and groups follow the same rules ---- */
 
 #define KEEP ((u32)-1)
 
-static bool may_take_uid(const struct cred *c, u32 id)
+enum id_kind { USER_ID, GROUP_ID };
+
+struct ids {
+	u32 real, effective, saved, fs;
+};
+
+static struct ids current_ids(enum id_kind kind)
 {
-	return id == KEEP || id == c->uid || id == c->euid || id == c->suid;
+	const struct cred *c = current_cred();
+
+	if (kind == USER_ID)
+		return (struct ids){ c->uid, c->euid, c->suid, c->fsuid };
+	return (struct ids){ c->gid, c->egid, c->sgid, c->fsgid };
 }
 
-static bool may_take_gid(const struct cred *c, u32 id)
+static long commit_ids(enum id_kind kind, struct ids ids)
 {
-	return id == KEEP || id == c->gid || id == c->egid || id == c->sgid;
+	struct cred *new = prepare_creds();
+
+	if (!new)
+		return -ENOMEM;
+	if (kind == USER_ID) {
+		new->uid = ids.real;
+		new->euid = ids.effective;
+		new->suid = ids.saved;
+		new->fsuid = ids.fs;
+	} else {
+		new->gid = ids.real;
+		new->egid = ids.effective;
+		new->sgid = ids.saved;
+		new->fsgid = ids.fs;
+	}
+	commit_creds(new);
+	return 0;
+}
+
+/* May current take any ID, not only those that it has already? */
+static bool may_take_any(enum id_kind kind)
+{
+	return capable(kind == USER_ID ? CAP_SETUID : CAP_SETGID);
+}
+
+static bool has_id(const struct ids *ids, u32 id)
+{
+	return id == ids->real || id == ids->effective || id == ids->saved;
+}
+
+static long set_id(enum id_kind kind, u32 id)
+{
+	struct ids ids = current_ids(kind);
+
+	if (id == KEEP)
+		return -EINVAL;
+	if (may_take_any(kind))
+		ids.real = ids.saved = id;
+	else if (id != ids.real && id != ids.saved)
+		return -EPERM;
+	ids.effective = ids.fs = id;
+	return commit_ids(kind, ids);
+}
+
+static long set_res_id(enum id_kind kind, u32 real, u32 effective, u32 saved)
+{
+	struct ids ids = current_ids(kind);
+
+	if (!may_take_any(kind) && !((real == KEEP || has_id(&ids, real)) &&
+				     (effective == KEEP || has_id(&ids, effective)) &&
+				     (saved == KEEP || has_id(&ids, saved))))
+		return -EPERM;
+	if (real != KEEP)
+		ids.real = real;
+	if (effective != KEEP)
+		ids.effective = effective;
+	if (saved != KEEP)
+		ids.saved = saved;
+	ids.fs = ids.effective;
+	return commit_ids(kind, ids);
+}
+
+static long set_re_id(enum id_kind kind, u32 real, u32 effective)
+{
+	const struct ids old = current_ids(kind);
+	struct ids ids = old;
+
+	if (!may_take_any(kind)) {
+		if (real != KEEP && real != old.real && real != old.effective)
+			return -EPERM;
+		if (effective != KEEP && !has_id(&old, effective))
+			return -EPERM;
+	}
+	if (real != KEEP)
+		ids.real = real;
+	if (effective != KEEP)
+		ids.effective = effective;
+	/* Who takes a new identity cannot go back to the saved one. */
+	if (real != KEEP || (effective != KEEP && effective != old.real))
+		ids.saved = ids.effective;
+	ids.fs = ids.effective;
+	return commit_ids(kind, ids);
+}
+
+/* Answers the old value, also when it refuses the new one. */
+static long set_fs_id(enum id_kind kind, u32 id)
+{
+	struct ids ids = current_ids(kind);
+	u32 old = ids.fs;
+
+	if (id != KEEP && id != old && (has_id(&ids, id) || may_take_any(kind))) {
+		ids.fs = id;
+		commit_ids(kind, ids);
+	}
+	return old;
 }
 
 static long sys_setuid(u32 uid)
 {
-	struct cred *new;
-
-	if (uid == KEEP)
-		return -EINVAL;
-	new = prepare_creds();
-	if (!new)
-		return -ENOMEM;
-	if (capable(CAP_SETUID)) {
-		new->uid = new->suid = uid;
-	} else if (uid != new->uid && uid != new->suid) {
-		abort_creds(new);
-		return -EPERM;
-	}
-	new->euid = new->fsuid = uid;
-	commit_creds(new);
-	return 0;
+	return set_id(USER_ID, uid);
 }
 SYSCALL(105, setuid);
 
 static long sys_setgid(u32 gid)
 {
-	struct cred *new;
-
-	if (gid == KEEP)
-		return -EINVAL;
-	new = prepare_creds();
-	if (!new)
-		return -ENOMEM;
-	if (capable(CAP_SETGID)) {
-		new->gid = new->sgid = gid;
-	} else if (gid != new->gid && gid != new->sgid) {
-		abort_creds(new);
-		return -EPERM;
-	}
-	new->egid = new->fsgid = gid;
-	commit_creds(new);
-	return 0;
+	return set_id(GROUP_ID, gid);
 }
 SYSCALL(106, setgid);
 
 static long sys_setresuid(u32 ruid, u32 euid, u32 suid)
 {
-	const struct cred *old = current_cred();
-	struct cred *new;
-
-	if (!capable(CAP_SETUID) &&
-	    !(may_take_uid(old, ruid) && may_take_uid(old, euid) && may_take_uid(old, suid)))
-		return -EPERM;
-	new = prepare_creds();
-	if (!new)
-		return -ENOMEM;
-	if (ruid != KEEP)
-		new->uid = ruid;
-	if (euid != KEEP)
-		new->euid = euid;
-	if (suid != KEEP)
-		new->suid = suid;
-	new->fsuid = new->euid;
-	commit_creds(new);
-	return 0;
+	return set_res_id(USER_ID, ruid, euid, suid);
 }
 SYSCALL(117, setresuid);
 
 static long sys_setresgid(u32 rgid, u32 egid, u32 sgid)
 {
-	const struct cred *old = current_cred();
-	struct cred *new;
-
-	if (!capable(CAP_SETGID) &&
-	    !(may_take_gid(old, rgid) && may_take_gid(old, egid) && may_take_gid(old, sgid)))
-		return -EPERM;
-	new = prepare_creds();
-	if (!new)
-		return -ENOMEM;
-	if (rgid != KEEP)
-		new->gid = rgid;
-	if (egid != KEEP)
-		new->egid = egid;
-	if (sgid != KEEP)
-		new->sgid = sgid;
-	new->fsgid = new->egid;
-	commit_creds(new);
-	return 0;
+	return set_res_id(GROUP_ID, rgid, egid, sgid);
 }
 SYSCALL(119, setresgid);
 
 static long sys_setreuid(u32 ruid, u32 euid)
 {
-	const struct cred *old = current_cred();
-	struct cred *new;
-
-	if (!capable(CAP_SETUID)) {
-		if (ruid != KEEP && ruid != old->uid && ruid != old->euid)
-			return -EPERM;
-		if (!may_take_uid(old, euid))
-			return -EPERM;
-	}
-	new = prepare_creds();
-	if (!new)
-		return -ENOMEM;
-	if (ruid != KEEP)
-		new->uid = ruid;
-	if (euid != KEEP)
-		new->euid = euid;
-	if (ruid != KEEP || (euid != KEEP && euid != old->uid))
-		new->suid = new->euid;
-	new->fsuid = new->euid;
-	commit_creds(new);
-	return 0;
+	return set_re_id(USER_ID, ruid, euid);
 }
 SYSCALL(113, setreuid);
 
 static long sys_setregid(u32 rgid, u32 egid)
 {
-	const struct cred *old = current_cred();
-	struct cred *new;
-
-	if (!capable(CAP_SETGID)) {
-		if (rgid != KEEP && rgid != old->gid && rgid != old->egid)
-			return -EPERM;
-		if (!may_take_gid(old, egid))
-			return -EPERM;
-	}
-	new = prepare_creds();
-	if (!new)
-		return -ENOMEM;
-	if (rgid != KEEP)
-		new->gid = rgid;
-	if (egid != KEEP)
-		new->egid = egid;
-	if (rgid != KEEP || (egid != KEEP && egid != old->gid))
-		new->sgid = new->egid;
-	new->fsgid = new->egid;
-	commit_creds(new);
-	return 0;
+	return set_re_id(GROUP_ID, rgid, egid);
 }
 SYSCALL(114, setregid);
 
-/* Both answer the old value, also when they refuse the new one. */
 static long sys_setfsuid(u32 uid)
 {
-	u32 old = current_fsuid();
-	struct cred *new;
-
-	if (uid == KEEP || uid == old ||
-	    !(may_take_uid(current_cred(), uid) || capable(CAP_SETUID)))
-		return old;
-	new = prepare_creds();
-	if (!new)
-		return old;
-	new->fsuid = uid;
-	commit_creds(new);
-	return old;
+	return set_fs_id(USER_ID, uid);
 }
 SYSCALL(122, setfsuid);
 
 static long sys_setfsgid(u32 gid)
 {
-	u32 old = current_fsgid();
-	struct cred *new;
-
-	if (gid == KEEP || gid == old ||
-	    !(may_take_gid(current_cred(), gid) || capable(CAP_SETGID)))
-		return old;
-	new = prepare_creds();
-	if (!new)
-		return old;
-	new->fsgid = gid;
-	commit_creds(new);
-	return old;
+	return set_fs_id(GROUP_ID, gid);
 }
 SYSCALL(123, setfsgid);
 
