@@ -25,34 +25,40 @@
 #define SEEK_DATA    3
 #define SEEK_HOLE    4
 
+/* The checks on a user's range; *count is cut to what one call may move. */
+static __always_inline int check_range(const void __user *buf, size_t *count)
+{
+	if (unlikely((ssize_t)*count < 0))
+		return -EINVAL;
+	if (unlikely(!access_ok(buf, *count)))
+		return -EFAULT;
+	if (*count > MAX_RW_COUNT)
+		*count = MAX_RW_COUNT;
+	return 0;
+}
+
 ssize_t vfs_read(struct file *file, char __user *buf, size_t count, loff_t *pos)
 {
+	int err;
+
 	if (!(file->f_mode & FMODE_READ))
 		return -EBADF;
 	if (unlikely(!file->f_op->read))
 		return S_ISDIR(file_inode(file)->i_mode) ? -EISDIR : -EINVAL;
-	if (unlikely((ssize_t)count < 0))
-		return -EINVAL;
-	if (unlikely(!access_ok(buf, count)))
-		return -EFAULT;
-	if (count > MAX_RW_COUNT)
-		count = MAX_RW_COUNT;
-	return file->f_op->read(file, buf, count, pos);
+	err = check_range(buf, &count);
+	return unlikely(err) ? err : file->f_op->read(file, buf, count, pos);
 }
 
 ssize_t vfs_write(struct file *file, const char __user *buf, size_t count, loff_t *pos)
 {
+	int err;
+
 	if (!(file->f_mode & FMODE_WRITE))
 		return -EBADF;
 	if (unlikely(!file->f_op->write))
 		return -EINVAL;
-	if (unlikely((ssize_t)count < 0))
-		return -EINVAL;
-	if (unlikely(!access_ok(buf, count)))
-		return -EFAULT;
-	if (count > MAX_RW_COUNT)
-		count = MAX_RW_COUNT;
-	return file->f_op->write(file, buf, count, pos);
+	err = check_range(buf, &count);
+	return unlikely(err) ? err : file->f_op->write(file, buf, count, pos);
 }
 
 ssize_t kernel_read(struct file *file, void *buf, size_t count, loff_t *pos)
@@ -83,49 +89,69 @@ ssize_t kernel_write(struct file *file, const void *buf, size_t count, loff_t *p
 	return ret;
 }
 
+/* A descriptor whose position is ours until fdput_pos(). */
+struct fd_pos {
+	struct fd fd;
+	bool locked;
+};
+
 /* The position belongs to the file: alone on it, no lock is needed. */
-static bool pos_lock(struct fd f)
+static __always_inline struct fd_pos fdget_pos(unsigned int fd)
 {
-	if (!(f.file->f_mode & FMODE_LSEEK) || (!f.ref && atomic_long_read(&f.file->f_count) == 1))
-		return false;
-	down_write(&f.file->f_pos_lock);
-	return true;
+	struct fd_pos f = { .fd = fdget(fd) };
+	struct file *file = f.fd.file;
+
+	if (likely(file) && (file->f_mode & FMODE_LSEEK) &&
+	    (f.fd.ref || atomic_long_read(&file->f_count) != 1)) {
+		down_write(&file->f_pos_lock);
+		f.locked = true;
+	}
+	return f;
 }
 
-static void pos_unlock(struct fd f, bool locked)
+static __always_inline void fdput_pos(struct fd_pos f)
 {
-	if (locked)
-		up_write(&f.file->f_pos_lock);
+	if (f.locked)
+		up_write(&f.fd.file->f_pos_lock);
+	fdput(f.fd);
+}
+
+/* A descriptor for a call that brings its own position; -EINVAL, -EBADF or -ESPIPE. */
+static int fdget_at(unsigned int fd, bool write, loff_t pos, struct fd *f)
+{
+	if (pos < 0)
+		return -EINVAL;
+	*f = fdget(fd);
+	if (!f->file)
+		return -EBADF;
+	if (f->file->f_mode & (write ? FMODE_PWRITE : FMODE_PREAD))
+		return 0;
+	fdput(*f);
+	return -ESPIPE;
 }
 
 static long sys_read(unsigned int fd, char __user *buf, size_t count)
 {
-	struct fd f = fdget(fd);
-	bool locked;
+	struct fd_pos f = fdget_pos(fd);
 	ssize_t ret;
 
-	if (unlikely(!f.file))
+	if (unlikely(!f.fd.file))
 		return -EBADF;
-	locked = pos_lock(f);
-	ret = vfs_read(f.file, buf, count, &f.file->f_pos);
-	pos_unlock(f, locked);
-	fdput(f);
+	ret = vfs_read(f.fd.file, buf, count, &f.fd.file->f_pos);
+	fdput_pos(f);
 	return ret;
 }
 SYSCALL(0, read);
 
 static long sys_write(unsigned int fd, const char __user *buf, size_t count)
 {
-	struct fd f = fdget(fd);
-	bool locked;
+	struct fd_pos f = fdget_pos(fd);
 	ssize_t ret;
 
-	if (unlikely(!f.file))
+	if (unlikely(!f.fd.file))
 		return -EBADF;
-	locked = pos_lock(f);
-	ret = vfs_write(f.file, buf, count, &f.file->f_pos);
-	pos_unlock(f, locked);
-	fdput(f);
+	ret = vfs_write(f.fd.file, buf, count, &f.fd.file->f_pos);
+	fdput_pos(f);
 	return ret;
 }
 SYSCALL(1, write);
@@ -133,14 +159,11 @@ SYSCALL(1, write);
 static long sys_pread64(unsigned int fd, char __user *buf, size_t count, loff_t pos)
 {
 	struct fd f;
-	ssize_t ret;
+	ssize_t ret = fdget_at(fd, false, pos, &f);
 
-	if (pos < 0)
-		return -EINVAL;
-	f = fdget(fd);
-	if (!f.file)
-		return -EBADF;
-	ret = f.file->f_mode & FMODE_PREAD ? vfs_read(f.file, buf, count, &pos) : -ESPIPE;
+	if (ret)
+		return ret;
+	ret = vfs_read(f.file, buf, count, &pos);
 	fdput(f);
 	return ret;
 }
@@ -149,14 +172,11 @@ SYSCALL(17, pread64);
 static long sys_pwrite64(unsigned int fd, const char __user *buf, size_t count, loff_t pos)
 {
 	struct fd f;
-	ssize_t ret;
+	ssize_t ret = fdget_at(fd, true, pos, &f);
 
-	if (pos < 0)
-		return -EINVAL;
-	f = fdget(fd);
-	if (!f.file)
-		return -EBADF;
-	ret = f.file->f_mode & FMODE_PWRITE ? vfs_write(f.file, buf, count, &pos) : -ESPIPE;
+	if (ret)
+		return ret;
+	ret = vfs_write(f.file, buf, count, &pos);
 	fdput(f);
 	return ret;
 }
@@ -239,16 +259,13 @@ static ssize_t do_rw_vec(struct file *file, bool write, const struct iovec __use
 static long do_readv_writev(unsigned int fd, bool write, const struct iovec __user *vec,
 			    unsigned long nr)
 {
-	struct fd f = fdget(fd);
-	bool locked;
+	struct fd_pos f = fdget_pos(fd);
 	ssize_t ret;
 
-	if (!f.file)
+	if (!f.fd.file)
 		return -EBADF;
-	locked = pos_lock(f);
-	ret = do_rw_vec(f.file, write, vec, nr, &f.file->f_pos);
-	pos_unlock(f, locked);
-	fdput(f);
+	ret = do_rw_vec(f.fd.file, write, vec, nr, &f.fd.file->f_pos);
+	fdput_pos(f);
 	return ret;
 }
 
@@ -268,16 +285,11 @@ static long do_prw_vec(unsigned int fd, bool write, const struct iovec __user *v
 		       unsigned long nr, loff_t pos)
 {
 	struct fd f;
-	ssize_t ret;
+	ssize_t ret = fdget_at(fd, write, pos, &f);
 
-	if (pos < 0)
-		return -EINVAL;
-	f = fdget(fd);
-	if (!f.file)
-		return -EBADF;
-	ret = f.file->f_mode & (write ? FMODE_PWRITE : FMODE_PREAD)
-		      ? do_rw_vec(f.file, write, vec, nr, &pos)
-		      : -ESPIPE;
+	if (ret)
+		return ret;
+	ret = do_rw_vec(f.file, write, vec, nr, &pos);
 	fdput(f);
 	return ret;
 }
@@ -374,19 +386,17 @@ int stream_open(struct inode *inode, struct file *file)
 
 static long sys_lseek(unsigned int fd, loff_t offset, unsigned int whence)
 {
-	struct fd f = fdget(fd);
+	struct fd_pos f = fdget_pos(fd);
+	struct file *file = f.fd.file;
 	loff_t ret = -ESPIPE;
-	bool locked;
 
-	if (!f.file)
+	if (!file)
 		return -EBADF;
-	locked = pos_lock(f);
-	if (f.file->f_mode & FMODE_LSEEK)
-		ret = whence > SEEK_HOLE     ? -EINVAL
-		      : f.file->f_op->llseek ? f.file->f_op->llseek(f.file, offset, whence)
-					     : generic_file_llseek(f.file, offset, whence);
-	pos_unlock(f, locked);
-	fdput(f);
+	if (file->f_mode & FMODE_LSEEK)
+		ret = whence > SEEK_HOLE   ? -EINVAL
+		      : file->f_op->llseek ? file->f_op->llseek(file, offset, whence)
+					   : generic_file_llseek(file, offset, whence);
+	fdput_pos(f);
 	return ret;
 }
 SYSCALL(8, lseek);
