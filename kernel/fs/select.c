@@ -139,6 +139,35 @@ static int poll_sleep(struct poll_wqueues *w, ktime_t *end)
 	return ret;
 }
 
+/*
+ * Rounds until one finds something. round(what, pt) asks every file, with pt (which may be NULL) until one
+ * is ready: how many are, or errno. Answers what the last round did, or errno; 0 at the end of the time.
+ * end NULL: wait for ever; 0: only look.
+ */
+static int poll_rounds(int (*round)(void *what, struct poll_table *pt), void *what, ktime_t *end)
+{
+	bool timed_out = end && !*end;
+	struct poll_wqueues w;
+	struct poll_table *pt = timed_out ? NULL : &w.pt;
+	int count;
+
+	poll_init(&w);
+	for (;;) {
+		count = round(what, pt);
+		pt = NULL;
+		if (!count)
+			count = w.error;
+		if (!count && signal_pending(current))
+			count = -ERESTARTNOHAND;
+		if (count || timed_out)
+			break;
+		if (!poll_sleep(&w, end))
+			timed_out = true;
+	}
+	poll_free(&w);
+	return count;
+}
+
 /* --- poll --- */
 
 struct pollfd {
@@ -167,41 +196,29 @@ static unsigned int do_pollfd(struct pollfd *p, struct poll_table *pt)
 	return mask;
 }
 
-/* Number of files ready, 0 at the end of the time, or errno. end NULL: wait for ever; 0: only look. */
-static int do_poll(struct pollfd *fds, unsigned int nfds, ktime_t *end)
-{
-	struct poll_wqueues w;
-	struct poll_table *pt = end && !*end ? NULL : &w.pt;
-	bool timed_out = end && !*end;
-	unsigned int i;
-	int count;
+struct poll_list {
+	struct pollfd *fds;
+	unsigned int nfds;
+};
 
-	poll_init(&w);
-	for (;;) {
-		count = 0;
-		for (i = 0; i < nfds; i++) {
-			if (do_pollfd(&fds[i], pt)) {
-				count++;
-				pt = NULL;
-			}
+static int poll_round(void *what, struct poll_table *pt)
+{
+	const struct poll_list *list = what;
+	int count = 0;
+
+	for (unsigned int i = 0; i < list->nfds; i++) {
+		if (do_pollfd(&list->fds[i], pt)) {
+			count++;
+			pt = NULL;
 		}
-		pt = NULL;
-		if (!count)
-			count = w.error;
-		if (!count && signal_pending(current))
-			count = -ERESTARTNOHAND;
-		if (count || timed_out)
-			break;
-		if (!poll_sleep(&w, end))
-			timed_out = true;
 	}
-	poll_free(&w);
 	return count;
 }
 
 static int do_sys_poll(struct pollfd __user *ufds, unsigned int nfds, ktime_t *end)
 {
 	struct pollfd fast[16], *fds = fast;
+	struct poll_list list;
 	unsigned int i;
 	int ret;
 
@@ -215,7 +232,8 @@ static int do_sys_poll(struct pollfd __user *ufds, unsigned int nfds, ktime_t *e
 	ret = -EFAULT;
 	if (copy_from_user(fds, ufds, nfds * sizeof(*fds)))
 		goto out;
-	ret = do_poll(fds, nfds, end);
+	list = (struct poll_list){ fds, nfds };
+	ret = poll_rounds(poll_round, &list, end);
 	for (i = 0; i < nfds; i++) {
 		if (put_user(fds[i].revents, &ufds[i].revents)) {
 			ret = -EFAULT;
@@ -228,84 +246,74 @@ out:
 	return ret;
 }
 
-/* Relative time in ns to the absolute end; saturates. */
-static ktime_t end_time(s64 ns)
+/* A span, not negative, as absolute end; saturates. Zero stays 0: only look. */
+static ktime_t end_after(ktime_t span)
 {
-	ktime_t now = ktime_get();
+	return span ? ktime_add_safe(ktime_get(), span) : 0;
+}
 
-	return ns > KTIME_MAX - now ? KTIME_MAX : now + ns;
+static long poll_restart(struct restart_block *r);
+
+/* poll, which after a signal goes on until the same end; end as in poll_rounds(). */
+static long poll_until(struct pollfd __user *fds, unsigned int nfds, ktime_t *end)
+{
+	struct restart_block *r = &current->restart_block;
+	int ret = do_sys_poll(fds, nfds, end);
+
+	if (ret != -ERESTARTNOHAND)
+		return ret;
+	r->fn = poll_restart;
+	r->arg[0] = (unsigned long)fds;
+	r->arg[1] = nfds;
+	r->arg[2] = end ? *end : 0;
+	r->arg[3] = end != NULL;
+	return -ERESTART_RESTARTBLOCK;
 }
 
 static long poll_restart(struct restart_block *r)
 {
 	ktime_t end = r->arg[2];
-	int ret =
-		do_sys_poll((struct pollfd __user *)r->arg[0], r->arg[1], r->arg[3] ? &end : NULL);
 
-	if (ret == -ERESTARTNOHAND) {
-		r->fn = poll_restart;
-		ret = -ERESTART_RESTARTBLOCK;
-	}
-	return ret;
+	return poll_until((struct pollfd __user *)r->arg[0], r->arg[1], r->arg[3] ? &end : NULL);
 }
 
 static long sys_poll(struct pollfd __user *fds, unsigned int nfds, int timeout_ms)
 {
-	struct restart_block *r = &current->restart_block;
-	ktime_t end = timeout_ms > 0 ? end_time((s64)timeout_ms * NSEC_PER_MSEC) : 0;
-	int ret = do_sys_poll(fds, nfds, timeout_ms >= 0 ? &end : NULL);
+	ktime_t end;
 
-	if (ret == -ERESTARTNOHAND) {
-		r->fn = poll_restart;
-		r->arg[0] = (unsigned long)fds;
-		r->arg[1] = nfds;
-		r->arg[2] = end;
-		r->arg[3] = timeout_ms >= 0;
-		ret = -ERESTART_RESTARTBLOCK;
-	}
-	return ret;
+	if (timeout_ms < 0)
+		return poll_until(fds, nfds, NULL);
+	end = end_after(ms_to_ktime(timeout_ms));
+	return poll_until(fds, nfds, &end);
 }
 SYSCALL(7, poll);
 
-/* A user timespec as absolute end; 0, -EFAULT, -EINVAL. An all-zero one stays 0. */
-static int get_timeout(const struct timespec64 __user *uts, ktime_t *end)
+static struct timespec64 time_left(ktime_t end)
+{
+	return ns_to_timespec64(end ? max(end - ktime_get(), (ktime_t)0) : 0);
+}
+
+/* How ppoll and pselect6 begin: the end, then the signals that may interrupt. 0, -EFAULT, -EINVAL. */
+static int begin_masked(const struct timespec64 __user *uts, ktime_t *end,
+			const u64 __user *sigmask, size_t sigsetsize)
 {
 	struct timespec64 ts;
 
-	if (copy_from_user(&ts, uts, sizeof(ts)))
-		return -EFAULT;
-	if (ts.tv_sec < 0 || ts.tv_nsec < 0 || ts.tv_nsec >= NSEC_PER_SEC)
-		return -EINVAL;
-	if (!ts.tv_sec && !ts.tv_nsec)
-		*end = 0;
-	else
-		*end = ts.tv_sec >= KTIME_MAX / NSEC_PER_SEC
-			       ? KTIME_MAX
-			       : end_time(ts.tv_sec * NSEC_PER_SEC + ts.tv_nsec);
-	return 0;
+	if (uts) {
+		if (copy_from_user(&ts, uts, sizeof(ts)))
+			return -EFAULT;
+		if (!timespec64_valid(&ts))
+			return -EINVAL;
+		*end = end_after(timespec64_to_ktime(ts));
+	}
+	return set_user_sigmask(sigmask, sigsetsize);
 }
 
-static struct timespec64 time_left(ktime_t end)
-{
-	s64 left = end ? end - ktime_get() : 0;
-
-	if (left < 0)
-		left = 0;
-	return (struct timespec64){ .tv_sec = left / NSEC_PER_SEC, .tv_nsec = left % NSEC_PER_SEC };
-}
-
-static long sys_ppoll(struct pollfd __user *fds, unsigned int nfds, struct timespec64 __user *uts,
-		      const u64 __user *sigmask, size_t sigsetsize)
+/* And how they end: the mask goes back, and what is left of the time. What cannot be told cannot be restarted. */
+static int end_masked(struct timespec64 __user *uts, ktime_t end, int ret)
 {
 	struct timespec64 left;
-	ktime_t end = 0;
-	int ret = uts ? get_timeout(uts, &end) : 0;
 
-	if (!ret)
-		ret = set_user_sigmask(sigmask, sigsetsize);
-	if (ret)
-		return ret;
-	ret = do_sys_poll(fds, nfds, uts ? &end : NULL);
 	restore_saved_sigmask_unless(ret == -ERESTARTNOHAND);
 	if (uts) {
 		left = time_left(end);
@@ -313,6 +321,15 @@ static long sys_ppoll(struct pollfd __user *fds, unsigned int nfds, struct times
 			ret = -EINTR;
 	}
 	return ret;
+}
+
+static long sys_ppoll(struct pollfd __user *fds, unsigned int nfds, struct timespec64 __user *uts,
+		      const u64 __user *sigmask, size_t sigsetsize)
+{
+	ktime_t end = 0;
+	int ret = begin_masked(uts, &end, sigmask, sigsetsize);
+
+	return ret ? ret : end_masked(uts, end, do_sys_poll(fds, nfds, uts ? &end : NULL));
 }
 SYSCALL(271, ppoll);
 
@@ -356,39 +373,20 @@ static int select_one(struct select_sets *s, unsigned int fd, struct poll_table 
 	return count;
 }
 
-static int do_select(struct select_sets *s, ktime_t *end)
+static int select_round(void *what, struct poll_table *pt)
 {
-	struct poll_wqueues w;
-	struct poll_table *pt = end && !*end ? NULL : &w.pt;
-	bool timed_out = end && !*end;
-	unsigned int fd;
-	int count;
+	struct select_sets *s = what;
+	int count = 0;
 
-	poll_init(&w);
-	for (;;) {
-		count = 0;
-		for (fd = 0; fd < s->n; fd++) {
-			int ret = select_one(s, fd, pt);
+	for (unsigned int fd = 0; fd < s->n; fd++) {
+		int ret = select_one(s, fd, pt);
 
-			if (ret < 0) {
-				count = ret;
-				break;
-			}
-			count += ret;
-			if (ret)
-				pt = NULL;
-		}
-		pt = NULL;
-		if (!count)
-			count = w.error;
-		if (!count && signal_pending(current))
-			count = -ERESTARTNOHAND;
-		if (count || timed_out)
-			break;
-		if (!poll_sleep(&w, end))
-			timed_out = true;
+		if (ret < 0)
+			return ret;
+		count += ret;
+		if (ret)
+			pt = NULL;
 	}
-	poll_free(&w);
 	return count;
 }
 
@@ -415,7 +413,7 @@ static int core_select(int n, unsigned long __user *usets[3], ktime_t *end)
 		if (usets[i] && copy_from_user(s.in[i], usets[i], s.longs * sizeof(long)))
 			goto out;
 	}
-	ret = do_select(&s, end);
+	ret = poll_rounds(select_round, &s, end);
 	if (ret >= 0) {
 		for (i = 0; i < 3; i++) {
 			if (usets[i] && copy_to_user(usets[i], s.out[i], s.longs * sizeof(long)))
@@ -442,11 +440,10 @@ static long sys_select(int n, unsigned long __user *in, unsigned long __user *ou
 			return -EFAULT;
 		if (tv.tv_sec < 0 || tv.tv_usec < 0)
 			return -EINVAL;
-		if (tv.tv_sec || tv.tv_usec)
-			end = tv.tv_sec >= KTIME_MAX / NSEC_PER_SEC
-				      ? KTIME_MAX
-				      : end_time(tv.tv_sec * NSEC_PER_SEC +
-						 tv.tv_usec * NSEC_PER_USEC);
+		end = end_after(
+			ktime_add_safe(ktime_set(tv.tv_sec, 0),
+				       ktime_set(tv.tv_usec / USEC_PER_SEC,
+						 tv.tv_usec % USEC_PER_SEC * NSEC_PER_USEC)));
 	}
 	ret = core_select(n, sets, utv ? &end : NULL);
 	if (utv) {
@@ -471,24 +468,12 @@ static long sys_pselect6(int n, unsigned long __user *in, unsigned long __user *
 {
 	unsigned long __user *sets[3] = { in, out, ex };
 	struct sigset_argpack sig = { NULL, 0 };
-	struct timespec64 left;
 	ktime_t end = 0;
 	int ret;
 
 	if (usig && copy_from_user(&sig, usig, sizeof(sig)))
 		return -EFAULT;
-	ret = uts ? get_timeout(uts, &end) : 0;
-	if (!ret)
-		ret = set_user_sigmask(sig.mask, sig.size);
-	if (ret)
-		return ret;
-	ret = core_select(n, sets, uts ? &end : NULL);
-	restore_saved_sigmask_unless(ret == -ERESTARTNOHAND);
-	if (uts) {
-		left = time_left(end);
-		if (copy_to_user(uts, &left, sizeof(left)) && ret == -ERESTARTNOHAND)
-			ret = -EINTR;
-	}
-	return ret;
+	ret = begin_masked(uts, &end, sig.mask, sig.size);
+	return ret ? ret : end_masked(uts, end, core_select(n, sets, uts ? &end : NULL));
 }
 SYSCALL(270, pselect6);
