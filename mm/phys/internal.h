@@ -58,7 +58,7 @@ static __always_inline struct page *pcp_take(struct per_cpu_pages *pcp, struct l
 
 	__list_del_entry(&page->pcp_list);
 	pcp->count -= 1 << order;
-	pcp->allocs += 1UL << order;
+	pcp->allocs[order]++;
 	return page;
 }
 

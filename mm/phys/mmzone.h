@@ -134,6 +134,17 @@ enum node_stat_item {
 	NR_VM_NODE_STAT_ITEMS,
 };
 
+/* Where allocations were served, in calls, not pages. Counted for the zone that gave, FOREIGN for the one that was wanted. */
+enum numa_stat_item {
+	NUMA_HIT,	     /* from the node that was wanted */
+	NUMA_MISS,	     /* another node was wanted, and had nothing */
+	NUMA_FOREIGN,	     /* was wanted here, and came from elsewhere */
+	NUMA_INTERLEAVE_HIT, /* from the node that interleaving wanted */
+	NUMA_LOCAL,	     /* to a CPU of the same node */
+	NUMA_OTHER,	     /* to a CPU of another node */
+	NR_VM_NUMA_EVENT_ITEMS,
+};
+
 enum lru_list {
 	LRU_INACTIVE_ANON,
 	LRU_ACTIVE_ANON,
@@ -158,9 +169,11 @@ struct per_cpu_pages {
 	int count; /* C pages on all lists, in base pages */
 	int high;  /* I above it a batch goes back to the zone */
 	int batch; /* I pages moved to or from the zone at a time */
-	/* C pages that went through (pgalloc_*, pgfree), and how often the zone lock was taken for it */
-	unsigned long allocs, frees;
-	unsigned long refills, drains;
+	/* C blocks of each order taken from the lists; pages put on them: pgalloc_*, numa_hit, pgfree */
+	unsigned long allocs[NR_PCP_ORDERS], frees;
+	/* C how often zone->lock was taken to fill a list, to empty one; and past the lists, for one block */
+	unsigned long refills, drains, direct;
+	unsigned long numa_event[NR_VM_NUMA_EVENT_ITEMS]; /* what `allocs` does not tell (vmstat.c) */
 	struct list_head lists[NR_PCP_LISTS]; /* C [order * MIGRATE_PCPTYPES + migratetype] */
 };
 
@@ -188,11 +201,16 @@ enum zone_watermarks {
 	NR_WMARK,
 };
 
+enum zone_flags {
+	ZONE_BOOSTED_WATERMARK, /* just boosted: the next allocation wakes kswapd */
+};
+
 struct zone {
 	/* Read by every allocation. */
 	unsigned long _watermark[NR_WMARK];		/* I pages; changed by min_free_kbytes */
 	unsigned long watermark_boost;			/* Z */
-	unsigned long nr_reserved_highatomic;		/* Z */
+	unsigned long nr_reserved_highatomic;		/* Z pages of MIGRATE_HIGHATOMIC blocks */
+	unsigned long nr_free_highatomic;		/* Z of those, the free ones */
 	long lowmem_reserve[MAX_NR_ZONES];		/* I */
 	int node;					/* I */
 	struct pglist_data *zone_pgdat;			/* I */

@@ -118,7 +118,8 @@ unsigned long pcp_event_sums(unsigned long *alloc)
 		for_each_possible_cpu(cpu) {
 			struct per_cpu_pages *pcp = per_cpu_ptr(zone->per_cpu_pageset, cpu);
 
-			alloc[zone_idx(zone)] += READ_ONCE(pcp->allocs);
+			for (int order = 0; order < NR_PCP_ORDERS; order++)
+				alloc[zone_idx(zone)] += READ_ONCE(pcp->allocs[order]) << order;
 			frees += READ_ONCE(pcp->frees);
 		}
 	}

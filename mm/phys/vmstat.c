@@ -115,6 +115,10 @@ const char *const vm_event_names[NR_VM_EVENT_ITEMS] = {
 	"nr_tlb_local_flush_one",
 };
 
+const char *const numa_stat_names[NR_VM_NUMA_EVENT_ITEMS] = {
+	"numa_hit", "numa_miss", "numa_foreign", "numa_interleave", "numa_local", "numa_other",
+};
+
 void all_vm_events(unsigned long *ret)
 {
 	int cpu;
@@ -128,6 +132,63 @@ void all_vm_events(unsigned long *ret)
 	}
 	/* The hot path counts in the per-CPU lists: one word that is in the cache anyway. */
 	ret[PGFREE] += pcp_event_sums(&ret[PGALLOC_DMA]);
+}
+
+/*
+ * The hot path serves the wanted zone from this CPU's list and counts nothing for it but allocs[]: each such
+ * allocation is a hit, and local if the zone is on the CPU's own node. Whoever gets a block otherwise counts the
+ * difference in numa_event[].
+ */
+unsigned long zone_numa_event_state(struct zone *zone, enum numa_stat_item item)
+{
+	unsigned long sum = 0;
+	int cpu;
+
+	for_each_possible_cpu(cpu) {
+		struct per_cpu_pages *pcp = per_cpu_ptr(zone->per_cpu_pageset, cpu);
+		bool local = cpu_to_node(cpu) == zone->node;
+
+		sum += READ_ONCE(pcp->numa_event[item]);
+		if (item == NUMA_HIT || item == (local ? NUMA_LOCAL : NUMA_OTHER))
+			for (int order = 0; order < NR_PCP_ORDERS; order++)
+				sum += READ_ONCE(pcp->allocs[order]);
+	}
+	return sum;
+}
+
+unsigned long sum_zone_numa_event_state(int node, enum numa_stat_item item)
+{
+	unsigned long sum = 0;
+	struct zone *zone;
+
+	for_each_populated_zone(zone)
+		if (zone->node == node)
+			sum += zone_numa_event_state(zone, item);
+	return sum;
+}
+
+unsigned long global_numa_event_state(enum numa_stat_item item)
+{
+	unsigned long sum = 0;
+	struct zone *zone;
+
+	for_each_populated_zone(zone)
+		sum += zone_numa_event_state(zone, item);
+	return sum;
+}
+
+void zone_lock_events(struct zone *zone, struct zone_lock_events *ev)
+{
+	int cpu;
+
+	*ev = (struct zone_lock_events){ 0 };
+	for_each_possible_cpu(cpu) {
+		struct per_cpu_pages *pcp = per_cpu_ptr(zone->per_cpu_pageset, cpu);
+
+		ev->refills += READ_ONCE(pcp->refills);
+		ev->drains += READ_ONCE(pcp->drains);
+		ev->direct += READ_ONCE(pcp->direct);
+	}
 }
 
 unsigned long global_zone_page_state(enum zone_stat_item item)

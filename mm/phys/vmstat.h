@@ -104,6 +104,33 @@ static __always_inline unsigned long zone_page_state(struct zone *zone, enum zon
 }
 
 unsigned long global_zone_page_state(enum zone_stat_item item);
+
+/* ---- where allocations were served ---- */
+
+/* Any context, one instruction; counted for this CPU. */
+static __always_inline void count_numa_events(struct zone *zone, enum numa_stat_item item,
+					      long delta)
+{
+	this_cpu_add(zone->per_cpu_pageset->numa_event[item], (unsigned long)delta);
+}
+
+static __always_inline void count_numa_event(struct zone *zone, enum numa_stat_item item)
+{
+	count_numa_events(zone, item, 1);
+}
+
+extern const char *const numa_stat_names[NR_VM_NUMA_EVENT_ITEMS];
+/* Sums over all CPUs: of one zone, of a node's zones (as in numastat), of all zones (as in /proc/vmstat). */
+unsigned long zone_numa_event_state(struct zone *zone, enum numa_stat_item item);
+unsigned long sum_zone_numa_event_state(int node, enum numa_stat_item item);
+unsigned long global_numa_event_state(enum numa_stat_item item);
+
+/* How often the page allocator has taken zone->lock: to fill per-CPU lists, to empty them, for single blocks. */
+struct zone_lock_events {
+	unsigned long refills, drains, direct;
+};
+void zone_lock_events(struct zone *zone, struct zone_lock_events *ev);
+
 /* Pages on the per-CPU lists of a zone, all CPUs; approximate while they run. */
 unsigned long zone_pcp_pages(struct zone *zone);
 
