@@ -287,8 +287,9 @@ static size_t type_some(struct pty *pty, const u8 *chunk, size_t n)
 }
 
 /* Types all of chunk[0..n); bytes, or errno if none. */
-static ssize_t ptmx_type(struct pty *pty, struct file *file, const u8 *chunk, size_t n)
+static ssize_t ptmx_type(struct file *file, const u8 *chunk, size_t n)
 {
+	struct pty *pty = file->private_data;
 	size_t done = 0;
 	long err;
 
@@ -306,31 +307,6 @@ static ssize_t ptmx_type(struct pty *pty, struct file *file, const u8 *chunk, si
 	}
 }
 
-static ssize_t ptmx_do_write(struct pty *pty, struct file *file, const char __user *ubuf,
-			     const u8 *kbuf, size_t count)
-{
-	u8 chunk[TTY_CHUNK];
-	size_t done = 0;
-
-	while (done < count) {
-		size_t n = min(count - done, sizeof(chunk));
-		ssize_t ret;
-
-		if (kbuf)
-			memcpy(chunk, kbuf + done, n);
-		else if (copy_from_user(chunk, ubuf + done, n))
-			return done ? done : -EFAULT;
-		ret = ptmx_type(pty, file, chunk, n);
-		if (ret < 0)
-			return done ? done : ret;
-		done += ret;
-		if ((size_t)ret < n)
-			break;
-		cond_resched();
-	}
-	return done;
-}
-
 static ssize_t ptmx_write_from(struct file *file, const char __user *ubuf, const u8 *kbuf,
 			       size_t count)
 {
@@ -339,7 +315,7 @@ static ssize_t ptmx_write_from(struct file *file, const char __user *ubuf, const
 
 	if (mutex_lock_interruptible(&pty->write_mutex))
 		return -ERESTARTSYS;
-	ret = ptmx_do_write(pty, file, ubuf, kbuf, count);
+	ret = tty_write_chunks(file, ubuf, kbuf, count, ptmx_type);
 	mutex_unlock(&pty->write_mutex);
 	return ret;
 }

@@ -129,6 +129,13 @@ static inline struct tty_struct *tty_kref_get(struct tty_struct *tty)
 void tty_kref_put(struct tty_struct *tty);    /* NULL is fine. => any context */
 bool tty_is_console(const struct file *file); /* opened by the name /dev/console */
 bool tty_hung_up(const struct file *file);
+/*
+ * A write of count bytes from ubuf, or from kbuf if that is not NULL, in chunks: put() takes a chunk, sleeps as
+ * it must, and answers how many bytes it took, or errno. Ends at the first short one, and between two
+ * when a signal is pending. Bytes written, or errno if none. => may sleep
+ */
+ssize_t tty_write_chunks(struct file *file, const char __user *ubuf, const u8 *kbuf, size_t count,
+			 ssize_t (*put)(struct file *file, const u8 *chunk, size_t n));
 /* exit_session: the session leader of this terminal exits. => tty_mutex held */
 void __tty_hangup(struct tty_struct *tty, bool exit_session);
 void tty_vhangup(struct tty_struct *tty); /* => may sleep, tty_mutex not held */

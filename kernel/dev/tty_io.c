@@ -232,8 +232,9 @@ static bool write_may_go_on(struct tty_struct *tty, struct file *file)
  * All of chunk[0..n), sleeping for room as needed. Bytes written, or errno if none. => write_mutex
  * held
  */
-static ssize_t write_chunk(struct tty_struct *tty, struct file *file, const u8 *chunk, size_t n)
+static ssize_t write_chunk(struct file *file, const u8 *chunk, size_t n)
 {
+	struct tty_struct *tty = file->private_data;
 	size_t done = 0;
 	long err;
 
@@ -252,9 +253,8 @@ static ssize_t write_chunk(struct tty_struct *tty, struct file *file, const u8 *
 	}
 }
 
-/* => write_mutex held. One of ubuf and kbuf is the source. */
-static ssize_t do_write(struct tty_struct *tty, struct file *file, const char __user *ubuf,
-			const u8 *kbuf, size_t count)
+ssize_t tty_write_chunks(struct file *file, const char __user *ubuf, const u8 *kbuf, size_t count,
+			 ssize_t (*put)(struct file *file, const u8 *chunk, size_t n))
 {
 	u8 chunk[TTY_CHUNK];
 	size_t done = 0;
@@ -266,7 +266,7 @@ static ssize_t do_write(struct tty_struct *tty, struct file *file, const char __
 
 		if (!kbuf && copy_from_user(chunk, ubuf + done, n))
 			return done ? done : -EFAULT;
-		ret = write_chunk(tty, file, from, n);
+		ret = put(file, from, n);
 		if (ret < 0)
 			return done ? done : ret;
 		done += ret;
@@ -296,7 +296,7 @@ static ssize_t tty_write_from(struct file *file, const char __user *ubuf, const 
 	} else if (mutex_lock_interruptible(&tty->write_mutex)) {
 		return -ERESTARTSYS;
 	}
-	ret = do_write(tty, file, ubuf, kbuf, count);
+	ret = tty_write_chunks(file, ubuf, kbuf, count, write_chunk);
 	mutex_unlock(&tty->write_mutex);
 	return ret;
 }
