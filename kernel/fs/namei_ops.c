@@ -131,42 +131,35 @@ int vfs_link(struct dentry *old, struct inode *dir, struct dentry *new)
 	return err;
 }
 
-int vfs_unlink(struct inode *dir, struct dentry *dentry)
+/* remove: what the file system has for this kind; NULL: it cannot. */
+static int remove_child(struct inode *dir, struct dentry *dentry, bool isdir,
+			int (*remove)(struct inode *dir, struct dentry *dentry))
 {
 	struct inode *inode;
-	int err = may_delete(dir, dentry, false);
+	int err = may_delete(dir, dentry, isdir);
 
 	if (err)
 		return err;
-	if (!dir->i_op->unlink)
+	if (!remove)
 		return -EPERM;
 	inode = d_inode(dentry);
 	down_write_nested(&inode->i_rwsem, 2);
 	/* A mount may have come over it before the lock. */
-	err = dentry->d_flags & DCACHE_MOUNTED ? -EBUSY : dir->i_op->unlink(dir, dentry);
+	err = dentry->d_flags & DCACHE_MOUNTED ? -EBUSY : remove(dir, dentry);
 	up_write(&inode->i_rwsem);
 	if (!err)
 		d_delete(dentry);
 	return err;
 }
 
+int vfs_unlink(struct inode *dir, struct dentry *dentry)
+{
+	return remove_child(dir, dentry, false, dir->i_op->unlink);
+}
+
 int vfs_rmdir(struct inode *dir, struct dentry *dentry)
 {
-	struct inode *inode;
-	int err = may_delete(dir, dentry, true);
-
-	if (err)
-		return err;
-	if (!dir->i_op->rmdir)
-		return -EPERM;
-	inode = d_inode(dentry);
-	down_write_nested(&inode->i_rwsem, 2);
-	/* A mount may have come over it before the lock. */
-	err = dentry->d_flags & DCACHE_MOUNTED ? -EBUSY : dir->i_op->rmdir(dir, dentry);
-	up_write(&inode->i_rwsem);
-	if (!err)
-		d_delete(dentry);
-	return err;
+	return remove_child(dir, dentry, true, dir->i_op->rmdir);
 }
 
 /*
