@@ -48,7 +48,6 @@ struct pipe_inode_info {
 };
 
 static struct mount *pipe_mnt;
-static const struct file_operations pipe_fops;
 
 static bool pipe_empty(const struct pipe_inode_info *p)
 {
@@ -469,7 +468,6 @@ static int fifo_open(struct inode *inode, struct file *file)
 	if (!p)
 		return -ENOMEM;
 	file->private_data = p;
-	file->f_op = &pipefifo_fops;
 	nonseekable_open(inode, file);
 	mutex_lock(&p->lock);
 	err = fifo_open_ends(p, file);
@@ -488,17 +486,6 @@ static int fifo_open(struct inode *inode, struct file *file)
 
 const struct file_operations pipefifo_fops = {
 	.open = fifo_open,
-	.llseek = no_llseek,
-	.read = pipe_read,
-	.write = pipe_write,
-	.writev = pipe_writev,
-	.write_kernel = pipe_write_kernel,
-	.poll = pipe_poll,
-	.unlocked_ioctl = pipe_ioctl,
-	.release = pipe_release,
-};
-
-static const struct file_operations pipe_fops = {
 	.llseek = no_llseek,
 	.read = pipe_read,
 	.write = pipe_write,
@@ -539,13 +526,13 @@ static int create_pipe_files(struct file **res, int flags)
 		return -ENFILE;
 	p = inode->i_pipe;
 	w = alloc_file_pseudo(inode, pipe_mnt, "pipe", O_WRONLY | (flags & (O_NONBLOCK | O_DIRECT)),
-			      &pipe_fops);
+			      &pipefifo_fops);
 	if (IS_ERR(w)) {
 		free_pipe_info(p);
 		return PTR_ERR(w);
 	}
 	w->private_data = p;
-	r = alloc_file(&w->f_path, O_RDONLY | (flags & O_NONBLOCK), &pipe_fops);
+	r = alloc_file(&w->f_path, O_RDONLY | (flags & O_NONBLOCK), &pipefifo_fops);
 	if (IS_ERR(r)) {
 		put_pipe_info(inode, p);
 		fput(w);
@@ -631,7 +618,7 @@ long pipe_fcntl(struct file *file, bool set, unsigned long size)
 	struct pipe_inode_info *p = file->private_data;
 	long ret;
 
-	if (file->f_op != &pipe_fops && file->f_op != &pipefifo_fops)
+	if (file->f_op != &pipefifo_fops)
 		return -EBADF;
 	mutex_lock(&p->lock);
 	ret = set ? pipe_set_size(p, size) : (long)(p->nslots * PAGE_SIZE);
