@@ -65,16 +65,9 @@ static int madvise_update_vma(struct mm_struct *mm, struct vm_area_struct *vma, 
 
 	if (newflags == vma->vm_flags)
 		return 0;
-	if (vma->vm_start < start) {
-		err = split_vma(mm, vma, start, &vma);
-		if (err)
-			return err;
-	}
-	if (vma->vm_end > end) {
-		err = split_vma(mm, vma, end, NULL);
-		if (err)
-			return err;
-	}
+	err = vma_isolate(mm, &vma, start, end);
+	if (err)
+		return err;
 	vma->vm_flags = newflags;
 	vma_merge_existing(mm, vma);
 	return 0;

@@ -68,16 +68,9 @@ static int mprotect_fixup(struct mm_struct *mm, struct vm_area_struct *vma, unsi
 	if ((newflags & VM_WRITE) && !(vma->vm_flags & (VM_WRITE | VM_SHARED)) &&
 	    !may_expand_vm(mm, newflags, (end - start) >> PAGE_SHIFT))
 		return -ENOMEM;
-	if (vma->vm_start < start) {
-		err = split_vma(mm, vma, start, &vma);
-		if (err)
-			return err;
-	}
-	if (vma->vm_end > end) {
-		err = split_vma(mm, vma, end, NULL);
-		if (err)
-			return err;
-	}
+	err = vma_isolate(mm, &vma, start, end);
+	if (err)
+		return err;
 	vm_stat_account(mm, vma->vm_flags, -(long)vma_pages(vma));
 	vma->vm_flags = newflags;
 	vm_stat_account(mm, vma->vm_flags, vma_pages(vma));

@@ -126,17 +126,11 @@ static int isolate_part(struct mm_struct *mm, unsigned long addr, unsigned long 
 			struct vm_area_struct **res)
 {
 	struct vm_area_struct *vma = vma_lookup(mm, addr);
-	int err;
 
 	if (!vma || vma->vm_end < addr + len)
 		return -EFAULT;
-	if (vma->vm_start < addr) {
-		err = split_vma(mm, vma, addr, &vma);
-		if (err)
-			return err;
-	}
 	*res = vma;
-	return vma->vm_end > addr + len ? split_vma(mm, vma, addr + len, NULL) : 0;
+	return vma_isolate(mm, res, addr, addr + len);
 }
 
 static unsigned long mremap_to_place(struct mm_struct *mm, unsigned long addr,

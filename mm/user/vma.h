@@ -26,6 +26,9 @@ void vma_set_range(struct vm_area_struct *vma, unsigned long start, unsigned lon
 /* Cuts vma at addr (page aligned, strictly inside). vma keeps the lower part; returns the upper in *upper. */
 int split_vma(struct mm_struct *mm, struct vm_area_struct *vma, unsigned long addr,
 	      struct vm_area_struct **upper);
+/* Makes [start, end), which lies in *vma, a VMA of its own, and *vma that one. 0, or -ENOMEM: may be half cut. */
+int vma_isolate(struct mm_struct *mm, struct vm_area_struct **vma, unsigned long start,
+		unsigned long end);
 /*
  * Tries to extend a neighbour (or join both) over the hole [start, end) with these properties.
  * Returns the grown VMA or NULL when nothing fits or memory is short: the caller then links a new one.
