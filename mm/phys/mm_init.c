@@ -24,27 +24,22 @@
 #include "mm/boot/memblock.h"
 #include "mm/boot/paging.h"
 #include "mm/phys/internal.h"
+#include "mm/phys/wmark.h"
 
 extern char _text[], _etext[], __start_rodata[], __end_rodata[], _sdata[], _edata[], __init_begin[],
 	__init_end[], __bss_start[], __bss_stop[], __per_cpu_start[], __per_cpu_end[];
 
 pg_data_t *node_data[MAX_NUMNODES];
-nodemask_t node_online_map;
+nodemask_t node_states[NR_NODE_STATES];
 struct zone *zone_table[MAX_NUMNODES << ZONES_SHIFT];
 DEFINE_PER_CPU(pg_data_t *, local_pgdat);
 static DEFINE_PER_CPU(struct per_cpu_nodestat[MAX_NUMNODES], node_stats);
 
 unsigned long max_pfn, max_low_pfn, min_low_pfn, highest_memmap_pfn;
-unsigned long totalreserve_pages;
-int min_free_kbytes = 1024;
-static int user_min_free_kbytes = -1;
 static atomic_long_t _totalram_pages;
 
 static const char *const zone_names[MAX_NR_ZONES] = { "DMA", "DMA32", "Normal", "Movable",
 						      "Device" };
-
-/* Of memory that zone i must keep from requests that could be served higher up: one part in so many of that memory. */
-static const int lowmem_reserve_ratio[MAX_NR_ZONES] = { 256, 256, 32, 0, 0 };
 
 unsigned long totalram_pages(void)
 {
@@ -101,7 +96,8 @@ void __init initmem_init(void)
 		pr_info("Faking a node at [mem %#018lx-%#018lx]\n", 0UL, PFN_PHYS(max_pfn) - 1);
 	}
 	for_each_mem_pfn_range(i, NUMA_NO_NODE, &start, &end, &nid)
-		node_set(nid, node_online_map);
+		for (int state = 0; state < NR_NODE_STATES; state++)
+			node_set(nid, node_states[state]);
 	for_each_online_node(nid) {
 		pg_data_t *pgdat = memblock_alloc_node(sizeof(*pgdat), 64, nid);
 
@@ -361,100 +357,6 @@ void __init build_all_zonelists(void)
 		pages += zone->present_pages;
 	pr_info("Built %u zonelists, mobility grouping on.  Total pages: %lu\n",
 		(unsigned int)num_online_nodes(), pages);
-}
-
-/* ---- watermarks ---- */
-
-static void setup_lowmem_reserve(void)
-{
-	pg_data_t *pgdat;
-
-	for_each_online_pgdat(pgdat) {
-		for (int i = 0; i < MAX_NR_ZONES; i++) {
-			struct zone *zone = &pgdat->node_zones[i];
-			unsigned long above = 0;
-
-			for (int j = i + 1; j < MAX_NR_ZONES; j++) {
-				above += zone_managed_pages(&pgdat->node_zones[j]);
-				zone->lowmem_reserve[j] = lowmem_reserve_ratio[i] &&
-									  managed_zone(zone)
-								  ? above / lowmem_reserve_ratio[i]
-								  : 0;
-			}
-		}
-	}
-}
-
-/* What user space cannot have: in each zone the high watermark and the largest reserve. */
-static void calculate_totalreserve_pages(void)
-{
-	unsigned long total = 0;
-	pg_data_t *pgdat;
-
-	for_each_online_pgdat(pgdat) {
-		pgdat->totalreserve_pages = 0;
-		for (int i = 0; i < MAX_NR_ZONES; i++) {
-			struct zone *zone = &pgdat->node_zones[i];
-			unsigned long reserve = 0;
-
-			for (int j = i; j < MAX_NR_ZONES; j++)
-				reserve = max_t(unsigned long, reserve, zone->lowmem_reserve[j]);
-			reserve = min(reserve + high_wmark_pages(zone), zone_managed_pages(zone));
-			pgdat->totalreserve_pages += reserve;
-		}
-		total += pgdat->totalreserve_pages;
-	}
-	totalreserve_pages = total;
-}
-
-void setup_per_zone_wmarks(void)
-{
-	unsigned long pages_min = (unsigned long)min_free_kbytes >> (PAGE_SHIFT - 10), lowmem = 0;
-	struct zone *zone;
-
-	for_each_zone(zone)
-		lowmem += zone_managed_pages(zone);
-	for_each_populated_zone(zone) {
-		unsigned long managed = zone_managed_pages(zone);
-		unsigned long min_pages = pages_min * managed / max(lowmem, 1UL);
-		unsigned long gap = max(min_pages / 4, managed / 1000), flags;
-
-		/* Boot comes by before it turns interrupts on. */
-		spin_lock_irqsave(&zone->lock, flags);
-		zone->_watermark[WMARK_MIN] = min_pages;
-		zone->_watermark[WMARK_LOW] = min_pages + gap;
-		zone->_watermark[WMARK_HIGH] = min_pages + 2 * gap;
-		zone->_watermark[WMARK_PROMO] = min_pages + 3 * gap;
-		spin_unlock_irqrestore(&zone->lock, flags);
-		zone_pcp_update(zone);
-	}
-	calculate_totalreserve_pages();
-}
-
-static unsigned long int_sqrt(unsigned long x)
-{
-	unsigned long r = 0;
-
-	for (unsigned long bit = 1UL << 31; bit; bit >>= 1)
-		if ((r + bit) * (r + bit) <= x)
-			r += bit;
-	return r;
-}
-
-/*
- * min_free_kbytes grows with the square root of memory: 16 MiB 512k, 512 MiB 2896k, 16 GiB 16384k. The reserve has
- * to last while pages are being freed, and that takes longer on larger machines, but not in proportion.
- */
-void __init init_per_zone_wmark_min(void)
-{
-	unsigned long lowmem_kbytes = totalram_pages() << (PAGE_SHIFT - 10);
-
-	if (user_min_free_kbytes >= 0)
-		min_free_kbytes = user_min_free_kbytes;
-	else
-		min_free_kbytes = clamp(int_sqrt(lowmem_kbytes * 16), 128UL, 262144UL);
-	setup_lowmem_reserve();
-	setup_per_zone_wmarks();
 }
 
 /* ---- handover ---- */

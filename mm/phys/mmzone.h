@@ -312,7 +312,22 @@ typedef struct pglist_data {
 extern pg_data_t *node_data[MAX_NUMNODES];
 /* The nearest node with memory; set by build_all_zonelists(). */
 DECLARE_PER_CPU(pg_data_t *, local_pgdat);
-extern nodemask_t node_online_map;			     /* nodes with memory */
+/* Sets of nodes by what they have. */
+enum node_states {
+	N_POSSIBLE,	 /* could come into being: those of SRAT, or node 0 */
+	N_ONLINE,	 /* have a pg_data_t: memory or CPUs; without memory all its zones are empty */
+	N_NORMAL_MEMORY, /* have memory that kernel allocations can use */
+	N_MEMORY,	 /* have memory, perhaps only in ZONE_MOVABLE */
+	N_CPU,		 /* have CPUs */
+	NR_NODE_STATES,
+};
+extern nodemask_t node_states[NR_NODE_STATES]; /* I */
+#define node_online_map node_states[N_ONLINE]
+#define node_state(nid, state) node_isset(nid, node_states[state])
+#define for_each_node_state(nid, state)                \
+	for ((nid) = 0; (nid) < MAX_NUMNODES; (nid)++) \
+		if (!node_state(nid, state)) {         \
+		} else
 extern struct zone *zone_table[MAX_NUMNODES << ZONES_SHIFT]; /* by the top bits of page->flags */
 
 #define NODE_DATA(nid)	   (node_data[nid])
@@ -448,10 +463,8 @@ void __init mem_init(void);
  * end of memblock's arrays, if they were ever allocated. */
 void __init memblock_free_all(void);
 void __init memblock_discard(void);
-/* Watermarks and reserves from min_free_kbytes; again whenever that sysctl changes. mem_init() calls the second, which
- * chooses min_free_kbytes first. */
+/* mm/phys/wmark.h has all about these two. */
 void setup_per_zone_wmarks(void);
-void __init init_per_zone_wmark_min(void);
 /* Returns .init to the allocator. Nothing marked __init may run or be read after it. */
 void free_initmem(void);
 
