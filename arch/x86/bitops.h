@@ -15,6 +15,22 @@
 /* With a constant bit number a locked operation on one byte is shorter and faster. */
 #define __BITOP_BYTE(nr, addr) (*((volatile u8 *)(addr) + ((nr) >> 3)))
 
+/* insn: bts, btr or btc, on a quadword in memory. The carry is the old value of the bit. */
+#define __BITOP(insn, nr, addr)                         \
+	__asm__ __volatile__("lock; " insn "q %1, %0"   \
+			     : "+m"(__BITOP_ADDR(addr)) \
+			     : "Jr"(nr)                 \
+			     : "memory", "cc")
+#define __BITOP_TEST(insn, nr, addr)                                            \
+	({                                                                      \
+		bool __old;                                                     \
+		__asm__ __volatile__("lock; " insn "q %2, %0"                   \
+				     : "+m"(__BITOP_ADDR(addr)), "=@ccc"(__old) \
+				     : "Jr"(nr)                                 \
+				     : "memory");                               \
+		__old;                                                          \
+	})
+
 static __always_inline void set_bit(unsigned long nr, volatile unsigned long *addr)
 {
 	if (__builtin_constant_p(nr))
@@ -23,10 +39,7 @@ static __always_inline void set_bit(unsigned long nr, volatile unsigned long *ad
 				     : "iq"((u8)(1 << (nr & 7)))
 				     : "memory", "cc");
 	else
-		__asm__ __volatile__("lock; btsq %1, %0"
-				     : "+m"(__BITOP_ADDR(addr))
-				     : "Jr"(nr)
-				     : "memory", "cc");
+		__BITOP("bts", nr, addr);
 }
 
 static __always_inline void clear_bit(unsigned long nr, volatile unsigned long *addr)
@@ -37,52 +50,28 @@ static __always_inline void clear_bit(unsigned long nr, volatile unsigned long *
 				     : "iq"((u8) ~(1 << (nr & 7)))
 				     : "memory", "cc");
 	else
-		__asm__ __volatile__("lock; btrq %1, %0"
-				     : "+m"(__BITOP_ADDR(addr))
-				     : "Jr"(nr)
-				     : "memory", "cc");
+		__BITOP("btr", nr, addr);
 }
 
 static __always_inline void change_bit(unsigned long nr, volatile unsigned long *addr)
 {
-	__asm__ __volatile__("lock; btcq %1, %0"
-			     : "+m"(__BITOP_ADDR(addr))
-			     : "Jr"(nr)
-			     : "memory", "cc");
+	__BITOP("btc", nr, addr);
 }
 
 /* The old value of the bit. */
 static __always_inline bool test_and_set_bit(unsigned long nr, volatile unsigned long *addr)
 {
-	bool old;
-
-	__asm__ __volatile__("lock; btsq %2, %0"
-			     : "+m"(__BITOP_ADDR(addr)), "=@ccc"(old)
-			     : "Jr"(nr)
-			     : "memory");
-	return old;
+	return __BITOP_TEST("bts", nr, addr);
 }
 
 static __always_inline bool test_and_clear_bit(unsigned long nr, volatile unsigned long *addr)
 {
-	bool old;
-
-	__asm__ __volatile__("lock; btrq %2, %0"
-			     : "+m"(__BITOP_ADDR(addr)), "=@ccc"(old)
-			     : "Jr"(nr)
-			     : "memory");
-	return old;
+	return __BITOP_TEST("btr", nr, addr);
 }
 
 static __always_inline bool test_and_change_bit(unsigned long nr, volatile unsigned long *addr)
 {
-	bool old;
-
-	__asm__ __volatile__("lock; btcq %2, %0"
-			     : "+m"(__BITOP_ADDR(addr)), "=@ccc"(old)
-			     : "Jr"(nr)
-			     : "memory");
-	return old;
+	return __BITOP_TEST("btc", nr, addr);
 }
 
 /* The bit is a lock: acquire on success of the first, release by the others. */

@@ -195,40 +195,41 @@ static __always_inline unsigned long pgd_pfn(pgd_t p)
 	return (p.pgd & PTE_PFN_MASK) >> PAGE_SHIFT;
 }
 
+static __always_inline pte_t pte_set_flags(pte_t p, u64 flags)
+{
+	return __pte(p.pte | flags);
+}
+static __always_inline pte_t pte_clear_flags(pte_t p, u64 flags)
+{
+	return __pte(p.pte & ~flags);
+}
 static __always_inline pte_t pte_mkwrite(pte_t p)
 {
-	p.pte |= _PAGE_RW;
-	return p;
+	return pte_set_flags(p, _PAGE_RW);
 }
 static __always_inline pte_t pte_wrprotect(pte_t p)
 {
-	p.pte &= ~_PAGE_RW;
-	return p;
+	return pte_clear_flags(p, _PAGE_RW);
 }
 static __always_inline pte_t pte_mkdirty(pte_t p)
 {
-	p.pte |= _PAGE_DIRTY;
-	return p;
+	return pte_set_flags(p, _PAGE_DIRTY);
 }
 static __always_inline pte_t pte_mkclean(pte_t p)
 {
-	p.pte &= ~_PAGE_DIRTY;
-	return p;
+	return pte_clear_flags(p, _PAGE_DIRTY);
 }
 static __always_inline pte_t pte_mkyoung(pte_t p)
 {
-	p.pte |= _PAGE_ACCESSED;
-	return p;
+	return pte_set_flags(p, _PAGE_ACCESSED);
 }
 static __always_inline pte_t pte_mkold(pte_t p)
 {
-	p.pte &= ~_PAGE_ACCESSED;
-	return p;
+	return pte_clear_flags(p, _PAGE_ACCESSED);
 }
 static __always_inline pte_t pte_mkspecial(pte_t p)
 {
-	p.pte |= _PAGE_SPECIAL;
-	return p;
+	return pte_set_flags(p, _PAGE_SPECIAL);
 }
 
 static __always_inline pte_t pfn_pte(unsigned long pfn, pgprot_t prot)
