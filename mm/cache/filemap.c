@@ -426,9 +426,8 @@ ssize_t generic_file_writev(struct file *file, const struct iovec *iov, unsigned
 	return done ? done : room < 0 ? room : got;
 }
 
-ssize_t generic_file_write(struct file *file, const char __user *buf, size_t count, loff_t *ppos)
+static ssize_t write_from(struct file *file, struct copy_target from, size_t count, loff_t *ppos)
 {
-	struct copy_target from = { .ubuf = (char __user *)buf };
 	struct inode *inode = file->f_mapping->host;
 	ssize_t ret;
 
@@ -442,18 +441,12 @@ ssize_t generic_file_write(struct file *file, const char __user *buf, size_t cou
 	return ret;
 }
 
+ssize_t generic_file_write(struct file *file, const char __user *buf, size_t count, loff_t *ppos)
+{
+	return write_from(file, (struct copy_target){ .ubuf = (char __user *)buf }, count, ppos);
+}
+
 ssize_t filemap_write_kernel(struct file *file, const void *buf, size_t count, loff_t *ppos)
 {
-	struct copy_target from = { .kbuf = (char *)buf };
-	struct inode *inode = file->f_mapping->host;
-	ssize_t ret;
-
-	if (!count)
-		return 0;
-	down_write(&inode->i_rwsem);
-	ret = generic_write_checks(file, count, ppos);
-	if (ret > 0)
-		ret = filemap_write(file, &from, ret, ppos);
-	up_write(&inode->i_rwsem);
-	return ret;
+	return write_from(file, (struct copy_target){ .kbuf = (char *)buf }, count, ppos);
 }
