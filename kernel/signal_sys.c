@@ -93,6 +93,17 @@ static long sys_rt_sigpending(u64 __user *uset, size_t sigsetsize)
 }
 SYSCALL(127, rt_sigpending);
 
+static void wait_for_signal(void)
+{
+	for (;;) {
+		set_current_state(TASK_INTERRUPTIBLE);
+		if (signal_pending(current))
+			break;
+		schedule();
+	}
+	__set_current_state(TASK_RUNNING);
+}
+
 static long sys_rt_sigsuspend(const u64 __user *uset, size_t sigsetsize)
 {
 	u64 set;
@@ -103,13 +114,7 @@ static long sys_rt_sigsuspend(const u64 __user *uset, size_t sigsetsize)
 		return -EFAULT;
 	current->saved_sigmask = current->blocked;
 	set_current_blocked(set);
-	for (;;) {
-		set_current_state(TASK_INTERRUPTIBLE);
-		if (signal_pending(current))
-			break;
-		schedule();
-	}
-	__set_current_state(TASK_RUNNING);
+	wait_for_signal();
 	/* The old mask comes back when the handler's frame has been written, or when there was none. */
 	set_tsk_thread_flag(current, TIF_RESTORE_SIGMASK);
 	return -ERESTARTNOHAND;
@@ -118,13 +123,7 @@ SYSCALL(130, rt_sigsuspend);
 
 static long sys_pause(void)
 {
-	for (;;) {
-		set_current_state(TASK_INTERRUPTIBLE);
-		if (signal_pending(current))
-			break;
-		schedule();
-	}
-	__set_current_state(TASK_RUNNING);
+	wait_for_signal();
 	return -ERESTARTNOHAND;
 }
 SYSCALL(34, pause);

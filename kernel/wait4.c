@@ -84,6 +84,19 @@ static void add_child_times(struct task_struct *p)
 	psig->cmaxrss = max3(psig->cmaxrss, sig->maxrss, sig->cmaxrss);
 }
 
+/* Reports p and leaves it as it is. => tasklist_lock held, dropped */
+static long report_only(struct wait_opts *wo, struct task_struct *p)
+{
+	pid_t pid = task_pid_nr(p);
+
+	get_task_struct(p);
+	spin_unlock_irq(&tasklist_lock);
+	if (wo->rusage)
+		getrusage(p, RUSAGE_BOTH, wo->rusage);
+	put_task_struct(p);
+	return pid;
+}
+
 /* => tasklist_lock held */
 static long wait_task_zombie(struct wait_opts *wo, struct task_struct *p)
 {
@@ -95,14 +108,8 @@ static long wait_task_zombie(struct wait_opts *wo, struct task_struct *p)
 	status = p->signal->flags & SIGNAL_GROUP_EXIT ? p->signal->group_exit_code : p->exit_code;
 	fill_exit_info(wo, p, status);
 	wo->stat = status;
-	if (wo->flags & WNOWAIT) {
-		get_task_struct(p);
-		spin_unlock_irq(&tasklist_lock);
-		if (wo->rusage)
-			getrusage(p, RUSAGE_BOTH, wo->rusage);
-		put_task_struct(p);
-		return pid;
-	}
+	if (wo->flags & WNOWAIT)
+		return report_only(wo, p);
 	/* Ours from here on: no other thread finds a zombie. */
 	p->exit_state = EXIT_DEAD;
 	spin_unlock_irq(&tasklist_lock);
@@ -117,16 +124,9 @@ static long wait_task_zombie(struct wait_opts *wo, struct task_struct *p)
 static long report_living(struct wait_opts *wo, struct task_struct *p, int cause, int status,
 			  int stat)
 {
-	pid_t pid = task_pid_nr(p);
-
 	fill_info(wo, p, cause, status);
 	wo->stat = stat;
-	get_task_struct(p);
-	spin_unlock_irq(&tasklist_lock);
-	if (wo->rusage)
-		getrusage(p, RUSAGE_BOTH, wo->rusage);
-	put_task_struct(p);
-	return pid;
+	return report_only(wo, p);
 }
 
 static long wait_task_stopped(struct wait_opts *wo, struct task_struct *p)
