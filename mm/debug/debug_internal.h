@@ -1,0 +1,22 @@
+/*
+ * Between the tools of mm/debug: what page_debug.c asks of each. Not for other rooms.
+ *
+ * Contracts are those of the hooks in page_debug.h. Exercised by the pagedebug suite.
+ */
+#pragma once
+
+#include "mm/debug/page_debug.h"
+
+/* 1, y, on and 0, n, off; a word without value counts as 1. Anything else: one line in the log, and false. */
+bool debug_param_bool(const char *name, const char *value);
+/* While the command line is read: switches a tool on or off. */
+void page_debug_set(enum page_debug_bits bit, bool on);
+
+/* ---- poison.c ---- */
+void page_poison_fill(struct page *page, unsigned int order);
+void page_poison_check(struct page *page, unsigned int order);
+/* The same for one page at an address: offset of the first wrong byte, *end behind the last; -1 if all is well. */
+int poison_find(const void *mem, size_t len, int *end);
+
+/* ---- debug_pagealloc.c ---- */
+void debug_pagealloc_map(struct page *page, unsigned int order, bool present);
