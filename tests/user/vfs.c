@@ -1,6 +1,6 @@
 /*
  * vfs - what goes wrong at the seams of the file layer: errors that must leave nothing behind, two threads on one open
- * file, locks of processes that are gone, magic links, sparse giants.
+ * file, magic links, sparse giants.
  *
  * Each test stands for a fault that a review of kernel/fs found. See fcntl(2), open(2), pipe(7), rename(2).
  */
@@ -13,12 +13,6 @@
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <time.h>
-
-#ifndef F_OFD_GETLK
-#define F_OFD_GETLK  36
-#define F_OFD_SETLK  37
-#define F_OFD_SETLKW 38
-#endif
 
 /* ---- open ---- */
 
@@ -461,97 +455,6 @@ TEST(a_pipe_grows_shrinks_and_goes)
 	EXPECT_EQ(write(p[1], block, 8192), 4096);
 	close(p[0]);
 	close(p[1]);
-}
-
-/* ---- record locks ---- */
-
-static int set_lock(int fd, int cmd, int type, off_t start, off_t len)
-{
-	struct flock fl = { .l_type = type, .l_whence = SEEK_SET, .l_start = start, .l_len = len };
-
-	return fcntl(fd, cmd, &fl);
-}
-
-TEST(record_locks_go_with_their_process)
-{
-	int go[2];
-	char c;
-
-	test_dir();
-	ASSERT_OK(pipe(go));
-	int fd = open("file", O_CREAT | O_RDWR, 0644);
-	pid_t pid = test_fork();
-
-	if (pid == 0) {
-		if (set_lock(fd, F_SETLK, F_WRLCK, 10, 20) || write(go[1], "x", 1) != 1)
-			test_fail();
-		pause();
-	}
-	ASSERT_EQ(read(go[0], &c, 1), 1);
-	EXPECT_ERR(set_lock(fd, F_SETLK, F_RDLCK, 0, 0), EAGAIN);
-	EXPECT_OK(set_lock(fd, F_SETLK, F_WRLCK, 30, 5));
-	struct flock fl = { .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = 0, .l_len = 0 };
-
-	EXPECT_OK(fcntl(fd, F_GETLK, &fl));
-	EXPECT_EQ(fl.l_type, F_WRLCK);
-	EXPECT_EQ(fl.l_start, 10);
-	EXPECT_EQ(fl.l_len, 20);
-	EXPECT_EQ(fl.l_pid, pid);
-	kill(pid, SIGKILL);
-	test_wait(pid);
-	EXPECT_OK(set_lock(fd, F_SETLKW, F_WRLCK, 0, 0));
-	/* Closing any descriptor of the file drops them. */
-	close(open("file", O_RDONLY));
-	pid = test_fork();
-	if (pid == 0)
-		_exit(set_lock(fd, F_SETLK, F_WRLCK, 0, 0) != 0);
-	EXPECT_EXIT(pid, 0);
-}
-
-TEST(a_circle_of_record_locks_is_edeadlk)
-{
-	int go[2];
-	char c;
-
-	test_dir();
-	ASSERT_OK(pipe(go));
-	int fd = open("file", O_CREAT | O_RDWR, 0644);
-
-	ASSERT_OK(set_lock(fd, F_SETLK, F_WRLCK, 0, 1));
-	pid_t pid = test_fork();
-
-	if (pid == 0) {
-		if (set_lock(fd, F_SETLK, F_WRLCK, 1, 1) || write(go[1], "x", 1) != 1)
-			test_fail();
-		/* Waits for the parent. */
-		_exit(set_lock(fd, F_SETLKW, F_WRLCK, 0, 1) != 0);
-	}
-	ASSERT_EQ(read(go[0], &c, 1), 1);
-	usleep(200000);
-	EXPECT_ERR(set_lock(fd, F_SETLKW, F_WRLCK, 1, 1), EDEADLK);
-	EXPECT_OK(set_lock(fd, F_SETLK, F_UNLCK, 0, 1));
-	EXPECT_EXIT(pid, 0);
-	EXPECT_ERR(set_lock(fd, F_SETLK, F_WRLCK, LLONG_MAX, 2), EOVERFLOW);
-	EXPECT_ERR(set_lock(fd, F_SETLK, F_WRLCK, 5, -6), EINVAL);
-}
-
-TEST(locks_of_open_files_belong_to_the_open_file)
-{
-	test_dir();
-	int a = open("file", O_CREAT | O_RDWR, 0644), b = open("file", O_RDWR);
-
-	EXPECT_OK(set_lock(a, F_OFD_SETLK, F_WRLCK, 0, 10));
-	EXPECT_ERR(set_lock(b, F_OFD_SETLK, F_RDLCK, 5, 1), EAGAIN);
-	EXPECT_OK(set_lock(b, F_OFD_SETLK, F_WRLCK, 10, 1));
-	/* Another descriptor of the file may go. */
-	close(open("file", O_RDONLY));
-	EXPECT_ERR(set_lock(b, F_OFD_SETLK, F_RDLCK, 5, 1), EAGAIN);
-	struct flock fl = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
-
-	EXPECT_OK(fcntl(b, F_OFD_GETLK, &fl));
-	EXPECT_EQ(fl.l_pid, -1);
-	close(a);
-	EXPECT_OK(set_lock(b, F_OFD_SETLK, F_RDLCK, 5, 1));
 }
 
 /* ---- sparse files ---- */
