@@ -4,53 +4,12 @@
  * Where tests/user/tty.c proves what a user sees, this suite proves the corners: writers that wait
  * and go on, input that nobody reads, tabs on the screen, the ways to get and to lose a terminal.
  */
-#include "test.h"
-#include <poll.h>
-#include <sys/ioctl.h>
-#include <termios.h>
+#include "pty.h"
 #include <time.h>
 
 #ifndef TIOCGPTPEER
 #define TIOCGPTPEER 0x5441
 #endif
-
-static int master, slave;
-static char slave_name[64];
-
-static void open_pair(void)
-{
-	int zero = 0, number;
-
-	master = open("/dev/ptmx", O_RDWR | O_NOCTTY);
-	if (master < 0)
-		skip("no /dev/ptmx");
-	ASSERT_OK(ioctl(master, TIOCSPTLCK, &zero));
-	ASSERT_OK(ioctl(master, TIOCGPTN, &number));
-	snprintf(slave_name, sizeof(slave_name), "/dev/pts/%d", number);
-	ASSERT_OK(slave = open(slave_name, O_RDWR | O_NOCTTY));
-}
-
-static void type(const char *text)
-{
-	ASSERT_OK(write_all(master, text, strlen(text)));
-}
-
-static const char *screen(void)
-{
-	static char text[8192];
-	struct pollfd p = { .fd = master, .events = POLLIN };
-	size_t len = 0;
-
-	while (len < sizeof(text) - 1 && poll(&p, 1, 100) == 1 && (p.revents & POLLIN)) {
-		ssize_t n = read(master, text + len, sizeof(text) - 1 - len);
-
-		if (n <= 0)
-			break;
-		len += n;
-	}
-	text[len] = 0;
-	return text;
-}
 
 static void set_flags(tcflag_t ioff, tcflag_t ion, tcflag_t ooff, tcflag_t oon, tcflag_t loff,
 		      tcflag_t lon)

@@ -5,49 +5,7 @@
  * editing, echo, signals from ^C ^Z ^\, end of file, raw mode, window size and SIGWINCH, job
  * control (background read and write), hangup.  Without /dev/ptmx the suite skips.
  */
-#include "test.h"
-#include <poll.h>
-#include <sys/ioctl.h>
-#include <termios.h>
-
-static int master, slave;
-static char slave_name[64];
-
-static void open_pair(void)
-{
-	int zero = 0, number;
-
-	master = open("/dev/ptmx", O_RDWR | O_NOCTTY);
-	if (master < 0)
-		skip("no /dev/ptmx");
-	ASSERT_OK(ioctl(master, TIOCSPTLCK, &zero));
-	ASSERT_OK(ioctl(master, TIOCGPTN, &number));
-	snprintf(slave_name, sizeof(slave_name), "/dev/pts/%d", number);
-	ASSERT_OK(slave = open(slave_name, O_RDWR | O_NOCTTY));
-}
-
-static void type(const char *text)
-{
-	ASSERT_OK(write_all(master, text, strlen(text)));
-}
-
-/* What the screen shows within a moment, as a string. */
-static const char *screen(void)
-{
-	static char text[4096];
-	struct pollfd p = { .fd = master, .events = POLLIN };
-	size_t len = 0;
-
-	while (len < sizeof(text) - 1 && poll(&p, 1, 100) == 1 && (p.revents & POLLIN)) {
-		ssize_t n = read(master, text + len, sizeof(text) - 1 - len);
-
-		if (n <= 0)
-			break;
-		len += n;
-	}
-	text[len] = 0;
-	return text;
-}
+#include "pty.h"
 
 static int input_waits(void)
 {
