@@ -1,6 +1,6 @@
 /*
  * fuzz.c - nothing that a program does may hurt the kernel: random system calls with boundary
- * arguments, threads that race for one address space, and mutants of ELF headers.
+ * arguments. (Threads that race for one address space: fuzzrace.c; mutants of ELF headers: fuzzelf.c.)
  *
  * 1. A supervisor forks workers. A worker gives up its rights, opens one descriptor of each kind,
  *    lays out an arena of good, read-only, forbidden and missing pages, and calls random numbers
@@ -14,28 +14,15 @@
  * FUZZ_SECONDS=N runs longer, FUZZ_ROOT=1 keeps the rights (on Quire only, in a root of their own with /proc,
  * /sys and /dev; the clock and the name of the machine may change), FUZZ_TRACE=1 writes every call to standard error.
  */
-#include "test.h"
-#include <elf.h>
+#include "fuzz.h"
 #include <poll.h>
 #include <pthread.h>
-#include <setjmp.h>
 #include <sys/ioctl.h>
-#include <sys/mount.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
-#include <sys/sysinfo.h>
-#include <sys/sysmacros.h>
 #include <sys/time.h>
 #include <sys/uio.h>
-#include <sys/utsname.h>
-#include <time.h>
 
-#define WORKER_UID   54321
-#define ARENA	     ((char *)0x200000000UL)
-#define ARENA_PAGES  64UL
-#define WORKER_MS    250
-#define KILL_SECONDS 10
+#define WORKER_MS 250
 
 /*
  * Kinds of argument: f descriptor, d directory descriptor, p path, b buffer, l length, o offset, i small
@@ -89,17 +76,8 @@ static const struct call calls[] = {
 /* Numbers that nobody has: they must give ENOSYS, and are called now and then. */
 static const long odd_numbers[] = { -1, 335, 423, 512, 1000, 0x40000000, 0x7fffffff, 1L << 32 };
 
-static int on_quire, keep_rights, may_fork, trace;
 static int worker_pid;
 static volatile int calls_left;
-
-static long now_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
 
 static long raw(long nr, const long *a)
 {
@@ -113,21 +91,6 @@ static long raw(long nr, const long *a)
 		     : "a"(nr), "D"(a[0]), "S"(a[1]), "d"(a[2]), "r"(r10), "r"(r8), "r"(r9)
 		     : "rcx", "r11", "memory");
 	return ret;
-}
-
-/* ---- one stream of random numbers a thread ---- */
-
-static uint64_t next(uint64_t *r)
-{
-	*r ^= *r << 13;
-	*r ^= *r >> 7;
-	*r ^= *r << 17;
-	return *r;
-}
-
-static uint64_t below(uint64_t *r, uint64_t n)
-{
-	return next(r) % n;
 }
 
 /* ---- arguments ---- */
@@ -542,34 +505,6 @@ static void *fuzz_thread(void *arg)
 	return NULL;
 }
 
-static void limit(int what, unsigned long value)
-{
-	struct rlimit l = { value, value };
-
-	setrlimit(what, &l);
-}
-
-static int become_worker(const char *dir)
-{
-	if (chdir(dir))
-		return -1;
-	limit(RLIMIT_CORE, 0);
-	limit(RLIMIT_FSIZE, 1 << 20);
-	limit(RLIMIT_CPU, 3);
-	limit(RLIMIT_NPROC, 40);
-	limit(RLIMIT_AS, 256UL << 20);
-	signal(SIGXFSZ, SIG_IGN);
-	signal(SIGPIPE, SIG_IGN);
-	setsid();
-	if (geteuid() == 0) {
-		if ((!on_quire || keep_rights) && chroot("."))
-			return -1;
-		if (!keep_rights && (setgid(WORKER_UID) || setuid(WORKER_UID)))
-			return -1;
-	}
-	return 0;
-}
-
 static void __attribute__((noreturn)) worker(const char *dir, uint64_t seed)
 {
 	pthread_t t[3];
@@ -594,51 +529,6 @@ static void __attribute__((noreturn)) worker(const char *dir, uint64_t seed)
 
 /* ---- the supervisor ---- */
 
-static void make_playground(const char *dir)
-{
-	char target[512];
-
-	ASSERT_OK(chmod(dir, 0777));
-	make_file("file", "0123456789abcdef0123456789abcdef", 32);
-	make_file("exe", "\177ELF\2\1\1", 7);
-	make_file("script", "#!/nonexistent x\n", 17);
-	make_file("hole", "x", 1);
-	ASSERT_OK(truncate("hole", 300000));
-	ASSERT_OK(mkdir("dir", 0777));
-	snprintf(target, sizeof(target), "%s", "file");
-	symlink(target, "link");
-	symlink("loop", "loop");
-	symlink("/proc/self/exe", "self");
-	mkfifo("fifo", 0666);
-	chmod("file", 0666);
-	chmod("dir", 0777);
-	chmod("exe", 0777);
-	chmod("script", 0777);
-	chmod("hole", 0666);
-	chmod("fifo", 0666);
-	if (keep_rights) {
-		static const struct {
-			const char *name;
-			int major, minor;
-		} nodes[] = { { "dev/null", 1, 3 },   { "dev/zero", 1, 5 },  { "dev/full", 1, 7 },
-			      { "dev/random", 1, 8 }, { "dev/kmsg", 1, 11 }, { "dev/mem", 1, 1 },
-			      { "dev/tty", 5, 0 },    { "dev/ptmx", 5, 2 } };
-		static const char *const types[][2] = { { "proc", "proc" },
-							{ "sysfs", "sys" },
-							{ "devpts", "dev/pts" } };
-
-		mkdir("dev", 0755);
-		for (size_t i = 0; i < ARRAY_SIZE(nodes); i++)
-			mknod(nodes[i].name, S_IFCHR | 0666,
-			      makedev(nodes[i].major, nodes[i].minor));
-		for (size_t i = 0; i < ARRAY_SIZE(types); i++) {
-			mkdir(types[i][1], 0755);
-			if (mount(types[i][0], types[i][1], types[i][0], 0, NULL))
-				say("# mount %s: %s\n", types[i][1], strerror(errno));
-		}
-	}
-}
-
 /* Unmount what lies below a directory, newest first. */
 static void unmount_below(const char *dir)
 {
@@ -659,54 +549,6 @@ static void unmount_below(const char *dir)
 		}
 	}
 	say("# too many mounts\n");
-}
-
-/* End everybody of the workers' user id, by one of them. */
-static void kill_workers(void)
-{
-	if (geteuid() != 0)
-		return;
-	if (keep_rights) { /* whoever was born after the supervisor */
-		DIR *d = opendir("/proc");
-		struct dirent *e;
-
-		while (d && (e = readdir(d)))
-			if (atoi(e->d_name) > getpid())
-				kill(atoi(e->d_name), SIGKILL);
-		if (d)
-			closedir(d);
-		return;
-	}
-	pid_t pid = fork();
-
-	if (pid == 0) {
-		if (setuid(WORKER_UID) == 0)
-			kill(-1, SIGKILL);
-		_exit(0);
-	}
-	if (pid > 0)
-		while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
-			;
-}
-
-/* All children gone, killed again and again. => 0, or the number of a process that does not die. */
-static int reap_all(void)
-{
-	long end = now_ms() + KILL_SECONDS * 1000;
-	int status;
-
-	while (1) {
-		pid_t pid = waitpid(-1, &status, WNOHANG | __WALL);
-
-		if (pid < 0 && errno == ECHILD)
-			return 0;
-		if (pid > 0)
-			continue;
-		kill_workers();
-		if (now_ms() > end)
-			return 1;
-		usleep(2000);
-	}
 }
 
 static void run_worker(const char *base, uint64_t seed)
@@ -745,33 +587,6 @@ static void run_worker(const char *base, uint64_t seed)
 	remove_tree(dir);
 }
 
-static long free_kib(void)
-{
-	struct sysinfo si;
-
-	sysinfo(&si);
-	return si.freeram * (unsigned long)si.mem_unit / 1024;
-}
-
-static void start(void)
-{
-	struct utsname u;
-
-	uname(&u);
-	on_quire = strstr(u.release, "quire") != NULL;
-	keep_rights = on_quire && getenv("FUZZ_ROOT");
-	may_fork = geteuid() == 0;
-	trace = getenv("FUZZ_TRACE") != NULL;
-	prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
-}
-
-static long run_ms(long usual)
-{
-	const char *s = getenv("FUZZ_SECONDS");
-
-	return s ? atol(s) * 1000 : usual;
-}
-
 TEST_LIMIT(random_calls_leave_the_kernel_whole, 4000)
 {
 	char dir[200];
@@ -799,274 +614,4 @@ TEST_LIMIT(random_calls_leave_the_kernel_whole, 4000)
 	say("# %ld rounds, %ld KiB less free memory\n", rounds, lost);
 	if (on_quire && !keep_rights)
 		EXPECT_LT(lost, 1024 + rounds / 4);
-}
-
-/* ---- threads that race for one address space and one table of files ---- */
-
-static __thread sigjmp_buf back;
-static __thread volatile int armed;
-
-static void on_fault(int sig unused)
-{
-	if (armed)
-		siglongjmp(back, 1);
-	_exit(9);
-}
-
-static void touch(volatile char *p, int write_it)
-{
-	armed = 1;
-	if (!sigsetjmp(back, 1)) {
-		if (write_it)
-			*p = 1;
-		else
-			(void)*p;
-	}
-	armed = 0;
-}
-
-static void race_step(uint64_t *r)
-{
-	char *at = ARENA + below(r, ARENA_PAGES) * PAGE;
-	size_t len = (1 + below(r, 8)) * PAGE;
-	char *to = ARENA + below(r, ARENA_PAGES) * PAGE;
-	char buffer[100];
-	int status;
-	pid_t pid;
-
-	switch (below(r, 16)) {
-	case 0:
-		mmap(at, len, PROT_READ | PROT_WRITE,
-		     MAP_FIXED | MAP_ANONYMOUS | (below(r, 2) ? MAP_PRIVATE : MAP_SHARED), -1, 0);
-		break;
-	case 1:
-		mmap(at, len, PROT_READ | PROT_WRITE,
-		     MAP_FIXED | (below(r, 2) ? MAP_PRIVATE : MAP_SHARED), 3, 0);
-		break;
-	case 2:
-		munmap(at, len);
-		break;
-	case 3:
-		mremap(at, len, (1 + below(r, 8)) * PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, to);
-		break;
-	case 4:
-		mremap(at, len, (1 + below(r, 8)) * PAGE, below(r, 2));
-		break;
-	case 5:
-		mprotect(at, len, below(r, 4));
-		break;
-	case 6:
-		madvise(at, len, MADV_DONTNEED);
-		break;
-	case 7:
-		ftruncate(3, below(r, 20) * 1000);
-		break;
-	case 8:
-		pid = may_fork && !below(r, 4) ? fork() : -1;
-		if (pid == 0) {
-			touch(at, 1);
-			if (below(r, 2))
-				munmap(ARENA, ARENA_PAGES * PAGE);
-			_exit(0);
-		}
-		if (pid > 0)
-			waitpid(pid, &status, 0);
-		break;
-	case 9:
-		pread(3, at, len, below(r, 20000));
-		break;
-	case 10:
-		pwrite(3, at, len, below(r, 20000));
-		break;
-	case 11: /* the table of files */
-		dup2(below(r, 2) ? 3 : 4, 10 + below(r, 20));
-		close(10 + below(r, 20));
-		break;
-	case 12:
-		if (read(10 + below(r, 20), buffer, sizeof(buffer)) < 0)
-			break;
-		break;
-	case 13:
-		msync(at, len, MS_SYNC);
-		mincore(at, PAGE, (unsigned char *)buffer);
-		break;
-	default:
-		touch(at + below(r, PAGE), below(r, 2));
-	}
-}
-
-static long race_end;
-
-static void *racer(void *arg)
-{
-	uint64_t r = (uint64_t)(uintptr_t)arg;
-
-	while (now_ms() < race_end)
-		for (int i = 0; i < 20; i++)
-			race_step(&r);
-	return NULL;
-}
-
-static void __attribute__((noreturn)) race(const char *dir, uint64_t seed, long ms)
-{
-	pthread_t t[3];
-
-	if (become_worker(dir))
-		_exit(2);
-	signal(SIGSEGV, on_fault);
-	signal(SIGBUS, on_fault);
-	for (int i = 3; i < 64; i++)
-		close(i);
-	if (open("file", O_RDWR) != 3 || open("hole", O_RDWR) != 4)
-		_exit(3);
-	race_end = now_ms() + ms;
-	for (int i = 0; i < 3; i++)
-		if (pthread_create(&t[i], NULL, racer, (void *)(seed * (i + 3) | 1)))
-			_exit(5);
-	racer((void *)(seed | 1));
-	/* exec with the other threads still at it. */
-	char *argv[] = { test_self, "--helper", "exit_zero", NULL };
-
-	if (seed & 2)
-		execv(test_self, argv);
-	_exit(0);
-}
-
-HELPER(exit_zero)
-{
-	return 0;
-}
-
-TEST_LIMIT(threads_race_for_one_address_space, 4000)
-{
-	char dir[200];
-	long ms = run_ms(1500), before = 0, rounds = 0;
-
-	start();
-	snprintf(dir, sizeof(dir), "%s/play", test_dir());
-	ASSERT_OK(mkdir(dir, 0777));
-	chmod(".", 0777);
-	ASSERT_OK(chdir(dir));
-	make_playground(dir);
-	for (long end = now_ms() + ms; now_ms() < end || rounds < 2; rounds++) {
-		pid_t pid = test_fork();
-
-		if (pid == 0)
-			race(dir, rnd() + rounds * 4 + rounds, 300);
-		int status = test_wait(pid);
-
-		rnd();
-		EXPECT(!WIFSIGNALED(status) || WTERMSIG(status) != SIGALRM);
-		if (reap_all())
-			check_failed(__FILE__, __LINE__, "a racer survives SIGKILL");
-		ASSERT_OK(truncate("file", 32));
-		if (!rounds)
-			before = free_kib();
-	}
-	usleep(50000);
-	long lost = before - free_kib();
-
-	say("# %ld rounds, %ld KiB less free memory\n", rounds, lost);
-	if (on_quire)
-		EXPECT_LT(lost, 1024);
-}
-
-/* ---- ELF headers, byte by byte ---- */
-
-static const unsigned char position_independent[] = {
-	0x8b, 0x3d, 0xfa, 0x0f, 0x00, 0x00,	  /* mov 0xffa(%rip), %edi: the word at 0x2000 */
-	0xb8, 60,   0,	  0,	0,    0x0f, 0x05, /* exit */
-};
-
-static unsigned char *build_elf(int type)
-{
-	static unsigned char image[0x3000];
-	Elf64_Ehdr *eh = (Elf64_Ehdr *)image;
-	Elf64_Phdr *ph = (Elf64_Phdr *)(eh + 1);
-	unsigned long base = type == ET_DYN ? 0 : 0x400000;
-
-	memset(image, 0, sizeof(image));
-	memcpy(eh->e_ident, "\177ELF\2\1\1", 7);
-	eh->e_type = type;
-	eh->e_machine = EM_X86_64;
-	eh->e_version = 1;
-	eh->e_entry = base + 0x1000;
-	eh->e_phoff = eh->e_ehsize = sizeof(*eh);
-	eh->e_phentsize = sizeof(*ph);
-	eh->e_phnum = 3;
-	ph[0] = (Elf64_Phdr){ PT_LOAD, PF_R | PF_X, 0, base, base, 0x1020, 0x1020, PAGE };
-	ph[1] = (Elf64_Phdr){ PT_LOAD,	     PF_R | PF_W, 0x2000, base + 0x2000,
-			      base + 0x2000, 16,	  5000,	  PAGE };
-	ph[2] = (Elf64_Phdr){ PT_GNU_STACK, PF_R | PF_W, 0, 0, 0, 0, 0, 16 };
-	memcpy(image + 0x1000, position_independent, sizeof(position_independent));
-	image[0x2000] = 77;
-	return image;
-}
-
-static int run_elf(const unsigned char *image)
-{
-	unlink("mutant");
-	make_file("mutant", image, 0x3000);
-	ASSERT_OK(chmod("mutant", 0755));
-	pid_t pid = test_fork();
-
-	if (pid == 0) {
-		char *argv[] = { "mutant", NULL };
-
-		limit(RLIMIT_CORE, 0);
-		alarm(5);
-		execve("mutant", argv, argv + 1);
-		_exit(1);
-	}
-	return test_wait(pid);
-}
-
-static void mutate_elf(int type, long ms)
-{
-	static const unsigned char values[] = { 0x00, 0xff, 0x7f, 0x80 };
-	unsigned char *image = build_elf(type);
-	size_t bytes = sizeof(Elf64_Ehdr) + 3 * sizeof(Elf64_Phdr);
-	long end = now_ms() + ms, runs = 0;
-
-	EXPECT_EQ(run_elf(image), 77 << 8);
-	/* All bytes in a run that is long enough; else a random part of them. */
-	for (size_t at = 0; at < bytes && now_ms() < end; at += 1 + (ms < 5000 ? rnd_below(8) : 0))
-		for (size_t v = 0; v < ARRAY_SIZE(values) + 1; v++) {
-			unsigned char old = image[at];
-
-			image[at] = v < ARRAY_SIZE(values) ? values[v] : old ^ (1 << rnd_below(8));
-			int status = run_elf(image);
-
-			if (WIFSIGNALED(status) && WTERMSIG(status) == SIGALRM)
-				check_failed(__FILE__, __LINE__, "byte %zu = %#x: never ended", at,
-					     image[at]);
-			image[at] = old;
-			runs++;
-		}
-	while (ms >= 5000 && now_ms() < end) {
-		unsigned char saved[512];
-
-		memcpy(saved, image, sizeof(saved));
-		for (int k = 2 + rnd_below(6); k; k--)
-			image[rnd_below(bytes)] = rnd_below(3) ? rnd() : values[rnd_below(4)];
-		run_elf(image);
-		memcpy(image, saved, sizeof(saved));
-		runs++;
-	}
-	say("# %ld mutants\n", runs);
-	EXPECT_EQ(run_elf(image), 77 << 8);
-}
-
-TEST_LIMIT(mutants_of_a_static_program, 4000)
-{
-	start();
-	test_dir();
-	mutate_elf(ET_EXEC, run_ms(700));
-}
-
-TEST_LIMIT(mutants_of_a_position_independent_program, 4000)
-{
-	start();
-	test_dir();
-	mutate_elf(ET_DYN, run_ms(700));
 }
