@@ -4,7 +4,7 @@
  * There are no file capabilities: a task with effective uid 0 has every capability, others none.
  *
  * Legend: all fields constant after commit_creds(); usage atomic.
- * Mirrors Linux include/linux/cred.h. Exercised by tests/user/{files,process}.c.
+ * Mirrors Linux include/linux/cred.h. Exercised by tests/user/{attrs,process}.c.
  */
 #pragma once
 

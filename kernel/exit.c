@@ -7,7 +7,7 @@
  * 3. release_task() is the last step, done by the reaper (or by itself when nobody waits): out of all lists, number freed.
  * 4. do_task_dead() switches away for ever; the next task frees the stack.
  *
- * Locks: tasklist_lock > siglock. Mirrors the first half of Linux kernel/exit.c. Exercised by tests/user/{process,threads}.c.
+ * Locks: tasklist_lock > siglock. Mirrors the first half of Linux kernel/exit.c. Exercised by tests/user/{process,threadends}.c.
  */
 #include "kernel/exit.h"
 

@@ -7,7 +7,7 @@
  * 3. A process group is orphaned when nobody in it has a parent in the same session but another group: then nobody can continue
  *    its stopped members, and they get SIGHUP and SIGCONT.
  *
- * Mirrors Linux include/linux/sched/task.h, kernel/exit.c. Exercised by tests/user/{process,threads}.c.
+ * Mirrors Linux include/linux/sched/task.h, kernel/exit.c. Exercised by tests/user/{process,threadends}.c.
  */
 #pragma once
 

@@ -8,7 +8,8 @@
  * CPU's two spare ones, the table of actions copies only entries in use, and the grace period before a task_struct is freed is
  * one list push.
  *
- * Locks: tasklist_lock > siglock in publish_task(). Mirrors Linux kernel/fork.c. Exercised by tests/user/{process,threads}.c.
+ * Locks: tasklist_lock > siglock in publish_task(). Mirrors Linux kernel/fork.c. Exercised by
+ * tests/user/{process,threads,threadends}.c.
  */
 #include "kernel/fork.h"
 

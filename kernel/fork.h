@@ -7,7 +7,7 @@
  * 2. References: usage is 2 at birth (sched.h). The stack goes with the last context switch, the task_struct a grace
  *    period after it was reaped.
  *
- * Mirrors Linux include/linux/sched/task.h, kernel/fork.c. Exercised by tests/user/{process,threads,fork_cow}.c.
+ * Mirrors Linux include/linux/sched/task.h, kernel/fork.c. Exercised by tests/user/{process,threads,threadends,fork_cow}.c.
  */
 #pragma once
 

@@ -11,7 +11,7 @@
  * those. A free sighand_struct in its cache is all zero, with its lock initialised.
  *
  * Locks: siglock, interrupts off; tasklist_lock outside it. Mirrors the first half of Linux kernel/signal.c.
- * Exercised by tests/user/signals.c.
+ * Exercised by tests/user/{signals,sigwait}.c.
  */
 #include "kernel/signal_internal.h"
 

@@ -11,7 +11,7 @@
  *    parent. SIGCONT undoes it as it is sent, handled or not; SIGKILL ends it.
  *
  * Locks: sighand->siglock (S), interrupts off, inside tasklist_lock (T). lock_task_sighand() finds it for a task that may be exiting.
- * Mirrors Linux include/linux/sched/signal.h, signal_types.h, uapi siginfo.h. Exercised by tests/user/signals.c.
+ * Mirrors Linux include/linux/sched/signal.h, signal_types.h, uapi siginfo.h. Exercised by tests/user/{signals,sigwait}.c.
  */
 #pragma once
 

@@ -2,7 +2,7 @@
  * The system calls of signals: rt_sig*, kill and its kin, sigaltstack, pause, restart_syscall.
  *
  * Locks: siglock for actions and masks; kill(-1) and kill(-pgrp) hold tasklist_lock.
- * Mirrors the last third of Linux kernel/signal.c. Exercised by tests/user/signals.c.
+ * Mirrors the last third of Linux kernel/signal.c. Exercised by tests/user/{signals,sigwait}.c.
  */
 #include "arch/x86/uaccess.h"
 #include "kernel/cred.h"

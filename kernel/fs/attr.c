@@ -5,7 +5,7 @@
  * notify_change(), where the common rules are (inode.c).
  *
  * Locks: the file's i_rwsem around notify_change(). Mirrors Linux fs/open.c, fs/utimes.c.
- * Exercised by tests/user/files.c, vfs.c.
+ * Exercised by tests/user/{attrs,files,vfs}.c.
  */
 #include "arch/x86/uaccess.h"
 #include "kernel/fs/fs.h"

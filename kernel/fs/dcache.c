@@ -10,7 +10,7 @@
  *    file has that name.
  *
  * Locks: dcache_lock for hash chains, children lists, names and flags. Mirrors Linux fs/dcache.c.
- * Exercised by tests/user/{files,vfs}.c.
+ * Exercised by tests/user/{names,vfs}.c.
  */
 #include "kernel/bug.h"
 #include "kernel/fs/fs.h"

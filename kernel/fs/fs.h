@@ -9,7 +9,7 @@
  * 4. Directory changes hold the directory's i_rwsem for writing; look-ups in the cache run under RCU.
  *
  * Lock order (docs/locking.md): rename mutex, directory i_rwsem (parent first), file i_rwsem, dcache_lock.
- * Mirrors Linux include/linux/{fs,dcache,mount,namei}.h. Exercised by tests/user/files.c.
+ * Mirrors Linux include/linux/{fs,dcache,mount,namei}.h. Exercised by tests/user/{files,names,attrs}.c.
  */
 #pragma once
 

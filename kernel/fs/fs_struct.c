@@ -2,7 +2,7 @@
  * Where a process stands: root and current directory, umask; chdir, chroot, getcwd; sync.
  *
  * Locks: fs->lock for both paths. Mirrors Linux fs/fs_struct.c, fs/open.c, fs/sync.c.
- * Exercised by tests/user/files.c, process.c.
+ * Exercised by tests/user/{names,process}.c.
  */
 #include "arch/x86/uaccess.h"
 #include "kernel/fs/fs.h"

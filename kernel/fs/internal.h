@@ -1,7 +1,7 @@
 /*
  * Calls inside kernel/fs that no other room makes.
  *
- * Mirrors Linux fs/internal.h. Exercised by tests/user/files.c.
+ * Mirrors Linux fs/internal.h. Exercised by tests/user/names.c.
  */
 #pragma once
 

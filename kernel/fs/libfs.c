@@ -6,7 +6,7 @@
  * go to the front, behind the reader's back: each name that existed all the time is seen exactly once, and a
  * reader that makes a name for each one it sees comes to an end.
  *
- * Locks: the directory's i_rwsem. Mirrors Linux fs/libfs.c. Exercised by tests/user/{files,vfs}.c.
+ * Locks: the directory's i_rwsem. Mirrors Linux fs/libfs.c. Exercised by tests/user/{names,vfs}.c.
  */
 #include "arch/x86/uaccess.h"
 #include "kernel/fs/fs.h"

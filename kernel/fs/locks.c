@@ -8,7 +8,7 @@
  * 3. The owner of a record lock is the descriptor table (any close of the file by it drops the lock), or, for the
  *    F_OFD_ requests, the open file.
  *
- * Locks: the context's own mutex; waiters_lock. Mirrors Linux fs/locks.c. Exercised by tests/user/{files,vfs}.c.
+ * Locks: the context's own mutex; waiters_lock. Mirrors Linux fs/locks.c. Exercised by tests/user/filelocks.c.
  */
 #include "kernel/fs/locks.h"
 

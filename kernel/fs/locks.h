@@ -1,7 +1,7 @@
 /*
  * Advisory locks: flock(2) and fcntl(F_SETLK).
  *
- * Mirrors Linux fs/locks.c. Exercised by tests/user/{files,vfs}.c.
+ * Mirrors Linux fs/locks.c. Exercised by tests/user/filelocks.c.
  */
 #pragma once
 

@@ -9,7 +9,7 @@
  *    on (parent, name).
  *
  * Locks: a directory's i_rwsem around its lookup(). Mirrors Linux fs/namei.c. Exercised by
- * tests/user/files.c.
+ * tests/user/names.c.
  */
 #include "arch/x86/uaccess.h"
 #include "kernel/bug.h"

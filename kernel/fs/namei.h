@@ -1,7 +1,7 @@
 /*
  * State of one path walk, shared by look-up, open and the calls that change directories.
  *
- * Mirrors Linux fs/namei.c (struct nameidata). Exercised by tests/user/{files,vfs}.c.
+ * Mirrors Linux fs/namei.c (struct nameidata). Exercised by tests/user/{names,vfs}.c.
  */
 #pragma once
 

@@ -6,7 +6,7 @@
  * rules that every file system shares, and calls the file system.
  *
  * Locks: rename mutex, parent i_rwsem for writing, victim i_rwsem. Mirrors Linux fs/namei.c.
- * Exercised by tests/user/{files,vfs}.c.
+ * Exercised by tests/user/{names,vfs}.c.
  */
 #include "kernel/bug.h"
 #include "kernel/fs/fs.h"

@@ -3,7 +3,7 @@
  *
  * Locks: f_pos_lock (position and cursor of the open directory), then the directory's i_rwsem for reading.
  * Mirrors Linux fs/readdir.c.
- * Exercised by tests/user/{files,vfs}.c.
+ * Exercised by tests/user/{names,vfs}.c.
  */
 #include "arch/x86/uaccess.h"
 #include "kernel/fs/fs.h"

@@ -1,7 +1,7 @@
 /*
  * stat, statx, statfs, readlink: what is known about a file.
  *
- * Structures are the x86-64 user ABI. Mirrors Linux fs/stat.c, fs/statfs.c. Exercised by tests/user/files.c.
+ * Structures are the x86-64 user ABI. Mirrors Linux fs/stat.c, fs/statfs.c. Exercised by tests/user/attrs.c.
  */
 #include "arch/x86/uaccess.h"
 #include "kernel/fs/fs.h"

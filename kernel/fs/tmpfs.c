@@ -8,7 +8,7 @@
  * 3. One internal instance without names serves MAP_SHARED|MAP_ANONYMOUS.
  *
  * Locks: directories' i_rwsem. Mirrors Linux mm/shmem.c (the file-system half). Exercised by
- * tests/user/{files,file_map}.c.
+ * tests/user/{files,names,file_map}.c.
  */
 #include "kernel/bug.h"
 #include "kernel/fs/fs.h"
@@ -445,6 +445,11 @@ static bool capable_ipc_lock(void)
 	return capable(CAP_IPC_LOCK);
 }
 
+static bool capable_sys_nice(void)
+{
+	return capable(CAP_SYS_NICE);
+}
+
 static struct file *mm_fget(int fd)
 {
 	return fget(fd);
@@ -456,6 +461,7 @@ static const struct mm_file_ops vfs_mm_ops = {
 	.mmap_vm_ops = mmap_vm_ops,
 	.capable_rawio = capable_rawio,
 	.capable_ipc_lock = capable_ipc_lock,
+	.capable_sys_nice = capable_sys_nice,
 };
 
 void tmpfs_init(void)

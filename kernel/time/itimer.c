@@ -8,7 +8,7 @@
  *
  * Locks: siglock for the fields. The REAL timer's function takes siglock when it sends, so whoever holds siglock must not
  * wait for it: setitimer tries, lets go of the lock, and tries again.
- * Mirrors Linux kernel/time/itimer.c and posix-cpu-timers.c. Exercised by tests/user/{signals,times}.c.
+ * Mirrors Linux kernel/time/itimer.c and posix-cpu-timers.c. Exercised by tests/user/{sigwait,times}.c.
  */
 #include "arch/x86/barrier.h"
 #include "arch/x86/uaccess.h"
