@@ -58,7 +58,8 @@ LDFLAGS := -m elf_x86_64 -static -nostdlib -z max-page-size=4096 -z noexecstack 
 
 # --- kernel ------------------------------------------------------------------------------------------
 ROOMS := $(wildcard boot arch mm kernel lib tests/kernel)
-SRCS  := $(sort $(if $(ROOMS),$(shell find $(ROOMS) -name '*.c' -o -name '*.S')))
+# tests/bench/page_*.c: benchmarks from the inside, suites like those of tests/kernel.
+SRCS  := $(sort $(if $(ROOMS),$(shell find $(ROOMS) -name '*.c' -o -name '*.S')) $(wildcard tests/bench/page_*.c))
 OBJS  := $(SRCS:%=$(OBJ)/%.o)
 KERNEL := $(OBJ)/quire.elf
 
@@ -114,8 +115,9 @@ $(O)/quire.stripped: $(O)/quire.elf
 # --- user programs: each file is one static program --------------------------------------------------
 USER_CFLAGS := -std=gnu11 -O2 -g0 -Wall -Wextra -Werror -Wno-unused-parameter -Wno-sign-compare -I. -static -pthread
 USER_BINS  := $(patsubst user/%.c,$(O)/user/%,$(wildcard user/*.c))
-# The thread suite once more with glibc, whose start-up and threads ask more of a kernel than musl's.
-USER_TESTS := $(patsubst tests/user/%.c,$(O)/usertest/%,$(wildcard tests/user/*.c)) $(O)/usertest/threads_glibc
+# The thread suites once more with glibc, whose start-up and threads ask more of a kernel than musl's.
+USER_TESTS := $(patsubst tests/user/%.c,$(O)/usertest/%,$(wildcard tests/user/*.c)) \
+	$(O)/usertest/threads_glibc $(O)/usertest/threadends_glibc
 
 $(O)/user/%: user/%.c
 	$(call say,MUSL,$<)
@@ -127,7 +129,7 @@ $(O)/usertest/%: tests/user/%.c
 	@mkdir -p $(@D)
 	$(Q)$(MUSLCC) $(USER_CFLAGS) -MMD -MP -MF $@.d -s $< -o $@
 
-$(O)/usertest/threads_glibc: tests/user/threads.c
+$(O)/usertest/%_glibc: tests/user/%.c
 	$(call say,CC,$@)
 	@mkdir -p $(@D)
 	$(Q)$(HOSTCC) $(USER_CFLAGS) -MMD -MP -MF $@.d -s $< -o $@
@@ -180,7 +182,8 @@ help:
 #: make iso          build the ISO; EXTRA=DIR puts DIR's files over the root, CMDLINE="..." adds kernel parameters
 #: make gdb          QEMU paused before the first instruction, gdb with the project's commands (tools/gdb)
 #: make console      the serial console of the machine that `make gdb` started, in another terminal
-#: make bench        the same programs on Quire and on Linux 6.1, in guest instructions; BENCH=time: in seconds
+#: make bench        the same programs on Quire and on Linux 6.1, in guest instructions; BENCH=time: in seconds,
+#:                   BENCH=smp: single pages a second on 1, 2 and 4 CPUs
 #: make lint         formatting, clang-tidy, cppcheck, floors (who may include whom)
 #: make format       rewrite the C files in the project's format
 #: make deps         install the packages that are missing (apt)

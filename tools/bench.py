@@ -6,8 +6,14 @@ tests/bench/bench.c as process 1.  Run it through `make bench`, or by hand:
 
     tools/bench.py                  instructions (-icount shift=0: one TSC tick is one instruction)
     BENCH=time tools/bench.py       wall clock: no icount, interleaved runs, medians, nanoseconds
+    BENCH=smp tools/bench.py        Quire alone: single pages a second on 1, 2 and 4 CPUs
     BENCH_FRESH=1 tools/bench.py    measure Linux again instead of taking build/bench's cached figures
     tools/bench.py --only linux     one kernel;  --json FILE also writes the figures;  --runs N
+
+The page allocator is measured from inside the kernel by one source, tests/bench/page_alloc_bench.c:
+Linux loads it as a module, at the end of the same program; Quire has it built in and gets a boot of
+its own (selftest=bench_page_alloc).  The module needs the package linux-headers-amd64 of the same
+version (`make bench` installs it on Debian); without it those rows have no figure for Linux.
 
 Where the zero of "boot" is.  The TSC starts at machine reset, so it has counted the firmware and
 the loader when the kernel gets control.  That part is measured, not estimated: a *probe* run boots
@@ -31,6 +37,7 @@ import json
 import lzma
 import os
 import re
+import shutil
 import statistics
 import struct
 import subprocess
@@ -41,9 +48,11 @@ ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 BUILD = os.path.abspath(os.environ.get("O") or os.path.join(ROOT, "build"))
 WORK = os.path.join(BUILD, "bench")
 BENCH_C = os.path.join(ROOT, "tests", "bench", "bench.c")
+MODULE = "page_alloc_bench"
+MODULE_C = os.path.join(ROOT, "tests", "bench", MODULE + ".c")
 QEMU = os.environ.get("QEMU", "qemu-system-x86_64")
 
-CACHE_FORMAT = 3
+CACHE_FORMAT = 4
 LINUX_PACKAGE = "linux-image-amd64"
 LINUX_WORDS = ("init_on_alloc=0 mitigations=off nokaslr norandmaps transparent_hugepage=never "
                "console=ttyS0 quiet panic=-1")
@@ -75,6 +84,14 @@ OPS = {
     "read_4k": ("pread of 4 KiB, tmpfs", None),
     "write_4k": ("pwrite of 4 KiB, tmpfs", None),
 }
+PAGE_OPS = {f"page_order{n}": (f"pages of order {n}: alloc + free", 0.5) for n in range(11)} | {
+    "page_bulk_alloc": ("bulk of 1024: alloc, each page", 0.5),
+    "page_bulk_free": ("bulk of 1024: free, each page", 0.5),
+    "page_pile_alloc": ("1024 single pages: alloc, each", 0.5),
+    "page_pile_free": ("1024 single pages: free, each", 0.5),
+    "page_zeroed": ("zeroed page: alloc + free", 0.5),
+}
+OPS |= PAGE_OPS
 
 
 class BenchError(Exception):
@@ -107,13 +124,37 @@ def cpio_entry(ino, name, mode, data=b"", rdev=(0, 0)):
     return head + data + b"\0" * (-len(data) % 4)
 
 
-def build_initramfs():
+def build_module(version):
+    """The page allocator's benchmark as a module for this Linux; None (and why) if it cannot be."""
+    headers = linux_headers(version)
+    if not os.path.isdir(headers):
+        log(f"bench: no {headers} (package linux-headers-amd64): no page allocator rows for Linux")
+        return None
+    folder = os.path.join(WORK, "module")
+    os.makedirs(folder, exist_ok=True)
+    shutil.copy(MODULE_C, folder)
+    write_file(os.path.join(folder, "Makefile"), f"obj-m := {MODULE}.o\n".encode())
+    # Not with our make's variables: kbuild gives O, V, LLVM and CC a meaning of its own.
+    built = run(["make", "-C", headers, f"M={folder}", "modules"], check=False,
+                env={"PATH": os.environ.get("PATH", os.defpath)})
+    out = os.path.join(folder, MODULE + ".ko")
+    if built.returncode:
+        log(f"bench: the module for Linux was not built:\n{built.stdout}")
+        return None
+    run(["strip", "-g", out])
+    return out
+
+
+def build_initramfs(module):
     with open(build_init(), "rb") as f:
         program = f.read()
     parts = [cpio_entry(i + 1, name, 0o040755) for i, name in enumerate(("dev", "proc", "tmp"))]
     parts += [cpio_entry(10, "dev/console", 0o020600, rdev=(5, 1)),
-              cpio_entry(11, "init", 0o100755, program),
-              cpio_entry(0, "TRAILER!!!", 0)]
+              cpio_entry(11, "init", 0o100755, program)]
+    if module:
+        with open(module, "rb") as f:
+            parts.append(cpio_entry(12, MODULE + ".ko", 0o100644, f.read()))
+    parts.append(cpio_entry(0, "TRAILER!!!", 0))
     out = os.path.join(WORK, "initramfs.cpio")
     with open(out, "wb") as f:
         f.write(b"".join(parts))
@@ -157,21 +198,30 @@ def write_file(path, data):
     return path
 
 
+def linux_headers(version):
+    return "/usr/src/linux-headers-" + version
+
+
 def fetch_linux():
     """vmlinuz of Debian's kernel: downloaded and unpacked under build/bench, never installed."""
     boot = os.path.join(WORK, "root", "boot")
     have = [f for f in os.listdir(boot) if f.startswith("vmlinuz-")] if os.path.isdir(boot) else []
-    if not have:
-        log(f"bench: downloading {LINUX_PACKAGE} (not installed, only unpacked)")
-        depends = run(["apt-cache", "depends", LINUX_PACKAGE]).stdout
-        match = re.search(r"Depends: (linux-image-\S+)", depends)
-        if not match:
-            raise BenchError(f"apt knows no {LINUX_PACKAGE}; run apt-get update")
+    if any(os.path.isdir(linux_headers(f.removeprefix("vmlinuz-"))) for f in have):
+        have = [f for f in have if os.path.isdir(linux_headers(f.removeprefix("vmlinuz-")))]
+        return os.path.join(boot, sorted(have)[-1])
+    # None yet, or one that is older than the headers that are installed.
+    depends = run(["apt-cache", "depends", LINUX_PACKAGE], check=False).stdout
+    match = re.search(r"Depends: linux-image-(\S+)", depends)
+    if match and f"vmlinuz-{match.group(1)}" not in have:
+        package = "linux-image-" + match.group(1)
+        log(f"bench: downloading {package} (not installed, only unpacked)")
         sandbox = ["-o", "APT::Sandbox::User=root"] if os.geteuid() == 0 else []
-        run(["apt-get", "download", *sandbox, match.group(1)], cwd=WORK)
-        deb = [f for f in os.listdir(WORK) if f.startswith(match.group(1)) and f.endswith(".deb")]
+        run(["apt-get", "download", *sandbox, package], cwd=WORK)
+        deb = [f for f in os.listdir(WORK) if f.startswith(package) and f.endswith(".deb")]
         run(["dpkg", "-x", os.path.join(WORK, deb[0]), os.path.join(WORK, "root")])
-        have = [f for f in os.listdir(boot) if f.startswith("vmlinuz-")]
+        have = [f"vmlinuz-{match.group(1)}"]
+    if not have:
+        raise BenchError(f"apt knows no {LINUX_PACKAGE}; run apt-get update")
     return os.path.join(boot, sorted(have)[-1])
 
 
@@ -206,12 +256,15 @@ def pvh_entry(vmlinux):
     raise BenchError("this Linux has no PVH entry point")
 
 
+def linux_version(vmlinuz):
+    return os.path.basename(vmlinuz).replace("vmlinuz-", "")
+
+
 class Linux:
     name = "Linux"
 
-    def __init__(self, initramfs):
-        vmlinuz = os.environ.get("BENCH_VMLINUZ") or fetch_linux()
-        self.version = os.path.basename(vmlinuz).replace("vmlinuz-", "")
+    def __init__(self, vmlinuz, initramfs):
+        self.version = linux_version(vmlinuz)
         plain = os.path.join(WORK, "vmlinux-" + self.version)
         probe = plain + ".probe"
         if not os.path.exists(probe):
@@ -219,6 +272,10 @@ class Linux:
             write_file(plain, data)
             write_file(probe, with_probe(data, elf_offset_of(data, pvh_entry(data))))
         self.plain, self.probe, self.initramfs = plain, probe, initramfs
+
+    def inside(self, icount):
+        """Linux ran the module with the other operations."""
+        return {}
 
     def args(self, words, probe):
         return ["-kernel", self.probe if probe else self.plain, "-initrd", self.initramfs,
@@ -255,6 +312,10 @@ class Quire:
         self.images[words] = iso
         return iso
 
+    def inside(self, icount):
+        """The page allocator's figures: a boot that ends with the suite."""
+        return parse(boot(self, "1G", "selftest=bench_page_alloc", icount))["ops"]
+
     def args(self, words, probe):
         iso = self.image(words)
         return ["-cdrom", iso + ".probe" if probe else iso]
@@ -267,8 +328,9 @@ def qemu_version():
     return re.search(r"version (\S+)", run([QEMU, "--version"]).stdout).group(1)
 
 
-def machine(memory, icount):
-    args = [QEMU, "-accel", "tcg", "-cpu", "qemu64", "-smp", "1", "-m", memory, "-display", "none",
+def machine(memory, icount, cpus=1):
+    accel = "tcg" if cpus == 1 else "tcg,thread=multi"
+    args = [QEMU, "-accel", accel, "-cpu", "qemu64", "-smp", str(cpus), "-m", memory, "-display", "none",
             "-net", "none", "-monitor", "none", "-no-reboot", "-rtc", "base=2024-01-01,clock=vm",
             "-device", "isa-debug-exit,iobase=0xf4,iosize=4"]
     if icount:
@@ -276,10 +338,10 @@ def machine(memory, icount):
     return args
 
 
-def boot(kernel, memory, words, icount, probe=False, limit=100):
+def boot(kernel, memory, words, icount, probe=False, limit=100, cpus=1):
     """Boot once; returns the serial text, or the bytes that the probe wrote."""
     port = os.path.join(WORK, "port-e9")
-    cmd = machine(memory, icount) + kernel.args(words, probe) + [
+    cmd = machine(memory, icount, cpus) + kernel.args(words, probe) + [
         "-chardev", f"file,id=e9,path={port}", "-device", "isa-debugcon,iobase=0xe9,chardev=e9",
         "-serial", "stdio"]
     started = time.monotonic()
@@ -341,7 +403,7 @@ def measure(kernel):
     out = {"version": kernel.version, "ops": {}}
     try:
         out["boot_1G"], full = boot_cost(kernel, "1G", "", True)
-        out["ops"] = full["ops"]
+        out["ops"] = full["ops"] | kernel.inside(True)
         out["boot_256M"], _ = boot_cost(kernel, "256M", "bench=boot", True)
         out["boot_16G"], _ = boot_cost(kernel, "16G", "bench=boot", True)
         small = parse(boot(kernel, "512M", "bench=boot", True))
@@ -360,8 +422,9 @@ def file_hash(*paths):
     return h.hexdigest()[:16]
 
 
-def measure_linux(kernel):
-    key = [CACHE_FORMAT, qemu_version(), kernel.version, LINUX_WORDS, file_hash(BENCH_C)]
+def measure_linux(kernel, module):
+    key = [CACHE_FORMAT, qemu_version(), kernel.version, LINUX_WORDS, file_hash(BENCH_C, MODULE_C),
+           bool(module)]
     name = hashlib.sha256(json.dumps(key).encode()).hexdigest()[:16]
     path = os.path.join(WORK, f"linux-{name}.json")
     if os.path.exists(path) and not os.environ.get("BENCH_FRESH"):
@@ -369,7 +432,7 @@ def measure_linux(kernel):
         with open(path, encoding="ascii") as f:
             return json.load(f)
     out = measure(kernel)
-    if len(out["ops"]) == len(OPS) and "kept_512M_kb" in out:
+    if set(out["ops"]) == (set(OPS) if module else set(OPS) - set(PAGE_OPS)) and "kept_512M_kb" in out:
         with open(path, "w", encoding="ascii") as f:
             json.dump(out, f, indent=1)
     return out
@@ -432,7 +495,8 @@ def measure_time(kernels, runs):
     samples = {k.name: [] for k in kernels}
     for _ in range(runs):
         for kernel in kernels:
-            samples[kernel.name].append(parse(boot(kernel, "1G", "", False))["ops"])
+            ops = parse(boot(kernel, "1G", "", False))["ops"] | kernel.inside(False)
+            samples[kernel.name].append(ops)
     out = {}
     for kernel in kernels:
         got = samples[kernel.name]
@@ -448,6 +512,21 @@ def print_time(quire, linux):
         row(label, quire["ops"].get(op), linux["ops"].get(op))
 
 
+def print_smp(quire, runs):
+    """Single pages on several CPUs at once, the best of some runs: a busy host only ever takes away."""
+    got = [parse(boot(quire, "1G", "selftest=bench_page_throughput.pages_per_second", False, cpus=4))
+           for _ in range(runs)]
+    print(f"\n{'alloc + free of single pages':<36} {'pages/s':>15} {'ratio to 1':>11}")
+    print(f"# {os.cpu_count()} CPUs of the host, -smp 4, best of {runs} runs")
+    alone = None
+    for cpus in (1, 2, 4):
+        rates = [g["ops"][f"pages_on_{cpus}_cpus"] for g in got if f"pages_on_{cpus}_cpus" in g["ops"]]
+        rate = max(rates, default=None)
+        alone = alone or rate
+        print(f"{f'{cpus} CPU' + 's' * (cpus > 1):<36} {number(rate):>15} "
+              f"{rate / alone if rate else 0:>11.2f}")
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n", maxsplit=1)[0])
     parser.add_argument("--only", choices=("quire", "linux"))
@@ -456,21 +535,31 @@ def main():
     options = parser.parse_args()
     os.makedirs(WORK, exist_ok=True)
     started = time.monotonic()
-    initramfs = build_initramfs()
+    mode, vmlinuz, module = os.environ.get("BENCH", ""), None, None
+    if mode not in ("", "time", "smp"):
+        raise BenchError(f"BENCH={mode}: time, smp or nothing")
+    if options.only != "quire" and mode != "smp":
+        try:
+            vmlinuz = os.environ.get("BENCH_VMLINUZ") or fetch_linux()
+            module = build_module(linux_version(vmlinuz))
+        except (OSError, BenchError, subprocess.CalledProcessError) as why:
+            log(f"bench: no Linux column: {why}")
+    # Both kernels get the same archive, module and all.
+    initramfs = build_initramfs(module)
     kernels = {}
-    for cls in (Quire, Linux):
-        if options.only in (None, cls.name.lower()):
-            try:
-                kernels[cls.name] = cls(initramfs)
-            except (BenchError, OSError, subprocess.CalledProcessError) as why:
-                log(f"bench: no {cls.name} column: {why}")
+    if options.only != "linux":
+        kernels["Quire"] = Quire(initramfs)
+    if vmlinuz:
+        kernels["Linux"] = Linux(vmlinuz, initramfs)
+    if mode == "smp":
+        return print_smp(kernels["Quire"], options.runs)
     figures = {"Quire": {"ops": {}}, "Linux": {"ops": {}}}
-    if os.environ.get("BENCH") == "time":
+    if mode == "time":
         figures.update(measure_time(list(kernels.values()), options.runs))
         print_time(figures["Quire"], figures["Linux"])
     else:
         if "Linux" in kernels:
-            figures["Linux"] = measure_linux(kernels["Linux"])
+            figures["Linux"] = measure_linux(kernels["Linux"], module)
         if "Quire" in kernels:
             figures["Quire"] = measure(kernels["Quire"])
         print_instructions(figures["Quire"], figures["Linux"])

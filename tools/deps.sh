@@ -26,6 +26,7 @@ table() {
 	run test gdb bench lint|musl-gcc|musl-tools|C library for the programs that run inside
 	run test gdb bench|busybox|busybox-static|shell and tools inside
 	run test|/usr/share/ovmf/OVMF.fd|ovmf|UEFI firmware for QEMU
+	bench|linux-headers|linux-headers-amd64|compiles the module that measures Linux from the inside
 	test gdb|gdb|gdb|looks into the running kernel
 	test|/usr/lib/python3/dist-packages/pytest|python3-pytest|runs the boot tests
 	test|/usr/lib/python3/dist-packages/pexpect|python3-pexpect|talks to the console in the boot tests
@@ -41,6 +42,8 @@ present() {
 	/*) [ -e "$1" ] ;;
 	busybox) # the static one: a dynamic busybox cannot run inside
 		[ -x /bin/busybox ] && ! head -c 4096 /bin/busybox | grep -q -a /ld-linux ;;
+	linux-headers) # the kernel that `make bench` compares with is Debian's; elsewhere there is nothing to compile for
+		! grep -q '^ID=debian' /etc/os-release 2>/dev/null || ls -d /usr/src/linux-headers-*-amd64 >/dev/null 2>&1 ;;
 	*) command -v "$1" >/dev/null 2>&1 ;;
 	esac
 }

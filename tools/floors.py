@@ -12,7 +12,7 @@ import re
 import sys
 
 FLOORS = {"lib": 0, "arch": 1, "boot": 1, "mm/boot": 2, "mm/phys": 3, "mm/slab": 4, "mm/kva": 5, "mm/cache": 6, "mm/user": 7,
-          "mm/reclaim": 8, "mm": 8, "kernel": 9, "tests/kernel": 10}
+          "mm/reclaim": 8, "mm": 8, "kernel": 9, "tests/kernel": 10, "tests/bench": 10}
 
 PRIMITIVES = {f"kernel/{name}.h" for name in (
     "printk bug init spinlock lockdep percpu current task rcu wait mutex rwsem sched timer syscall smp time ktest params uaccess rlimit cleanup").split()}
