@@ -1,11 +1,42 @@
 /*
- * Suite percpu: alloc_percpu() gives each CPU its own zeroed copy, in the first chunk and in later
- * ones.
+ * Suite percpu: each CPU has its own copy of a variable and its operations reach that; alloc_percpu() gives a
+ * zeroed one, in the first chunk and in later ones.
  */
 #include "kernel/ktest.h"
+#include "kernel/percpu.h"
 #include "kernel/smp.h"
 #include "lib/string.h"
 #include "mm/slab/percpu.h"
+
+static DEFINE_PER_CPU(u8, pc8);
+static DEFINE_PER_CPU(u16, pc16);
+static DEFINE_PER_CPU(u32, pc32) = 7;
+static DEFINE_PER_CPU(u64, pc64);
+
+static void percpu_operations(struct ktest *t)
+{
+	int cpu;
+
+	for_each_online_cpu(cpu)
+		KTEST_EXPECT_EQ(t, per_cpu(pc32, cpu), 7U);
+	this_cpu_write(pc8, 250);
+	this_cpu_add(pc8, 10);
+	KTEST_EXPECT_EQ(t, this_cpu_read(pc8), 4);
+	this_cpu_inc(pc16);
+	this_cpu_sub(pc16, 2);
+	KTEST_EXPECT_EQ(t, this_cpu_read(pc16), 0xffff);
+	KTEST_EXPECT_EQ(t, this_cpu_add_return(pc32, 5), 12U);
+	KTEST_EXPECT_EQ(t, this_cpu_cmpxchg(pc32, 12, 7), 12U);
+	KTEST_EXPECT_EQ(t, this_cpu_cmpxchg(pc32, 12, 9), 7U);
+	KTEST_EXPECT_EQ(t, this_cpu_xchg(pc64, 1ULL << 40), 0ULL);
+	KTEST_EXPECT_EQ(t, *this_cpu_ptr(&pc64), 1ULL << 40);
+	KTEST_EXPECT_EQ(t, per_cpu(pc64, smp_processor_id()), 1ULL << 40);
+	KTEST_EXPECT_EQ(t, (unsigned long)this_cpu_ptr(&pc64),
+			(unsigned long)&per_cpu(pc64, smp_processor_id()));
+	this_cpu_write(pc64, 0);
+	this_cpu_write(pc8, 0);
+	this_cpu_write(pc16, 0);
+}
 
 static void copies_are_zero_and_separate(struct ktest *t)
 {
@@ -141,6 +172,7 @@ static void random_against_model(struct ktest *t)
 }
 
 static const struct ktest_case percpu_cases[] = {
+	KTEST_CASE(percpu_operations),
 	KTEST_CASE(copies_are_zero_and_separate),
 	KTEST_CASE(this_cpu_reaches_the_own_copy),
 	KTEST_CASE(alignment_is_kept),
