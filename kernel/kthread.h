@@ -5,7 +5,7 @@
  * thread sleeps until the first wake_up_process(); kthread_run() does both. Its function ends by
  * returning; the value goes to kthread_stop().
  *
- * Mirrors Linux include/linux/kthread.h. Exercised by the locks suite.
+ * Mirrors Linux include/linux/kthread.h. Exercised by the kthread suite.
  */
 #pragma once
 

@@ -7,7 +7,7 @@
  * address of a template variable before setup_per_cpu_areas(), since the boot CPU moves to a copy
  * there: lists that point at their own head would still point at the template.
  *
- * Mirrors Linux arch/x86/kernel/setup_percpu.c. Exercised by the locks suite (percpu cases).
+ * Mirrors Linux arch/x86/kernel/setup_percpu.c. Exercised by the percpu suite.
  */
 #include "arch/x86/msr.h"
 #include "arch/x86/numa.h"

@@ -14,7 +14,7 @@
  * 4. With one CPU online a grace period is one context switch, and synchronize_rcu() returns at
  *    once.
  *
- * Mirrors Linux include/linux/rcupdate.h, kernel/rcu/. Exercised by the locks suite.
+ * Mirrors Linux include/linux/rcupdate.h, kernel/rcu/. Exercised by the rcu suite.
  */
 #pragma once
 

@@ -14,7 +14,7 @@
  *
  * Locks: rq->lock (interrupts off) is the innermost lock of the kernel. Nothing is taken under it
  * but another rq->lock, in address order.
- * Mirrors Linux include/linux/sched.h, kernel/sched/. Exercised by the locks suite and
+ * Mirrors Linux include/linux/sched.h, kernel/sched/. Exercised by the kthread suite and
  * tests/user/sched.c.
  */
 #pragma once

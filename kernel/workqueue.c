@@ -11,7 +11,7 @@
  *    the second one leaves it in the list until the first is done. flush_work() waits on `done`,
  *    which every finished item wakes.
  *
- * Lock: wq->lock, interrupts off. Mirrors Linux kernel/workqueue.c. Exercised by the locks suite.
+ * Lock: wq->lock, interrupts off. Mirrors Linux kernel/workqueue.c. Exercised by the kthread suite.
  */
 #include "kernel/workqueue.h"
 

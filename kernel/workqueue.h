@@ -7,7 +7,7 @@
  *    work waits and all are busy.
  *
  * Lock: workqueue_struct.lock, interrupts off. Mirrors Linux include/linux/workqueue.h. Exercised
- * by the locks suite.
+ * by the kthread suite.
  */
 #pragma once
 

@@ -11,7 +11,7 @@
  * 4. Only tasks in a waiting list move. The queue that is taken from is only tried to be locked,
  *    under the own queue's lock: no order of locks is needed, and a failed try is no loss.
  *
- * Mirrors the load-balancing half of Linux kernel/sched/fair.c. Exercised by the locks suite on
+ * Mirrors the load-balancing half of Linux kernel/sched/fair.c. Exercised by the kthread suite on
  * several CPUs.
  */
 #include "arch/x86/bitops.h"

@@ -19,7 +19,7 @@
  *    reference: whoever frees an address space first makes every CPU that still has it loaded leave
  *    it (destroy_context()).
  *
- * Mirrors Linux kernel/sched/core.c. Exercised by the locks suite and tests/user/sched.c.
+ * Mirrors Linux kernel/sched/core.c. Exercised by the kthread suite and tests/user/sched.c.
  */
 #include "arch/x86/bitops.h"
 #include "arch/x86/switch.h"

@@ -2,7 +2,7 @@
  * Inside the scheduler: the run queue, and what core.c, fair.c, idle.c and syscalls.c share.
  *
  * Legend of struct rq: L rq->lock; o only its own CPU; r read without lock as a hint.
- * Mirrors Linux kernel/sched/sched.h. Exercised by the locks suite and tests/user/sched.c.
+ * Mirrors Linux kernel/sched/sched.h. Exercised by the kthread suite and tests/user/sched.c.
  */
 #pragma once
 
