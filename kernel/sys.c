@@ -18,6 +18,7 @@
 #include "lib/errno.h"
 #include "lib/string.h"
 #include "mm/phys/buddy.h"
+#include "mm/phys/deferred.h"
 #include "mm/user/mm.h"
 
 /* ---- numbers ---- */
@@ -345,6 +346,7 @@ static long sys_sysinfo(struct user_sysinfo __user *uinfo)
 	struct user_sysinfo info = { .mem_unit = 1 };
 	struct sysinfo_pages pages;
 
+	deferred_init_wait();
 	si_meminfo(&pages);
 	info.uptime = (ktime_get() + NSEC_PER_SEC - 1) / NSEC_PER_SEC;
 	get_avenrun(info.loads, 0, SI_LOAD_SHIFT - FSHIFT);

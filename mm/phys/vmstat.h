@@ -174,6 +174,12 @@ static __always_inline void node_stat_sub_folio(struct folio *folio, enum node_s
 	mod_node_page_state(folio_pgdat(folio), item, -(long)folio_nr_pages(folio));
 }
 
+/* Kept in base pages, but /proc and /sys show whole huge pages. */
+static __always_inline bool vmstat_item_print_in_thp(enum node_stat_item item)
+{
+	return item == NR_ANON_THPS || (item >= NR_SHMEM_THPS && item <= NR_FILE_PMDMAPPED);
+}
+
 unsigned long node_page_state(struct pglist_data *pgdat, enum node_stat_item item);
 unsigned long global_node_page_state(enum node_stat_item item);
 

@@ -1,18 +1,20 @@
 /*
  * /proc/meminfo: where the memory is.
  *
- * Every line that Linux has for something that exists here is a count kept by its owner. Kinds of
- * pages that nobody can make yet (swap, huge pages) are zero; whole subjects that are absent
- * (hugetlb, commit limits) have no lines, as on a Linux built without them.
+ * Lines in Linux's order. Every line is a count kept by its owner; kinds of pages that nobody can make yet (swap, huge
+ * pages) are zero, and so are those that Linux itself prints as zero for old readers (NFS_Unstable, WritebackTmp,
+ * VmallocChunk). Whole subjects that are absent have no lines, as on a Linux built without them: hugetlb, zswap, poisoned
+ * memory; and CommitLimit and Committed_AS, since nothing limits or adds up what was promised.
  *
  * Locks: none, the counters are read one after the other. Mirrors Linux fs/proc/meminfo.c.
- * Exercised by tests/user/procfs.c.
+ * Exercised by tests/user/procfs.c and physviews.c.
  */
 #include "kernel/fs/proc/proc.h"
 #include "kernel/init.h"
 #include "mm/kva/set_memory.h"
 #include "mm/kva/vmalloc.h"
 #include "mm/phys/buddy.h"
+#include "mm/phys/deferred.h"
 #include "mm/phys/vmstat.h"
 #include "mm/slab/percpu.h"
 
@@ -66,7 +68,10 @@ static void show_page_uses(struct seq_file *m)
 	show_pages(m, "SUnreclaim:", unreclaimable);
 	show_kb(m, "KernelStack:", global_node_page_state(NR_KERNEL_STACK_KB));
 	show_node_item(m, "PageTables:", NR_PAGETABLE);
+	show_kb(m, "SecPageTables:", 0);
+	show_kb(m, "NFS_Unstable:", 0);
 	show_pages(m, "Bounce:", global_zone_page_state(NR_BOUNCE));
+	show_kb(m, "WritebackTmp:", 0);
 }
 
 static void show_kernel_space(struct seq_file *m)
@@ -82,6 +87,8 @@ static void show_kernel_space(struct seq_file *m)
 	show_node_item(m, "ShmemPmdMapped:", NR_SHMEM_PMDMAPPED);
 	show_node_item(m, "FileHugePages:", NR_FILE_THPS);
 	show_node_item(m, "FilePmdMapped:", NR_FILE_PMDMAPPED);
+	show_pages(m, "CmaTotal:", 0);
+	show_pages(m, "CmaFree:", global_zone_page_state(NR_FREE_CMA_PAGES));
 	direct_map_bytes(direct);
 	show_kb(m, "DirectMap4k:", direct[PG_LEVEL_4K] >> 10);
 	show_kb(m, "DirectMap2M:", direct[PG_LEVEL_2M] >> 10);
@@ -91,9 +98,11 @@ static void show_kernel_space(struct seq_file *m)
 static int meminfo_show(struct seq_file *m, void *v)
 {
 	unsigned long swapcache = global_node_page_state(NR_SWAPCACHE), file, other;
-	long available = si_mem_available();
 	struct sysinfo_pages si;
+	long available;
 
+	deferred_init_wait();
+	available = si_mem_available();
 	si_meminfo(&si);
 	show_pages(m, "MemTotal:", si.totalram);
 	show_pages(m, "MemFree:", si.freeram);

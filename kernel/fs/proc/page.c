@@ -1,20 +1,25 @@
 /*
  * /proc/kpagecount and kpageflags: eight bytes for each page frame, for root.
  *
- * kpagecount tells how often a frame is mapped, kpageflags what it is, with the bit numbers that
- * Linux gave to user space (they are not the kernel's own). Together with /proc/PID/pagemap they
- * answer "where is my page".
+ * 1. kpagecount tells how often a frame is mapped, kpageflags what it is, with the bit numbers that Linux gave to user space
+ *    (they are not the kernel's own). Together with /proc/PID/pagemap they answer "where is my page".
+ * 2. The files end with the last section that holds RAM. A frame without a struct page says NOPAGE; a struct page that
+ *    describes no RAM says RESERVED.
+ * 3. A free block is marked in its first page only; BUDDY is shown for every page of it, so that the bits add up to
+ *    /proc/buddyinfo. Pages on per-CPU lists are free too and show nothing: they are in no block.
  *
  * Locks: none; a page may change while it is looked at. Mirrors Linux fs/proc/page.c. Exercised by
- * tests/user/procfs.c.
+ * tests/user/procsys.c and physviews.c.
  */
 #include "arch/x86/uaccess.h"
 #include "kernel/fs/proc/proc.h"
 #include "kernel/init.h"
 #include "kernel/sched.h"
+#include "mm/phys/deferred.h"
 #include "mm/phys/page.h"
 #include "mm/user/memory.h"
 
+/* include/uapi/linux/kernel-page-flags.h; from 32 on "for kernel hackers". */
 enum {
 	KPF_LOCKED = 0,
 	KPF_REFERENCED = 2,
@@ -32,35 +37,60 @@ enum {
 	KPF_SWAPBACKED = 14,
 	KPF_COMPOUND_HEAD = 15,
 	KPF_COMPOUND_TAIL = 16,
+	KPF_HUGE = 17,
 	KPF_UNEVICTABLE = 18,
 	KPF_HWPOISON = 19,
 	KPF_NOPAGE = 20,
+	KPF_OFFLINE = 23,
 	KPF_ZERO_PAGE = 24,
+	KPF_IDLE = 25,
 	KPF_PGTABLE = 26,
 	KPF_RESERVED = 32,
 	KPF_MLOCKED = 33,
+	KPF_OWNER_2 = 34,
 	KPF_PRIVATE = 35,
+	KPF_PRIVATE_2 = 36,
+	KPF_OWNER_PRIVATE = 37,
+	KPF_ARCH = 38,
 };
 
-/* Pages whose type says more than their flags. */
+/* Pages whose words mean something else: no mapping, no map count. */
 static bool mappable(const struct page *page)
 {
-	return !PageSlab(page) && !PageBuddy(page) && !PageTable(page);
+	return !PageSlab(page) && !PageBuddy(page) && !PageTable(page) && !PageOffline(page);
+}
+
+/* Inside a free block? Its first page is at the frame number with the low `order` bits cleared. */
+static bool is_free_buddy_page(const struct page *page)
+{
+	unsigned long pfn = page_to_pfn(page);
+
+	for (unsigned int order = 0; order <= MAX_PAGE_ORDER; order++) {
+		const struct page *head = page - (pfn & (BIT(order) - 1));
+
+		if (PageBuddy(head) && READ_ONCE(head->private) >= order)
+			return true;
+	}
+	return false;
 }
 
 static u64 page_kpf_type(const struct page *page, const struct folio *folio)
 {
 	u64 u = 0;
 
+	if (!page_count(page) && is_free_buddy_page(page))
+		return BIT(KPF_BUDDY);
 	if (PageSlab(&folio->page))
 		u |= BIT(KPF_SLAB);
-	else if (PageBuddy(page))
-		u |= BIT(KPF_BUDDY);
 	else if (PageTable(page))
 		u |= BIT(KPF_PGTABLE);
+	else if (PageOffline(page))
+		u |= BIT(KPF_OFFLINE);
+	else if (folio_test_hugetlb(folio))
+		u |= BIT(KPF_HUGE);
 	else if (page_mapcount(page) > 0)
 		u |= BIT(KPF_MMAP);
-	if (mappable(&folio->page) && PageAnon(&folio->page))
+	if (mappable(&folio->page) && folio_test_anon(folio))
 		u |= BIT(KPF_ANON);
 	if (page_to_pfn(page) == zero_pfn)
 		u |= BIT(KPF_ZERO_PAGE);
@@ -86,10 +116,14 @@ static u64 stable_page_flags(const struct page *page)
 		{ PG_reclaim, KPF_RECLAIM },
 		{ PG_swapbacked, KPF_SWAPBACKED },
 		{ PG_unevictable, KPF_UNEVICTABLE },
-		{ PG_hwpoison, KPF_HWPOISON },
+		{ PG_idle, KPF_IDLE },
 		{ PG_reserved, KPF_RESERVED },
 		{ PG_mlocked, KPF_MLOCKED },
+		{ PG_owner_2, KPF_OWNER_2 },
 		{ PG_private, KPF_PRIVATE },
+		{ PG_private_2, KPF_PRIVATE_2 },
+		{ PG_owner_priv_1, KPF_OWNER_PRIVATE },
+		{ PG_arch_1, KPF_ARCH },
 	};
 	const struct folio *folio = page_folio(page);
 	unsigned long flags = READ_ONCE(folio->flags);
@@ -100,6 +134,9 @@ static u64 stable_page_flags(const struct page *page)
 		if (flags & BIT(bits[i].own))
 			u |= BIT(bits[i].shown);
 	}
+	/* Broken is one page, not the folio. */
+	if (PageHWPoison(page))
+		u |= BIT(KPF_HWPOISON);
 	/*
 	 * Only with both bits is it the swap cache: alone the first one belongs to the page's
 	 * owner.
@@ -121,26 +158,37 @@ static u64 pfn_count(unsigned long pfn)
 	return page && mappable(&page_folio(page)->page) ? max(page_mapcount(page), 0) : 0;
 }
 
+/* The last partial section is shown whole: its other frames are NOPAGE, or reserved struct pages. */
+static unsigned long max_dump_pfn(void)
+{
+	return ALIGN(max_pfn, PAGES_PER_SECTION);
+}
+
 static ssize_t kpage_read(char __user *buf, size_t count, loff_t *ppos,
 			  u64 (*value)(unsigned long pfn))
 {
-	unsigned long pfn = *ppos / 8, n;
+	unsigned long pfn = *ppos / 8, end = max_dump_pfn(), done = 0;
+	u64 chunk[64];
 
 	if ((*ppos | count) & 7)
 		return -EINVAL;
-	if (pfn >= max_pfn)
+	if (pfn >= end)
 		return 0;
-	count = min(count / 8, max_pfn - pfn);
-	for (n = 0; n < count; n++) {
-		u64 v = value(pfn + n);
+	deferred_init_wait();
+	count = min(count / 8, end - pfn);
+	while (done < count) {
+		unsigned long n = min(count - done, ARRAY_SIZE(chunk)), left;
 
-		if (copy_to_user(buf + n * 8, &v, 8))
+		for (unsigned long i = 0; i < n; i++)
+			chunk[i] = value(pfn + done + i);
+		left = copy_to_user(buf + done * 8, chunk, n * 8);
+		done += n - DIV_ROUND_UP(left, 8);
+		if (left)
 			break;
-		if (!((pfn + n) & 1023))
-			cond_resched();
+		cond_resched();
 	}
-	*ppos += n * 8;
-	return n || !count ? (ssize_t)(n * 8) : -EFAULT;
+	*ppos += done * 8;
+	return done || !count ? (ssize_t)(done * 8) : -EFAULT;
 }
 
 static ssize_t kpageflags_read(struct file *file, char __user *buf, size_t count, loff_t *ppos)

@@ -2,7 +2,7 @@
  * /proc/sys: the kernel's settings as files. Numbers that mean something here, and nothing else.
  *
  * Integers go through proc_create_int(); the rest are small files of their own. Other rooms add
- * theirs with proc_sys_dir() and proc_create_int().
+ * theirs with proc_sys_dir() and proc_create_int(); the memory manager's are in sysctl_vm.c.
  *
  * Mirrors Linux kernel/sysctl.c, drivers/char/random.c (the random directory). Exercised by
  * tests/user/procfs.c.
@@ -17,8 +17,6 @@
 #include "kernel/random.h"
 #include "kernel/version.h"
 #include "lib/string.h"
-#include "mm/phys/buddy.h"
-#include "mm/phys/mmzone.h"
 
 #define LAST_CAP    40
 #define NGROUPS_MAX 65536
@@ -171,26 +169,4 @@ static int kernel_table_init(void)
 	return 0;
 }
 
-static int vm_table_init(void)
-{
-	struct proc_dir_entry *dir = proc_sys_dir("vm");
-	struct proc_dir_entry *pde;
-
-	if (!dir)
-		return -ENOMEM;
-	/* More than half of memory as a reserve would leave nothing to run in. */
-	pde = proc_create_int("min_free_kbytes", 0644, dir, &min_free_kbytes, 0,
-			      min(totalram_pages() << (PAGE_SHIFT - 11), (unsigned long)INT_MAX));
-	if (!pde)
-		return -ENOMEM;
-	((struct proc_int *)pde->data)->changed = setup_per_zone_wmarks;
-	return 0;
-}
-
-static int proc_sys_init(void)
-{
-	int err = kernel_table_init();
-
-	return err ? err : vm_table_init();
-}
-fs_initcall(proc_sys_init);
+fs_initcall(kernel_table_init);

@@ -21,12 +21,22 @@ static DEFINE_MUTEX(kernfs_mutex);
 static const struct inode_operations kernfs_dir_iops, kernfs_file_iops, kernfs_link_iops;
 static const struct file_operations kernfs_dir_fops;
 
+static u32 name_hash(const char *name, unsigned int len)
+{
+	u32 hash = len;
+
+	while (len--)
+		hash = hash * 31 + (u8)*name++;
+	return hash;
+}
+
 static struct kernfs_node *find_child(struct kernfs_node *dir, const char *name, unsigned int len)
 {
+	u32 hash = name_hash(name, len);
 	struct kernfs_node *kn;
 
 	list_for_each_entry_rcu(kn, &dir->children, sibling) {
-		if (strlen(kn->name) == len && !memcmp(kn->name, name, len))
+		if (kn->hash == hash && strlen(kn->name) == len && !memcmp(kn->name, name, len))
 			return kn;
 	}
 	return NULL;
@@ -42,6 +52,7 @@ static struct kernfs_node *kernfs_add(struct kernfs_node *parent, const char *na
 	if (!kn)
 		return ERR_PTR(-ENOMEM);
 	kn->parent = parent;
+	kn->hash = name_hash(name, strlen(name));
 	kn->name = kstrdup_const(name, GFP_KERNEL);
 	INIT_LIST_HEAD(&kn->children);
 	if (!kn->name) {

@@ -13,6 +13,7 @@
 struct kernfs_node {
 	const char *name;	    /* - own copy */
 	umode_t mode;		    /* - type and permissions */
+	u32 hash;		    /* - of name: a directory may have hundreds of nodes */
 	struct kernfs_node *parent; /* - itself for a root */
 	struct list_head children;  /* kernfs_mutex for writing, only ever added to; RCU readers */
 	struct list_head sibling;
