@@ -20,6 +20,7 @@
 #include "kernel/signal.h"
 #include "kernel/syscall.h"
 #include "lib/errno.h"
+#include "mm/user/mempolicy.h"
 #include "mm/user/mm.h"
 
 /* ---- out of the lists ---- */
@@ -322,6 +323,7 @@ void do_exit(long code)
 	exit_mm(tsk);
 	exit_files(tsk);
 	exit_fs(tsk);
+	mpol_put_task_policy(tsk);
 	if (group_dead && tsk->signal->leader && signal_tty_ops)
 		signal_tty_ops->disassociate_ctty(1);
 	exit_notify(tsk, group_dead);

@@ -27,6 +27,7 @@
 #include "kernel/time.h"
 #include "lib/err.h"
 #include "lib/string.h"
+#include "mm/cache/mempolicy.h"
 #include "mm/kva/stack.h"
 #include "mm/phys/buddy.h"
 #include "mm/slab/slab.h"
@@ -193,6 +194,7 @@ static struct task_struct *dup_task_struct(struct kernel_clone_args *args)
 	if (args->name)
 		strscpy_pad(tsk->comm, args->name, sizeof(tsk->comm));
 	get_cred(tsk->cred);
+	mpol_get(tsk->mempolicy);
 	return tsk;
 }
 
@@ -201,6 +203,7 @@ static void free_task(struct task_struct *tsk)
 	exit_thread(tsk);
 	free_thread_stack(tsk->stack);
 	put_cred(tsk->cred);
+	mpol_put(tsk->mempolicy);
 	kmem_cache_free(task_struct_cachep, tsk);
 }
 

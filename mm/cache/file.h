@@ -43,6 +43,7 @@ struct mount;
 struct page;
 struct pipe_inode_info;
 struct poll_table;
+struct shared_policy;
 struct super_block;
 struct vm_area_struct;
 
@@ -72,7 +73,8 @@ struct address_space {
 	struct rb_root_cached i_mmap; /* M */
 	struct rw_semaphore i_mmap_rwsem;
 	int wb_err;
-	void *private_data; /* - the file system's */
+	void *private_data;		     /* - the file system's */
+	struct shared_policy *shared_policy; /* - once set: mm/cache/mempolicy.h, shmem only */
 };
 
 #define MAX_LFS_FILESIZE LLONG_MAX /* largest file, bytes */

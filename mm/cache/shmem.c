@@ -6,6 +6,7 @@
  * 2. Each page is charged to its file system's limit when it is made and uncharged when it leaves the
  *    cache (free_folio), so the count can never drift from the pages that exist.
  * 3. Pages are PG_swapbacked: swap, not a disk file, will be their backing store.
+ * 4. Where a page lies is up to the file's memory policy for it, if mbind(2) has set one, else the task's.
  *
  * Locks: as in filemap.c. Mirrors Linux mm/shmem.c. Exercised by tests/user/{files,file_map,vfs,vmstress}.c.
  */
@@ -19,6 +20,7 @@
 #include "lib/err.h"
 #include "lib/errno.h"
 #include "lib/string.h"
+#include "mm/cache/mempolicy.h"
 #include "mm/phys/buddy.h"
 
 #define FALLOC_FL_KEEP_SIZE  0x01
@@ -70,6 +72,22 @@ static void shmem_free_folio(struct folio *folio, struct address_space *mapping)
 	spin_unlock(&inode->i_lock);
 }
 
+/* Where the file's policy for this page wants it, else the task's. */
+static struct folio *shmem_alloc_folio(struct inode *inode, pgoff_t index)
+{
+	gfp_t gfp = inode->i_mapping->gfp_mask | __GFP_ZERO;
+	struct mempolicy *pol = mpol_shared_lookup(inode->i_mapping, index);
+	struct page *page;
+
+	if (likely(!pol && !current->mempolicy))
+		return folio_alloc(gfp, 0);
+	/* Interleaved files begin at different nodes: small ones shall not all lie on the first. */
+	page = alloc_pages_mpol(gfp, 0, pol ? pol : current->mempolicy, index + inode->i_ino,
+				numa_mem_id());
+	mpol_put(pol);
+	return (struct folio *)page;
+}
+
 /* A zeroed folio into the hole at index; -EEXIST when another was faster. */
 static int shmem_add_folio(struct inode *inode, pgoff_t index, struct folio **foliop)
 {
@@ -79,7 +97,7 @@ static int shmem_add_folio(struct inode *inode, pgoff_t index, struct folio **fo
 
 	if (!shmem_charge(mapping_info(mapping)))
 		return -ENOSPC;
-	folio = folio_alloc(mapping->gfp_mask | __GFP_ZERO, 0);
+	folio = shmem_alloc_folio(inode, index);
 	if (!folio) {
 		shmem_uncharge(mapping_info(mapping));
 		return -ENOMEM;
@@ -282,4 +300,5 @@ loff_t shmem_seek_hole_data(struct inode *inode, loff_t offset, bool hole)
 void shmem_evict(struct inode *inode)
 {
 	truncate_inode_pages_range(inode->i_mapping, 0, -1);
+	mpol_free_shared(inode->i_mapping);
 }

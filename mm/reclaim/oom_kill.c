@@ -3,6 +3,7 @@
  *
  * 1. The victim is the process that frees most: badness is the pages it has in memory and in page tables, moved by
  *    oom_score_adj thousandths of all memory; -1000 exempts. Process 1 and the kernel's threads are never chosen.
+ *    Where a memory policy confines the request to some nodes, who is bound to others is passed over.
  * 2. The one who asks need not be the one who dies. He sleeps a tick and tries again; the victim, woken by its
  *    signal, leaves the kernel, exits, and gives its pages back.
  * 3. One victim at a time. As long as its address space is not empty nobody else is killed, but not longer than
@@ -21,6 +22,7 @@
 #include "kernel/sched.h"
 #include "kernel/time.h"
 #include "mm/phys/buddy.h"
+#include "mm/phys/mempolicy.h"
 #include "mm/phys/vmstat.h"
 
 #define VICTIM_PATIENCE HZ /* jiffies */
@@ -36,7 +38,24 @@ static unsigned long victim_since;
 struct oom_choice {
 	struct oom_candidate best;
 	long points;
+	const nodemask_t *nodemask; /* where memory is wanted; NULL: anywhere */
 };
+
+/* Could its death free memory on these nodes? Not if it is bound to others. */
+static bool eligible(struct task_struct *task, const nodemask_t *nodemask)
+{
+	struct mempolicy *pol;
+	bool ok = true;
+
+	if (!nodemask)
+		return true;
+	task_lock(task);
+	pol = task->mempolicy;
+	if (pol && pol->mode == MPOL_BIND)
+		ok = pol->nodes.bits & nodemask->bits;
+	task_unlock(task);
+	return ok;
+}
 
 static long oom_badness(const struct oom_candidate *c)
 {
@@ -53,7 +72,8 @@ static void consider(const struct oom_candidate *c, void *arg)
 	long points = oom_badness(c);
 
 	/* A dying one had its signal; victim_mm waits for it. */
-	if (c->dying || points == LONG_MIN || points <= choice->points)
+	if (c->dying || points == LONG_MIN || points <= choice->points ||
+	    !eligible(c->task, choice->nodemask))
 		return;
 	if (choice->best.task) {
 		oom_ops->put(choice->best.task);
@@ -85,9 +105,9 @@ static bool victim_pending(void)
 }
 
 /* => oom_lock held. False: there is nobody to kill */
-static bool kill_one(void)
+static bool kill_one(const nodemask_t *nodemask)
 {
-	struct oom_choice choice = { .points = LONG_MIN };
+	struct oom_choice choice = { .points = LONG_MIN, .nodemask = nodemask };
 	struct mm_struct *mm;
 
 	oom_ops->for_each(consider, &choice);
@@ -118,7 +138,7 @@ static bool out_of_memory(gfp_t gfp, unsigned int order, const struct alloc_cont
 	if (fatal_signal_pending(current) || (current->flags & PF_EXITING))
 		return false;
 	if (mutex_trylock(&oom_lock)) {
-		again = victim_pending() || kill_one();
+		again = victim_pending() || kill_one(ac->nodemask);
 		mutex_unlock(&oom_lock);
 	}
 	if (again)

@@ -36,6 +36,7 @@
 #include "mm/phys/buddy.h"
 #include "mm/phys/vmstat.h"
 #include "mm/user/memory.h"
+#include "mm/user/mempolicy.h"
 #include "mm/user/rmap.h"
 #include "mm/user/vma.h"
 
@@ -88,7 +89,7 @@ static unsigned int do_anonymous_page(struct vm_fault *vmf)
 		/* fork must write-protect and copy what later replaces it, and needs no marker until then. */
 		return 0;
 	}
-	page = alloc_page(GFP_HIGHUSER_MOVABLE | __GFP_ZERO);
+	page = vma_alloc_page(GFP_HIGHUSER_MOVABLE | __GFP_ZERO, vma, vmf->address);
 	if (unlikely(!page))
 		return VM_FAULT_OOM;
 	if (unlikely(!fault_lock_pte(vmf))) {
@@ -159,7 +160,7 @@ static unsigned int do_read_fault(struct vm_fault *vmf)
 static unsigned int do_cow_fault(struct vm_fault *vmf)
 {
 	struct vm_area_struct *vma = vmf->vma;
-	struct page *copy = alloc_page(GFP_HIGHUSER_MOVABLE);
+	struct page *copy = vma_alloc_page(GFP_HIGHUSER_MOVABLE, vma, vmf->address);
 	unsigned int ret;
 
 	if (!copy)
@@ -255,7 +256,8 @@ static unsigned int wp_page_copy(struct vm_fault *vmf, struct page *old)
 {
 	struct vm_area_struct *vma = vmf->vma;
 	struct mm_struct *mm = vma->vm_mm;
-	struct page *new = alloc_page(GFP_HIGHUSER_MOVABLE | (old ? 0 : __GFP_ZERO));
+	gfp_t gfp = GFP_HIGHUSER_MOVABLE | (old ? 0 : __GFP_ZERO);
+	struct page *new = vma_alloc_page(gfp, vma, vmf->address);
 	pte_t pte;
 
 	if (unlikely(!new)) {

@@ -20,6 +20,7 @@ struct mm_file_ops {
 	bool (*mmap_vm_ops)(struct file *file, const struct vm_operations_struct **ops);
 	bool (*capable_rawio)(void);
 	bool (*capable_ipc_lock)(void);
+	bool (*capable_sys_nice)(void);
 };
 
 extern const struct mm_file_ops *mm_file_ops;

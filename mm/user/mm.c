@@ -17,6 +17,7 @@
 #include "kernel/task.h"
 #include "lib/errno.h"
 #include "lib/string.h"
+#include "mm/cache/mempolicy.h"
 #include "mm/cache/pagemap.h"
 #include "mm/slab/slab.h"
 #include "mm/user/fault.h"
@@ -40,6 +41,7 @@ void mm_user_init(void)
 	mm_cachep = kmem_cache_create("mm_struct", sizeof(struct mm_struct), 0,
 				      SLAB_HWCACHE_ALIGN | SLAB_PANIC | SLAB_ACCOUNT, NULL);
 	mapping_ops = &user_mapping_ops;
+	numa_policy_init();
 	vma_cache_init();
 	user_pgtable_init();
 	fault_init();

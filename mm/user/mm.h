@@ -28,6 +28,7 @@
 #include "mm/phys/page.h"
 
 struct file;
+struct mempolicy;
 struct seq_file;
 struct vm_area_struct;
 struct vm_fault;
@@ -76,6 +77,10 @@ struct vm_operations_struct {
 	/* A shared page is about to become writable; 0, VM_FAULT_LOCKED or an error. */
 	unsigned int (*page_mkwrite)(struct vm_fault *vmf);
 	const char *(*name)(struct vm_area_struct *vma);
+	/* Where a memory policy belongs to what is mapped shared, not to the area: the whole of vma gets pol (NULL: none);
+	 * 0, -ENOMEM. And the one that holds at address, with a reference, or NULL. Both may sleep; both or neither. */
+	int (*set_policy)(struct vm_area_struct *vma, struct mempolicy *pol);
+	struct mempolicy *(*get_policy)(struct vm_area_struct *vma, unsigned long address);
 };
 
 struct vm_area_struct {
@@ -88,6 +93,7 @@ struct vm_area_struct {
 	struct file *vm_file;			   /* W one reference */
 	unsigned long vm_pgoff; /* W page offset in vm_file, or virtual page number if anonymous */
 	void *vm_private_data;
+	struct mempolicy *vm_policy; /* W one reference; NULL: the task's */
 	struct vm_area_struct
 		*detached_next; /* W chain of areas that munmap took out of the tree */
 	bool has_anon;		/* W|mmap_lock read: private pages were put into the tables here */

@@ -6,6 +6,7 @@
  */
 #include "lib/err.h"
 #include "lib/errno.h"
+#include "mm/cache/mempolicy.h"
 #include "mm/cache/shmem.h"
 #include "mm/user/memory.h"
 
@@ -21,9 +22,23 @@ static unsigned int shmem_fault(struct vm_fault *vmf)
 	return VM_FAULT_LOCKED;
 }
 
+static int shmem_set_policy(struct vm_area_struct *vma, struct mempolicy *pol)
+{
+	return mpol_set_shared(vma->vm_file->f_mapping, vma->vm_pgoff,
+			       vma->vm_pgoff + vma_pages(vma) - 1, pol);
+}
+
+static struct mempolicy *shmem_get_policy(struct vm_area_struct *vma, unsigned long address)
+{
+	return mpol_shared_lookup(vma->vm_file->f_mapping,
+				  vma->vm_pgoff + ((address - vma->vm_start) >> PAGE_SHIFT));
+}
+
 const struct vm_operations_struct shmem_vm_ops = {
 	.fault = shmem_fault,
 	.map_pages = filemap_map_pages,
+	.set_policy = shmem_set_policy,
+	.get_policy = shmem_get_policy,
 };
 
 int shmem_mmap(struct file *file, struct vm_area_struct *vma)

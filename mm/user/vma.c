@@ -4,7 +4,7 @@
  * 1. The set lives in mm->mm_mt, a maple tree keyed by [vm_start, vm_end - 1]: disjoint by
  *    construction, because storing a range replaces whatever was there.
  * 2. Two neighbours are one VMA when nothing tells them apart: same flags, same file and contiguous
- *    offset, same operations, no private data. Merging keeps the tree small, so every change ends with
+ *    offset, same operations and memory policy, no private data. Merging keeps the tree small, so every change ends with
  *    an attempt to merge; splitting is its inverse.
  * 3. The one operation that can fail is the store into the tree (it may need a node). Each function
  *    here stores first and changes the rest after, so an error leaves the set as it was.
@@ -22,6 +22,7 @@
 #include "lib/errno.h"
 #include "lib/string.h"
 #include "mm/cache/file.h"
+#include "mm/cache/mempolicy.h"
 #include "mm/user/i_mmap.h"
 #include "mm/slab/slab.h"
 
@@ -46,13 +47,16 @@ struct vm_area_struct *vm_area_dup(const struct vm_area_struct *orig)
 {
 	struct vm_area_struct *vma = kmem_cache_alloc(vm_area_cachep, GFP_KERNEL);
 
-	if (vma)
-		*vma = *orig;
+	if (!vma)
+		return NULL;
+	*vma = *orig;
+	mpol_get(vma->vm_policy);
 	return vma;
 }
 
 void vm_area_free(struct vm_area_struct *vma)
 {
+	mpol_put(vma->vm_policy);
 	kmem_cache_free(vm_area_cachep, vma);
 }
 
@@ -229,10 +233,12 @@ int vma_isolate(struct mm_struct *mm, struct vm_area_struct **vma, unsigned long
 }
 
 static bool can_merge(const struct vm_area_struct *vma, unsigned long vm_flags,
-		      const struct file *file, const struct vm_operations_struct *ops)
+		      const struct file *file, const struct vm_operations_struct *ops,
+		      const struct mempolicy *pol)
 {
 	return vma->vm_flags == vm_flags && vma->vm_file == file && vma->vm_ops == ops &&
-	       !vma->vm_private_data && !(vm_flags & VM_SPECIAL) && !(ops && ops->close);
+	       mpol_equal(vma->vm_policy, pol) && !vma->vm_private_data &&
+	       !(vm_flags & VM_SPECIAL) && !(ops && ops->close);
 }
 
 /* next disappears into prev, which then covers [prev->vm_start, next->vm_end). */
@@ -263,10 +269,10 @@ struct vm_area_struct *vma_merge_new(struct mm_struct *mm, unsigned long start, 
 	struct vm_area_struct *prev = start ? vma_lookup(mm, start - 1) : NULL;
 	struct vm_area_struct *next = vma_lookup(mm, end);
 
-	if (prev &&
-	    (!can_merge(prev, vm_flags, file, ops) || prev->vm_pgoff + vma_pages(prev) != pgoff))
+	if (prev && (!can_merge(prev, vm_flags, file, ops, NULL) ||
+		     prev->vm_pgoff + vma_pages(prev) != pgoff))
 		prev = NULL;
-	if (next && (!can_merge(next, vm_flags, file, ops) ||
+	if (next && (!can_merge(next, vm_flags, file, ops, NULL) ||
 		     pgoff + ((end - start) >> PAGE_SHIFT) != next->vm_pgoff))
 		next = NULL;
 	if (prev) {
@@ -293,10 +299,10 @@ struct vm_area_struct *vma_merge_existing(struct mm_struct *mm, struct vm_area_s
 
 	if (vma->vm_private_data)
 		return vma;
-	if (next && can_merge(next, vma->vm_flags, vma->vm_file, vma->vm_ops) &&
+	if (next && can_merge(next, vma->vm_flags, vma->vm_file, vma->vm_ops, vma->vm_policy) &&
 	    vma->vm_pgoff + vma_pages(vma) == next->vm_pgoff)
 		vma_join(mm, vma, next);
-	if (prev && can_merge(prev, vma->vm_flags, vma->vm_file, vma->vm_ops) &&
+	if (prev && can_merge(prev, vma->vm_flags, vma->vm_file, vma->vm_ops, vma->vm_policy) &&
 	    prev->vm_pgoff + vma_pages(prev) == vma->vm_pgoff && !vma_join(mm, prev, vma))
 		return prev;
 	return vma;

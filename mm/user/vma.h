@@ -11,7 +11,7 @@
 void vma_cache_init(void);
 /* A zeroed VMA of mm; NULL: no memory. */
 struct vm_area_struct *vm_area_alloc(struct mm_struct *mm);
-/* A copy of orig that is linked nowhere; takes no reference on the file. NULL: no memory. */
+/* A copy of orig that is linked nowhere; with its memory policy, but no reference on the file. NULL: no memory. */
 struct vm_area_struct *vm_area_dup(const struct vm_area_struct *orig);
 void vm_area_free(struct vm_area_struct *vma);
 /* Drops what the VMA holds (->close, file) and frees it; already out of the tree and i_mmap. */
@@ -30,7 +30,7 @@ int split_vma(struct mm_struct *mm, struct vm_area_struct *vma, unsigned long ad
 int vma_isolate(struct mm_struct *mm, struct vm_area_struct **vma, unsigned long start,
 		unsigned long end);
 /*
- * Tries to extend a neighbour (or join both) over the hole [start, end) with these properties.
+ * Tries to extend a neighbour (or join both) over the hole [start, end) with these properties and no memory policy.
  * Returns the grown VMA or NULL when nothing fits or memory is short: the caller then links a new one.
  */
 struct vm_area_struct *vma_merge_new(struct mm_struct *mm, unsigned long start, unsigned long end,

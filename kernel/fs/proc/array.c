@@ -271,6 +271,9 @@ int proc_pid_status_show(struct seq_file *m, struct task_struct *task)
 		   task->cred->euid ? 0ULL : 0x1ffffffffffULL, 0x1ffffffffffULL);
 	seq_printf(m, "Cpus_allowed:\t%lx\nCpus_allowed_list:\t%*pbl\n", task->cpus_mask, 64,
 		   &task->cpus_mask);
+	/* There are no cpusets: any node with memory. */
+	seq_printf(m, "Mems_allowed:\t%*pb\nMems_allowed_list:\t%*pbl\n", MAX_NUMNODES,
+		   &node_online_map, MAX_NUMNODES, &node_online_map);
 	seq_printf(m, "voluntary_ctxt_switches:\t%lu\nnonvoluntary_ctxt_switches:\t%lu\n",
 		   task->nvcsw, task->nivcsw);
 	return 0;

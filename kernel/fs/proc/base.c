@@ -580,6 +580,7 @@ static const struct pid_entry pid_entries[] = {
 	{ "auxv", S_IFREG | 0400, .show = show_auxv },
 	{ "comm", S_IFREG | 0644, .fops = &comm_fops, .show = show_comm },
 	{ "maps", S_IFREG | 0444, .fops = &proc_maps_fops },
+	{ "numa_maps", S_IFREG | 0444, .fops = &proc_numa_maps_fops },
 	{ "pagemap", S_IFREG | 0400, .fops = &proc_pagemap_fops },
 	{ "mounts", S_IFREG | 0444, .fops = &proc_mounts_fops },
 	{ "mountinfo", S_IFREG | 0444, .fops = &proc_mountinfo_fops },

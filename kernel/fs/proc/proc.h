@@ -76,8 +76,8 @@ bool proc_may_access(struct task_struct *task);
 extern const struct dentry_operations pid_dentry_ops;
 extern const struct inode_operations proc_fd_iops;
 extern const struct file_operations proc_fd_fops;
-extern const struct file_operations proc_maps_fops, proc_pagemap_fops, proc_mounts_fops,
-	proc_mountinfo_fops;
+extern const struct file_operations proc_maps_fops, proc_numa_maps_fops, proc_pagemap_fops,
+	proc_mounts_fops, proc_mountinfo_fops;
 /*
  * The task's mm with an mm_count reference (mmdrop), NULL for a kernel thread; ERR_PTR(-ESRCH,
  * -EACCES).

@@ -1,22 +1,28 @@
 /*
- * /proc/PID/maps: the areas of an address space, one line each.
+ * /proc/PID/maps and numa_maps: the areas of an address space, one line each.
  *
  * A read goes from area to area by address: between two reads the space may change, but no area
  * that stays is shown twice or left out.
  *
- * Locks: the mm's mmap_lock for reading while a buffer is filled. Mirrors Linux fs/proc/task_mmu.c.
- * Exercised by tests/user/procfs.c.
+ * numa_maps says for each area which memory policy it follows, and looks at every page that its tables hold: what kind it
+ * is, and on which node.
+ *
+ * Locks: the mm's mmap_lock for reading while a buffer is filled; a table's lock while its pages are counted. Mirrors Linux fs/proc/task_mmu.c.
+ * Exercised by tests/user/procfs.c and mempolicy.c.
  */
 #include "kernel/fs/proc/proc.h"
 #include "kernel/pid.h"
 #include "kernel/sched.h"
 #include "lib/string.h"
 #include "mm/slab/slab.h"
+#include "mm/user/memory.h"
+#include "mm/user/mempolicy.h"
 #include "mm/user/mm.h"
 
 struct maps_private {
-	struct mm_struct *mm; /* one mm_count reference; NULL for kernel threads */
-	bool locked;	      /* between start and stop: mm_users and mmap_lock are held */
+	struct mm_struct *mm;	  /* one mm_count reference; NULL for kernel threads */
+	bool locked;		  /* between start and stop: mm_users and mmap_lock are held */
+	struct task_struct *task; /* numa_maps: one reference */
 };
 
 static void *maps_start(struct seq_file *m, loff_t *pos)
@@ -112,7 +118,125 @@ struct mm_struct *proc_mem_open(struct inode *inode)
 	return mm;
 }
 
-static int maps_open(struct inode *inode, struct file *file)
+/* ---- numa_maps ---- */
+
+struct numa_stats {
+	unsigned long pages, anon, dirty, active, writeback, swapcache;
+	int mapcount_max;
+	unsigned long node[MAX_NUMNODES];
+};
+
+static void count_page(struct numa_stats *st, struct page *page, bool pte_is_dirty)
+{
+	struct folio *folio = page_folio(page);
+	int mapcount = atomic_read(&page->_mapcount) + 1;
+
+	st->pages++;
+	st->anon += PageAnon(page);
+	st->dirty += pte_is_dirty || folio_test_dirty(folio);
+	st->active += folio_test_active(folio) || folio_test_unevictable(folio);
+	st->writeback += folio_test_writeback(folio);
+	st->swapcache += folio_test_swapcache(folio);
+	st->mapcount_max = max(st->mapcount_max, mapcount);
+	st->node[page_to_nid(page)]++;
+}
+
+/* => mmap_lock held */
+static void count_pages(struct numa_stats *st, struct vm_area_struct *vma)
+{
+	unsigned long addr = vma->vm_start, next;
+	pmd_t *pmd;
+
+	for (; (pmd = mm_next_pmd(vma->vm_mm, &addr, vma->vm_end, &next)) != NULL; addr = next) {
+		spinlock_t *ptl = pte_lockptr(*pmd);
+		pte_t *pte = pte_offset_kernel(pmd, addr);
+
+		spin_lock(ptl);
+		for (; addr < next; addr += PAGE_SIZE, pte++) {
+			struct page *page;
+
+			if (!pte_present(*pte) || pte_special(*pte))
+				continue;
+			page = pfn_to_page(pte_pfn(*pte));
+			if (!PageReserved(page))
+				count_page(st, page, pte_dirty(*pte));
+		}
+		spin_unlock(ptl);
+		cond_resched();
+	}
+}
+
+static void show_numa_policy(struct seq_file *m, struct vm_area_struct *vma)
+{
+	struct maps_private *priv = m->private;
+	struct mempolicy *pol = get_vma_policy(vma, vma->vm_start);
+	char text[64];
+
+	if (!pol)
+		pol = get_task_policy(priv->task);
+	mpol_to_str(text, sizeof(text), pol);
+	mpol_put(pol);
+	seq_printf(m, "%08lx %s", vma->vm_start, text);
+}
+
+static void show_numa_kind(struct seq_file *m, struct vm_area_struct *vma)
+{
+	struct mm_struct *mm = vma->vm_mm;
+
+	if (vma->vm_file) {
+		seq_puts(m, " file=");
+		seq_file_path(m, vma->vm_file, "\n\t= ");
+	} else if (vma->vm_start <= mm->brk && vma->vm_end >= mm->start_brk) {
+		seq_puts(m, " heap");
+	} else if (vma->vm_start <= mm->start_stack && vma->vm_end >= mm->start_stack) {
+		seq_puts(m, " stack");
+	}
+}
+
+static void show_numa_count(struct seq_file *m, const char *name, unsigned long n)
+{
+	if (n)
+		seq_printf(m, " %s=%lu", name, n);
+}
+
+static int numa_maps_show(struct seq_file *m, void *v)
+{
+	struct numa_stats st = {};
+	int nid;
+
+	show_numa_policy(m, v);
+	show_numa_kind(m, v);
+	count_pages(&st, v);
+	if (st.pages) {
+		show_numa_count(m, "anon", st.anon);
+		show_numa_count(m, "dirty", st.dirty);
+		if (st.pages != st.anon && st.pages != st.dirty)
+			seq_printf(m, " mapped=%lu", st.pages);
+		if (st.mapcount_max > 1)
+			seq_printf(m, " mapmax=%d", st.mapcount_max);
+		show_numa_count(m, "swapcache", st.swapcache);
+		if (st.active < st.pages)
+			seq_printf(m, " active=%lu", st.active);
+		show_numa_count(m, "writeback", st.writeback);
+		for_each_online_node(nid)
+			if (st.node[nid])
+				seq_printf(m, " N%d=%lu", nid, st.node[nid]);
+		seq_printf(m, " kernelpagesize_kB=%lu", PAGE_SIZE >> 10);
+	}
+	seq_putc(m, '\n');
+	return 0;
+}
+
+static const struct seq_operations numa_maps_ops = {
+	.start = maps_start,
+	.next = maps_next,
+	.stop = maps_stop,
+	.show = numa_maps_show,
+};
+
+/* ---- open and release ---- */
+
+static int do_maps_open(struct inode *inode, struct file *file, const struct seq_operations *ops)
 {
 	struct maps_private *priv = kzalloc(sizeof(*priv), GFP_KERNEL);
 	int err;
@@ -125,8 +249,11 @@ static int maps_open(struct inode *inode, struct file *file)
 		kfree(priv);
 		return err;
 	}
-	err = seq_open(file, &maps_ops);
+	priv->task = get_proc_task(inode);
+	err = priv->task ? seq_open(file, ops) : -ESRCH;
 	if (err) {
+		if (priv->task)
+			put_task_struct(priv->task);
 		if (priv->mm)
 			mmdrop(priv->mm);
 		kfree(priv);
@@ -136,10 +263,21 @@ static int maps_open(struct inode *inode, struct file *file)
 	return 0;
 }
 
+static int maps_open(struct inode *inode, struct file *file)
+{
+	return do_maps_open(inode, file, &maps_ops);
+}
+
+static int numa_maps_open(struct inode *inode, struct file *file)
+{
+	return do_maps_open(inode, file, &numa_maps_ops);
+}
+
 static int maps_release(struct inode *inode, struct file *file)
 {
 	struct maps_private *priv = ((struct seq_file *)file->private_data)->private;
 
+	put_task_struct(priv->task);
 	if (priv->mm)
 		mmdrop(priv->mm);
 	kfree(priv);
@@ -148,6 +286,14 @@ static int maps_release(struct inode *inode, struct file *file)
 
 const struct file_operations proc_maps_fops = {
 	.open = maps_open,
+	.read = seq_read,
+	.read_kernel = seq_read_kernel,
+	.llseek = seq_lseek,
+	.release = maps_release,
+};
+
+const struct file_operations proc_numa_maps_fops = {
+	.open = numa_maps_open,
 	.read = seq_read,
 	.read_kernel = seq_read_kernel,
 	.llseek = seq_lseek,
