@@ -65,12 +65,14 @@ struct pt_regs;
 #define EXIT_ZOMBIE 0x20
 
 /* task->flags */
-#define PF_IDLE	      0x00000002
-#define PF_EXITING    0x00000004
-#define PF_FORKNOEXEC 0x00000040
-#define PF_SIGNALED   0x00000400
-#define PF_MEMALLOC   0x00000800
-#define PF_KTHREAD    0x00200000
+#define PF_IDLE		 0x00000002
+#define PF_EXITING	 0x00000004
+#define PF_FORKNOEXEC	 0x00000040
+#define PF_SIGNALED	 0x00000400
+#define PF_MEMALLOC	 0x00000800
+#define PF_MEMALLOC_NOFS 0x00040000 /* mm/phys/memalloc.h */
+#define PF_MEMALLOC_NOIO 0x00080000
+#define PF_KTHREAD	 0x00200000
 
 #define THREAD_SIZE   (16UL << 10) /* kernel stack, one guard page below it */
 #define TASK_COMM_LEN 16
@@ -191,6 +193,8 @@ struct task_struct {
 	void *journal_info;	     /* C owner-defined */
 	struct list_head held_locks; /* C lock-order checker (test kernels) */
 	void *uaccess_private;	     /* C */
+	unsigned int make_it_fail;   /* - fault injection may hit it: /proc/PID/make-it-fail */
+	unsigned int fail_nth;	     /* C its N-th call that can fail does: /proc/PID/fail-nth */
 };
 
 extern struct task_struct init_task;

@@ -20,6 +20,11 @@
 #include "kernel/printk.h"
 #include "lib/printf.h"
 #include "mm/debug/debug_internal.h"
+#include "mm/debug/fail_page_alloc.h"
+#include "mm/debug/page_ext.h"
+#include "mm/debug/page_owner.h"
+#include "mm/debug/page_table_check.h"
+#include "mm/debug/stackdepot.h"
 #include "mm/phys/gfp.h"
 #include "mm/phys/page.h"
 
@@ -69,7 +74,7 @@ static void clear_pages(struct page *page, unsigned int order)
 
 bool page_debug_should_fail(gfp_t gfp, unsigned int order)
 {
-	return false;
+	return page_debug_has(PAGE_DEBUG_FAIL) && should_fail_alloc_page(gfp, order);
 }
 
 void page_debug_alloc(struct page *page, unsigned int order, gfp_t gfp)
@@ -80,10 +85,18 @@ void page_debug_alloc(struct page *page, unsigned int order, gfp_t gfp)
 		page_poison_check(page, order);
 	if (page_debug_has(PAGE_DEBUG_INIT_ALLOC) && !(gfp & __GFP_ZERO))
 		clear_pages(page, order);
+	if (page_debug_has(PAGE_DEBUG_TABLE_CHECK))
+		page_table_check_zero(page, order);
+	if (page_debug_has(PAGE_DEBUG_OWNER))
+		page_owner_alloc(page, order, gfp);
 }
 
 void page_debug_free(struct page *page, unsigned int order)
 {
+	if (page_debug_has(PAGE_DEBUG_OWNER))
+		page_owner_free(page, order);
+	if (page_debug_has(PAGE_DEBUG_TABLE_CHECK))
+		page_table_check_zero(page, order);
 	if (page_debug_has(PAGE_DEBUG_POISON))
 		page_poison_fill(page, order);
 	if (page_debug_has(PAGE_DEBUG_INIT_FREE))
@@ -94,6 +107,8 @@ void page_debug_free(struct page *page, unsigned int order)
 
 void page_debug_split(struct page *page, unsigned int order)
 {
+	if (page_debug_has(PAGE_DEBUG_OWNER))
+		page_owner_split(page, order);
 }
 
 void __init page_debug_init(void)
@@ -108,4 +123,7 @@ void __init page_debug_init(void)
 	/* What was cleared when it was freed need not be cleared again. */
 	if (page_debug_has(PAGE_DEBUG_INIT_FREE))
 		page_debug_set(PAGE_DEBUG_INIT_ALLOC, false);
+	if (stack_depot_early_init())
+		pr_err("stackdepot: not enough memory: no stacks are kept\n");
+	page_ext_init();
 }

@@ -79,6 +79,9 @@ enum pageflags {
 	 BIT(PG_reserved) | BIT(PG_active) | BIT(PG_unevictable) | BIT(PG_mlocked) |              \
 	 BIT(PG_hwpoison))
 
+/* What must be clear when a page is given out: everything but zone and node. */
+#define PAGE_FLAGS_CHECK_AT_PREP (~ZONE_NODE_MASK)
+
 /* Types, in the top byte of page_type, of pages that are never mapped by their _mapcount. */
 enum pagetype {
 	PGTY_buddy = 0xf0,
@@ -474,10 +477,20 @@ static __always_inline void folio_ref_sub(struct folio *folio, int nr)
 	page_ref_sub(&folio->page, nr);
 }
 
+#ifdef CONFIG_DEBUG_VM
+void page_ref_bad(struct page *page, const char *what);
+/* Debug kernels: false, after a report, if nobody holds the page, so that nobody may take or drop a reference. */
+#define page_ref_ok(page, what) \
+	(likely(page_ref_count(page) > 0) || (page_ref_bad((page), (what)), false))
+#else
+#define page_ref_ok(page, what) true
+#endif
+
 /* Drops a reference; true if it was the last one: the caller now owns the freeing. */
 static __always_inline bool put_page_testzero(struct page *page)
 {
-	VM_BUG_ON(page_ref_count(page) == 0);
+	if (!page_ref_ok(page, "reference dropped that nobody has: freed twice?"))
+		return false;
 	return atomic_dec_and_test(&page->_refcount);
 }
 
@@ -501,8 +514,8 @@ static __always_inline void folio_ref_unfreeze(struct folio *folio, int count)
 /* Takes one more reference. => the caller has one, or a lock that keeps the folio */
 static __always_inline void folio_get(struct folio *folio)
 {
-	VM_BUG_ON(folio_ref_count(folio) <= 0);
-	atomic_inc(&folio->_refcount);
+	if (page_ref_ok(&folio->page, "reference taken to a free page"))
+		atomic_inc(&folio->_refcount);
 }
 
 /* Takes a reference of a folio that may be on its way out (RCU lookup); false if its count is zero.
@@ -578,3 +591,7 @@ static __always_inline bool folio_mapped(const struct folio *folio)
 void dump_page(const struct page *page, const char *reason);
 /* "locked|uptodate|lru" into buf; returns buf. */
 char *page_flags_string(unsigned long flags, char *buf, size_t len);
+/* "GFP_KERNEL|__GFP_ZERO" into buf; returns buf. */
+char *gfp_string(gfp_t gfp, char *buf, size_t len);
+/* Bad pages reported since boot (debug kernels). */
+extern unsigned long nr_bad_pages;

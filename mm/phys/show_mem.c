@@ -1,10 +1,11 @@
 /*
- * Reports: the state of memory on the console, one page in words, an allocation that failed.
+ * The state of memory on the console, and the report of an allocation that failed.
  *
- * All of it may run in any context, also under zone->lock of another CPU: counters are read without locks, and
- * the free lists' lengths too (nr_free), so a report is approximate while others allocate.
+ * Both may run in any context, also while another CPU holds a zone->lock: counters are read without locks, and
+ * the free lists' lengths too (nr_free), so a report is approximate while others allocate. Its lines are Linux's, which
+ * people and tools know how to read.
  *
- * Mirrors Linux mm/show_mem.c, mm/debug.c, mm/page_alloc.c (warn_alloc, bad_page). Exercised by the buddy suite.
+ * Mirrors Linux mm/show_mem.c, mm/page_alloc.c (warn_alloc). Exercised by the buddy_path suite.
  */
 #include "kernel/bug.h"
 #include "kernel/current.h"
@@ -16,211 +17,147 @@
 #include "mm/phys/internal.h"
 
 #define K(pages) ((pages) << (PAGE_SHIFT - 10))
+#define G(item)	 global_node_page_state(item)
+#define Z(item)	 global_zone_page_state(item)
+
+static void show_global(void)
+{
+	printk("Mem-Info:\n");
+	printk("active_anon:%lu inactive_anon:%lu isolated_anon:%lu\n"
+	       " active_file:%lu inactive_file:%lu isolated_file:%lu\n"
+	       " unevictable:%lu dirty:%lu writeback:%lu\n"
+	       " slab_reclaimable:%lu slab_unreclaimable:%lu\n"
+	       " mapped:%lu shmem:%lu pagetables:%lu\n"
+	       " sec_pagetables:0 bounce:%lu\n"
+	       " kernel_misc_reclaimable:%lu\n"
+	       " free:%lu free_pcp:%lu free_cma:%lu\n",
+	       G(NR_ACTIVE_ANON), G(NR_INACTIVE_ANON), G(NR_ISOLATED_ANON), G(NR_ACTIVE_FILE),
+	       G(NR_INACTIVE_FILE), G(NR_ISOLATED_FILE), G(NR_UNEVICTABLE), G(NR_FILE_DIRTY),
+	       G(NR_WRITEBACK), G(NR_SLAB_RECLAIMABLE), G(NR_SLAB_UNRECLAIMABLE), G(NR_FILE_MAPPED),
+	       G(NR_SHMEM), G(NR_PAGETABLE), Z(NR_BOUNCE), G(NR_KERNEL_MISC_RECLAIMABLE),
+	       Z(NR_FREE_PAGES), nr_free_pages() - Z(NR_FREE_PAGES), Z(NR_FREE_CMA_PAGES));
+}
 
 static void show_node(pg_data_t *pgdat)
 {
+#define N(item) K(node_page_state(pgdat, item))
 	printk("Node %d active_anon:%lukB inactive_anon:%lukB active_file:%lukB "
-	       "inactive_file:%lukB unevictable:%lukB mapped:%lukB dirty:%lukB writeback:%lukB "
-	       "shmem:%lukB kernel_stack:%lukB pagetables:%lukB\n",
-	       pgdat->node_id, K(node_page_state(pgdat, NR_ACTIVE_ANON)),
-	       K(node_page_state(pgdat, NR_INACTIVE_ANON)),
-	       K(node_page_state(pgdat, NR_ACTIVE_FILE)),
-	       K(node_page_state(pgdat, NR_INACTIVE_FILE)),
-	       K(node_page_state(pgdat, NR_UNEVICTABLE)), K(node_page_state(pgdat, NR_FILE_MAPPED)),
-	       K(node_page_state(pgdat, NR_FILE_DIRTY)), K(node_page_state(pgdat, NR_WRITEBACK)),
-	       K(node_page_state(pgdat, NR_SHMEM)), node_page_state(pgdat, NR_KERNEL_STACK_KB),
-	       K(node_page_state(pgdat, NR_PAGETABLE)));
+	       "inactive_file:%lukB unevictable:%lukB isolated(anon):%lukB isolated(file):%lukB "
+	       "mapped:%lukB dirty:%lukB writeback:%lukB shmem:%lukB writeback_tmp:0kB "
+	       "kernel_stack:%lukB pagetables:%lukB sec_pagetables:0kB all_unreclaimable? no\n",
+	       pgdat->node_id, N(NR_ACTIVE_ANON), N(NR_INACTIVE_ANON), N(NR_ACTIVE_FILE),
+	       N(NR_INACTIVE_FILE), N(NR_UNEVICTABLE), N(NR_ISOLATED_ANON), N(NR_ISOLATED_FILE),
+	       N(NR_FILE_MAPPED), N(NR_FILE_DIRTY), N(NR_WRITEBACK), N(NR_SHMEM),
+	       node_page_state(pgdat, NR_KERNEL_STACK_KB), N(NR_PAGETABLE));
+#undef N
 }
 
 static void show_zone(struct zone *zone)
 {
 	struct per_cpu_pages *pcp = this_cpu_ptr(zone->per_cpu_pageset);
 
+#define ZS(item) K(zone_page_state(zone, item))
 	printk("Node %d %s free:%lukB boost:%lukB min:%lukB low:%lukB high:%lukB "
-	       "reserved_highatomic:%luKB present:%lukB managed:%lukB mlocked:%lukB bounce:%lukB "
+	       "reserved_highatomic:%luKB free_highatomic:%luKB active_anon:%lukB "
+	       "inactive_anon:%lukB active_file:%lukB inactive_file:%lukB unevictable:%lukB "
+	       "writepending:%lukB present:%lukB managed:%lukB mlocked:%lukB bounce:%lukB "
 	       "free_pcp:%lukB local_pcp:%ukB free_cma:%lukB\n",
-	       zone->node, zone->name, K(zone_page_state(zone, NR_FREE_PAGES)),
-	       K(zone->watermark_boost), K(min_wmark_pages(zone)), K(low_wmark_pages(zone)),
-	       K(high_wmark_pages(zone)), K(zone->nr_reserved_highatomic), K(zone->present_pages),
-	       K(zone_managed_pages(zone)), K(zone_page_state(zone, NR_MLOCK)),
-	       K(zone_page_state(zone, NR_BOUNCE)), K(zone_pcp_pages(zone)),
-	       K((unsigned int)pcp->count), K(zone_page_state(zone, NR_FREE_CMA_PAGES)));
+	       zone->node, zone->name, ZS(NR_FREE_PAGES), K(zone->watermark_boost),
+	       K(min_wmark_pages(zone)), K(low_wmark_pages(zone)), K(high_wmark_pages(zone)),
+	       K(zone->nr_reserved_highatomic), K(zone->nr_free_highatomic),
+	       ZS(NR_ZONE_ACTIVE_ANON), ZS(NR_ZONE_INACTIVE_ANON), ZS(NR_ZONE_ACTIVE_FILE),
+	       ZS(NR_ZONE_INACTIVE_FILE), ZS(NR_ZONE_UNEVICTABLE), ZS(NR_ZONE_WRITE_PENDING),
+	       K(zone->present_pages), K(zone_managed_pages(zone)), ZS(NR_MLOCK), ZS(NR_BOUNCE),
+	       K(zone_pcp_pages(zone)), K((unsigned int)pcp->count), ZS(NR_FREE_CMA_PAGES));
+#undef ZS
 	printk("lowmem_reserve[]:");
 	for (int i = 0; i < MAX_NR_ZONES; i++)
 		pr_cont(" %ld", zone->lowmem_reserve[i]);
 	pr_cont("\n");
 }
 
-/* "5*4kB (UM) ...": for each order the number of blocks and the types that have some. */
+/* "(UM) ": which types have a block of this order. */
+static void show_migration_types(const struct free_area *area)
+{
+	static const char letters[MIGRATE_TYPES] = {
+		[MIGRATE_UNMOVABLE] = 'U',  [MIGRATE_MOVABLE] = 'M', [MIGRATE_RECLAIMABLE] = 'E',
+		[MIGRATE_HIGHATOMIC] = 'H', [MIGRATE_CMA] = 'C',     [MIGRATE_ISOLATE] = 'I',
+	};
+	char types[MIGRATE_TYPES + 1], *p = types;
+
+	for (int mt = 0; mt < MIGRATE_TYPES; mt++)
+		if (!list_empty(&area->free_list[mt]))
+			*p++ = letters[mt];
+	*p = '\0';
+	pr_cont("(%s) ", types);
+}
+
+/* "5*4kB (UM) ... = 20kB": for each order the number of blocks. */
 static void show_free_lists(struct zone *zone)
 {
-	static const char letters[MIGRATE_TYPES] = { 'U', 'M', 'E', 'H', 'C', 'I' };
 	unsigned long total = 0;
 
 	printk("Node %d %s: ", zone->node, zone->name);
 	for (int order = 0; order < NR_PAGE_ORDERS; order++) {
-		struct free_area *area = &zone->free_area[order];
-		unsigned long nr = READ_ONCE(area->nr_free);
-		char types[MIGRATE_TYPES + 4], *p = types;
+		unsigned long nr = READ_ONCE(zone->free_area[order].nr_free);
 
 		total += nr << order;
-		*p = '\0';
-		for (int mt = 0; nr && mt < MIGRATE_TYPES; mt++)
-			if (!list_empty(&area->free_list[mt])) {
-				if (p == types)
-					*p++ = '(';
-				*p++ = letters[mt];
-			}
-		if (p != types)
-			strcpy(p, ") ");
-		pr_cont("%lu*%lukB %s", nr, K(1UL) << order, types);
+		pr_cont("%lu*%lukB ", nr, K(1UL) << order);
+		if (nr)
+			show_migration_types(&zone->free_area[order]);
 	}
 	pr_cont("= %lukB\n", K(total));
 }
 
 void show_mem(void)
 {
-	unsigned long present = 0;
+	unsigned long present = 0, highmem = 0, reserved = 0;
 	pg_data_t *pgdat;
 	struct zone *zone;
 
-	printk("Mem-Info:\n");
-	printk("active_anon:%lu inactive_anon:%lu isolated_anon:%lu\n",
-	       global_node_page_state(NR_ACTIVE_ANON), global_node_page_state(NR_INACTIVE_ANON),
-	       global_node_page_state(NR_ISOLATED_ANON));
-	printk(" active_file:%lu inactive_file:%lu isolated_file:%lu\n",
-	       global_node_page_state(NR_ACTIVE_FILE), global_node_page_state(NR_INACTIVE_FILE),
-	       global_node_page_state(NR_ISOLATED_FILE));
-	printk(" unevictable:%lu dirty:%lu writeback:%lu\n", global_node_page_state(NR_UNEVICTABLE),
-	       global_node_page_state(NR_FILE_DIRTY), global_node_page_state(NR_WRITEBACK));
-	printk(" slab_reclaimable:%lu slab_unreclaimable:%lu\n",
-	       global_node_page_state(NR_SLAB_RECLAIMABLE),
-	       global_node_page_state(NR_SLAB_UNRECLAIMABLE));
-	printk(" mapped:%lu shmem:%lu pagetables:%lu\n", global_node_page_state(NR_FILE_MAPPED),
-	       global_node_page_state(NR_SHMEM), global_node_page_state(NR_PAGETABLE));
-	printk(" free:%lu free_pcp:%lu free_cma:%lu\n", global_zone_page_state(NR_FREE_PAGES),
-	       nr_free_pages() - global_zone_page_state(NR_FREE_PAGES),
-	       global_zone_page_state(NR_FREE_CMA_PAGES));
+	show_global();
 	for_each_online_pgdat(pgdat)
 		show_node(pgdat);
-	for_each_populated_zone(zone) {
+	for_each_populated_zone(zone)
 		show_zone(zone);
-		present += zone->present_pages;
-	}
 	for_each_populated_zone(zone)
 		show_free_lists(zone);
-	printk("%lu total pagecache pages\n", global_node_page_state(NR_FILE_PAGES));
+	for_each_populated_zone(zone) {
+		present += zone->present_pages;
+		reserved += zone->present_pages - zone_managed_pages(zone);
+		if (zone_idx(zone) == ZONE_MOVABLE)
+			highmem += zone->present_pages;
+	}
+	printk("%lu total pagecache pages\n", G(NR_FILE_PAGES));
+	printk("%lu pages in swap cache\n", G(NR_SWAPCACHE));
 	printk("%lu pages RAM\n", present);
-	printk("0 pages HighMem/MovableOnly\n");
-	printk("%lu pages reserved\n", present - totalram_pages());
-}
-
-/* ---- one page ---- */
-
-static const char *const page_flag_names[__NR_PAGEFLAGS] = {
-	"locked",      "writeback", "referenced", "uptodate",	"dirty",	"lru",
-	"head",	       "waiters",   "active",	  "workingset", "owner_priv_1", "owner_2",
-	"arch_1",      "reserved",  "private",	  "private_2",	"reclaim",	"swapbacked",
-	"unevictable", "mlocked",   "hwpoison",	  "young",	"idle",
-};
-
-char *page_flags_string(unsigned long flags, char *buf, size_t len)
-{
-	size_t n = 0;
-
-	buf[0] = '\0';
-	for (int i = 0; i < __NR_PAGEFLAGS; i++)
-		if (flags & BIT(i))
-			n += scnprintf(buf + n, len - n, "%s%s", n ? "|" : "", page_flag_names[i]);
-	return buf;
-}
-
-void dump_page(const struct page *page, const char *reason)
-{
-	const struct page *head = compound_head(page);
-	char flags[128];
-
-	pr_warn("page: refcount:%d mapcount:%d mapping:%px index:%#lx pfn:%#lx\n",
-		page_ref_count(head), page_mapcount(page), head->mapping, head->index,
-		page_to_pfn(page));
-	if (PageHead(head))
-		pr_warn("head: order:%u entire_mapcount:%d pincount:%d\n",
-			compound_order((struct page *)head),
-			atomic_read(&((struct folio *)head)->_entire_mapcount) + 1,
-			atomic_read(&((struct folio *)head)->_pincount));
-	pr_warn("flags: %#lx(%s|node=%d|zone=%d)\n", head->flags,
-		page_flags_string(head->flags, flags, sizeof(flags)), page_to_nid(head),
-		page_zonenum(head));
-	pr_warn("page_type: %#x private: %#lx lru: %px %px\n", head->page_type, head->private,
-		head->lru.next, head->lru.prev);
-	if (reason)
-		pr_warn("page dumped because: %s\n", reason);
-}
-
-/* A page whose state contradicts what is being done with it. It is not used again. */
-void bad_page(struct page *page, const char *reason)
-{
-	pr_alert("BUG: Bad page state in process %s  pfn:%05lx\n", current->comm,
-		 page_to_pfn(page));
-	dump_page(page, reason);
-	dump_stack();
-	page_mapcount_reset(page);
+	printk("%lu pages HighMem/MovableOnly\n", highmem);
+	printk("%lu pages reserved\n", reserved);
+	printk("%lu pages cma reserved\n", 0UL);
 }
 
 /* ---- a failed allocation ---- */
 
-static const struct {
-	gfp_t bits;
-	const char *name;
-} gfp_names[] = {
-	{ GFP_HIGHUSER_MOVABLE, "GFP_HIGHUSER_MOVABLE" },
-	{ GFP_HIGHUSER, "GFP_HIGHUSER" },
-	{ GFP_USER, "GFP_USER" },
-	{ GFP_KERNEL_ACCOUNT, "GFP_KERNEL_ACCOUNT" },
-	{ GFP_KERNEL, "GFP_KERNEL" },
-	{ GFP_NOFS, "GFP_NOFS" },
-	{ GFP_ATOMIC, "GFP_ATOMIC" },
-	{ GFP_NOIO, "GFP_NOIO" },
-	{ GFP_NOWAIT, "GFP_NOWAIT" },
-	{ __GFP_DMA, "GFP_DMA" },
-	{ __GFP_HIGHMEM, "__GFP_HIGHMEM" },
-	{ __GFP_DMA32, "GFP_DMA32" },
-	{ __GFP_MOVABLE, "__GFP_MOVABLE" },
-	{ __GFP_RECLAIMABLE, "__GFP_RECLAIMABLE" },
-	{ __GFP_HIGH, "__GFP_HIGH" },
-	{ __GFP_IO, "__GFP_IO" },
-	{ __GFP_FS, "__GFP_FS" },
-	{ __GFP_ZERO, "__GFP_ZERO" },
-	{ __GFP_DIRECT_RECLAIM, "__GFP_DIRECT_RECLAIM" },
-	{ __GFP_KSWAPD_RECLAIM, "__GFP_KSWAPD_RECLAIM" },
-	{ __GFP_WRITE, "__GFP_WRITE" },
-	{ __GFP_NOWARN, "__GFP_NOWARN" },
-	{ __GFP_RETRY_MAYFAIL, "__GFP_RETRY_MAYFAIL" },
-	{ __GFP_NOFAIL, "__GFP_NOFAIL" },
-	{ __GFP_NORETRY, "__GFP_NORETRY" },
-	{ __GFP_MEMALLOC, "__GFP_MEMALLOC" },
-	{ __GFP_COMP, "__GFP_COMP" },
-	{ __GFP_NOMEMALLOC, "__GFP_NOMEMALLOC" },
-	{ __GFP_HARDWALL, "__GFP_HARDWALL" },
-	{ __GFP_THISNODE, "__GFP_THISNODE" },
-	{ __GFP_ACCOUNT, "__GFP_ACCOUNT" },
-};
-
-/* Combinations first, then what single bits are left. */
-static char *gfp_string(gfp_t gfp, char *buf, size_t len)
+/* "0-2,5", or "(null)" for no mask at all. */
+static void print_nodemask(const nodemask_t *mask)
 {
-	size_t n = 0;
+	const char *comma = "";
 
-	buf[0] = '\0';
-	for (int i = 0; i < ARRAY_SIZE(gfp_names); i++) {
-		if ((gfp & gfp_names[i].bits) != gfp_names[i].bits)
-			continue;
-		n += scnprintf(buf + n, len - n, "%s%s", n ? "|" : "", gfp_names[i].name);
-		gfp &= ~gfp_names[i].bits;
+	if (!mask) {
+		pr_cont("(null)\n");
+		return;
 	}
-	if (gfp)
-		scnprintf(buf + n, len - n, "%s%#x", n ? "|" : "", gfp);
-	return buf;
+	for (int n = 0, end; n < MAX_NUMNODES; n = end + 1) {
+		for (end = n; end < MAX_NUMNODES && node_isset(end, *mask);)
+			end++;
+		if (end - n > 1)
+			pr_cont("%s%d-%d", comma, n, end - 1);
+		else if (end > n)
+			pr_cont("%s%d", comma, n);
+		if (end > n)
+			comma = ",";
+	}
+	pr_cont("\n");
 }
 
 void warn_alloc(gfp_t gfp, unsigned int order, const nodemask_t *nodemask)
@@ -231,11 +168,8 @@ void warn_alloc(gfp_t gfp, unsigned int order, const nodemask_t *nodemask)
 	if ((gfp & __GFP_NOWARN) || !___ratelimit(&limit, __func__))
 		return;
 	pr_warn("%s: page allocation failure: order:%u, mode:%#x(%s), nodemask=", current->comm,
-		order, gfp, gfp_string(gfp, names, sizeof(names)));
-	if (nodemask)
-		pr_cont("%#lx\n", nodemask->bits);
-	else
-		pr_cont("(null)\n");
+		order, gfp, gfp_flags_string(gfp, names, sizeof(names)));
+	print_nodemask(nodemask);
 	dump_stack();
 	show_mem();
 }
