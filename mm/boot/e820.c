@@ -112,10 +112,11 @@ static void delete_entry(struct e820_table *t, u32 at)
 }
 
 /* Takes [start, end) out of the entries of a lower rank, or puts it only where none of the same or a higher
- * rank is: the table stays sorted and disjoint. */
+ * rank is: the table stays sorted and disjoint. -ENOSPC: parts of it, or what lay behind it, are not in the table. */
 static int carve(struct e820_table *t, u64 start, u64 end, enum e820_type type)
 {
 	u32 i = 0;
+	int err = 0;
 
 	while (i < t->nr_entries && start < end) {
 		struct e820_entry *e = &t->entries[i];
@@ -130,11 +131,10 @@ static int carve(struct e820_table *t, u64 start, u64 end, enum e820_type type)
 		if (type_rank(e->type) >= type_rank(type)) {
 			/* The old one keeps its bytes; what of ours lies before it goes in there. */
 			if (start < e->addr) {
-				int err = insert_entry(t, i, start, e->addr, type);
-
-				if (err)
-					return err;
-				i++;
+				if (insert_entry(t, i, start, e->addr, type))
+					err = -ENOSPC;
+				else
+					i++;
 			}
 			start = e_end;
 			i++;
@@ -159,7 +159,9 @@ static int carve(struct e820_table *t, u64 start, u64 end, enum e820_type type)
 			delete_entry(t, i);
 		}
 	}
-	return start < end ? insert_entry(t, i, start, end, type) : 0;
+	if (start < end && insert_entry(t, i, start, end, type))
+		err = -ENOSPC;
+	return err;
 }
 
 static void merge_entries(struct e820_table *t)
@@ -181,10 +183,15 @@ int e820__sanitize(const struct e820_table *in, struct e820_table *out)
 	int err = 0;
 
 	out->nr_entries = 0;
-	for (u32 i = 0; i < in->nr_entries && !err; i++) {
-		const struct e820_entry *e = &in->entries[i];
+	/* RAM first: a range that finds no room later has then at least been cut out of it. */
+	for (int ram = 1; ram >= 0; ram--) {
+		for (u32 i = 0; i < in->nr_entries; i++) {
+			const struct e820_entry *e = &in->entries[i];
 
-		err = carve(out, e->addr, e->addr + e->size, e->type);
+			if ((e->type == E820_TYPE_RAM) == ram &&
+			    carve(out, e->addr, e->addr + e->size, e->type))
+				err = -ENOSPC;
+		}
 	}
 	merge_entries(out);
 	return err;
@@ -281,7 +288,8 @@ bad:
 }
 early_param("memmap", early_memmap);
 
-static void __init read_firmware_map(struct e820_table *t)
+/* Ranges that did not fit; 0 as a rule. */
+static unsigned int __init read_firmware_map(struct e820_table *t)
 {
 	unsigned int i, dropped = 0;
 	u64 base, len;
@@ -290,17 +298,34 @@ static void __init read_firmware_map(struct e820_table *t)
 	for_each_boot_mmap(i, &base, &len, &type)
 		if (e820__range_add_to(t, base, len, (enum e820_type)type))
 			dropped++;
-	if (dropped)
-		pr_warn("e820: %u entries past the first %d are ignored\n", dropped,
-			E820_MAX_ENTRIES);
+	return dropped;
+}
+
+/* The list was too long. What the firmware keeps for itself is taken out of the RAM all the same. */
+static void __init carve_unread_ranges(struct e820_table *t)
+{
+	unsigned int i;
+	u64 base, len;
+	u32 type;
+
+	for_each_boot_mmap(i, &base, &len, &type)
+		if (type != E820_TYPE_RAM)
+			carve(t, base, len > ULLONG_MAX - base ? ULLONG_MAX : base + len,
+			      (enum e820_type)type);
+	merge_entries(t);
 }
 
 void __init e820__memory_setup(void)
 {
-	read_firmware_map(&firmware_table);
+	unsigned int dropped = read_firmware_map(&firmware_table);
+
 	if (e820__sanitize(&firmware_table, &e820_table))
 		pr_warn("e820: the map needs more than %d entries, the rest is ignored\n",
 			E820_MAX_ENTRIES);
+	if (dropped) {
+		pr_warn("e820: RAM past the first %d entries is ignored\n", E820_MAX_ENTRIES);
+		carve_unread_ranges(&e820_table);
+	}
 	pr_info("BIOS-provided physical RAM map:\n");
 	print_table(&e820_table, "BIOS-e820");
 }
