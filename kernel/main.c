@@ -11,7 +11,6 @@
 #include "arch/x86/apic.h"
 #include "arch/x86/cpu.h"
 #include "arch/x86/irqflags.h"
-#include "arch/x86/numa.h"
 #include "arch/x86/reboot.h"
 #include "arch/x86/smp.h"
 #include "arch/x86/tlb.h"
@@ -46,6 +45,8 @@
 #include "mm/boot/fixmap.h"
 #include "mm/boot/paging.h"
 #include "mm/boot/realmode.h"
+#include "mm/debug/page_debug.h"
+#include "mm/debug/shuffle.h"
 #include "mm/kva/ptdump.h"
 #include "mm/kva/set_memory.h"
 #include "mm/kva/vmalloc.h"
@@ -67,16 +68,17 @@ static void __init setup_arch(void)
 	acpi_boot_init(boot_info.rsdp_len ? boot_info.rsdp : NULL, boot_info.rsdp_len);
 	prefill_possible_map();
 	apic_init_early();
-	tsc_init(); /* from here on the log has times */
-	numa_init_cpu_nodes();
-	initmem_init(); /* nodes */
+	tsc_init();	/* from here on the log has times */
+	initmem_init(); /* nodes: their memory, their CPUs */
 }
 
 /* From memblock to slab and vmalloc: Linux's mm_core_init(). */
 static void __init mm_core_init(void)
 {
 	build_all_zonelists(); /* where an allocation of each node and zone looks */
+	page_debug_init();     /* what the debugging tools need, while memblock has it */
 	mem_init();	       /* memblock's free memory goes to the buddy allocator */
+	shuffle_free_memory();
 	kmem_cache_init();     /* kmalloc works */
 	kmem_cache_init_late();
 	vmalloc_init(); /* kernel addresses beyond the linear map */

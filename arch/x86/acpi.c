@@ -63,16 +63,6 @@ static int __init param_acpi(char *value)
 }
 early_param("acpi", param_acpi);
 
-static bool numa_off __initdata;
-
-static int __init param_numa(char *value)
-{
-	if (value && !strcmp(value, "off"))
-		numa_off = true;
-	return 0;
-}
-early_param("numa", param_numa);
-
 /* Unaligned little-endian fields of a mapped table. */
 static u16 get16(const u8 *p)
 {
@@ -287,8 +277,6 @@ static void __init srat_entry(const u8 *e, u8 len)
 
 static void __init parse_srat(const u8 *t, size_t len)
 {
-	if (numa_off)
-		return;
 	for_each_entry(t, len, 48, srat_entry);
 	if (srat_bad || !numa_nr_memblks) {
 		pr_warn("ACPI: SRAT: memory ranges contradict each other or are absent: one node "

@@ -8,13 +8,16 @@
 
 #include "arch/x86/apic.h"
 #include "arch/x86/numa_tables.h"
+#include "kernel/init.h"
 #include "kernel/printk.h"
 #include "kernel/smp.h"
 #include "lib/errno.h"
+#include "lib/string.h"
 
 struct numa_memblk numa_memblks[NR_NODE_MEMBLKS];
 unsigned int numa_nr_memblks;
 unsigned int numa_nr_nodes = 1;
+bool numa_off;
 
 u8 cpu_node_map[NR_CPUS];
 DEFINE_PER_CPU_READ_MOSTLY(int, numa_node);
@@ -24,6 +27,7 @@ static struct {
 	int nid;
 } apicid_node[NR_CPUS];
 static unsigned int nr_apicid_node;
+static int default_node; /* of CPUs that SRAT does not name */
 
 static u32 pxm_of_node[MAX_NUMNODES];
 static unsigned int nr_pxm;
@@ -56,6 +60,22 @@ void numa_forget(void)
 	numa_nr_nodes = 1;
 	nr_apicid_node = 0;
 	nr_pxm = 0;
+	memset(distances, 0, sizeof(distances));
+}
+
+void __init numa_sort_memblks(void)
+{
+	for (unsigned int i = 1; i < numa_nr_memblks; i++)
+		for (unsigned int j = i; j && numa_memblks[j].start < numa_memblks[j - 1].start;
+		     j--)
+			swap(numa_memblks[j], numa_memblks[j - 1]);
+}
+
+void __init numa_move_cpus(const int *to)
+{
+	for (unsigned int i = 0; i < nr_apicid_node; i++)
+		apicid_node[i].nid = to[apicid_node[i].nid];
+	default_node = to[0];
 }
 
 int numa_add_memory(int nid, phys_addr_t base, phys_addr_t len, bool hotpluggable)
@@ -94,10 +114,12 @@ void __init numa_init_cpu_nodes(void)
 {
 	unsigned int cpu;
 
-	for_each_possible_cpu(cpu)
+	for_each_possible_cpu(cpu) {
+		cpu_node_map[cpu] = default_node;
 		for (unsigned int i = 0; i < nr_apicid_node; i++)
 			if (apicid_node[i].apicid == cpu_apicid[cpu])
 				cpu_node_map[cpu] = apicid_node[i].nid;
+	}
 }
 
 int node_distance(int from, int to)

@@ -8,6 +8,3 @@
 /* Dense node number of a proximity domain: made when new (map), or only looked up. NUMA_NO_NODE: none. */
 int acpi_map_pxm_to_node(u32 pxm);
 int pxm_to_node(u32 pxm);
-void numa_set_distance(int from, int to, u8 distance);
-/* Firmware's description turned out to be wrong: one node again. */
-void numa_forget(void);

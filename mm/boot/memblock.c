@@ -15,8 +15,8 @@
  * 5. The arrays start static, with room for INIT_MEMBLOCK_REGIONS. An operation first makes sure of enough room
  *    for the worst case, and doubles the array if needed: the new array is itself allocated from memblock. Until
  *    memblock_allow_resize() the arrays cannot grow, as the memory for them could not be trusted.
- * 6. The end: memblock_free_all() (mm/phys/mm_init.c) gives what is free to the buddy allocator, in the largest
- *    aligned blocks. From then on `reserved` is the record of what boot kept.
+ * 6. The end: memblock_free_all() (mm/phys/mem_init.c) gives what is free to the buddy allocator. From then on
+ *    the arrays do not change: they are the record of what boot kept.
  *
  * No locks: one CPU, interrupts off or harmless. Page 0 is never handed out, as address 0 means failure.
  * Mirrors Linux mm/memblock.c. Exercised by the memblock suite (tests/kernel/memblock.c).
@@ -78,8 +78,7 @@ static phys_addr_t range_end(phys_addr_t base, phys_addr_t size)
 	return size > ~(phys_addr_t)0 - base ? ~(phys_addr_t)0 : base + size;
 }
 
-/* Index of the first region that ends above addr: the one that holds addr, or the next one. */
-static unsigned long first_above(const struct memblock_type *type, phys_addr_t addr)
+unsigned long memblock_search(const struct memblock_type *type, phys_addr_t addr)
 {
 	unsigned long lo = 0, hi = type->cnt;
 
@@ -178,7 +177,7 @@ static unsigned long count_gaps(const struct memblock_type *type, phys_addr_t ba
 {
 	unsigned long gaps = 1;
 
-	for (unsigned long i = first_above(type, base);
+	for (unsigned long i = memblock_search(type, base);
 	     i < type->cnt && type->regions[i].base < end; i++)
 		gaps++;
 	return gaps;
@@ -198,7 +197,7 @@ static int add_range(struct memblock *mb, struct memblock_type *type, phys_addr_
 	if (err)
 		return err;
 
-	first = i = first_above(type, base);
+	first = i = memblock_search(type, base);
 	while (base < end) {
 		phys_addr_t gap_end = i < type->cnt ? min(end, type->regions[i].base) : end;
 
@@ -227,7 +226,7 @@ static int isolate_range(struct memblock *mb, struct memblock_type *type, phys_a
 	if (err)
 		return err;
 
-	i = first_above(type, base);
+	i = memblock_search(type, base);
 	if (i < type->cnt && type->regions[i].base < base) {
 		struct memblock_region *rgn = &type->regions[i];
 		phys_addr_t head = base - rgn->base;
@@ -366,7 +365,7 @@ int memblock_set_node_in(struct memblock *mb, phys_addr_t base, phys_addr_t size
 
 static bool type_holds(const struct memblock_type *type, phys_addr_t addr)
 {
-	unsigned long i = first_above(type, addr);
+	unsigned long i = memblock_search(type, addr);
 
 	return i < type->cnt && type->regions[i].base <= addr;
 }
@@ -383,7 +382,7 @@ bool memblock_is_reserved_in(const struct memblock *mb, phys_addr_t addr)
 
 bool memblock_is_region_reserved_in(const struct memblock *mb, phys_addr_t base, phys_addr_t size)
 {
-	unsigned long i = first_above(&mb->reserved, base);
+	unsigned long i = memblock_search(&mb->reserved, base);
 
 	return i < mb->reserved.cnt && mb->reserved.regions[i].base < range_end(base, size);
 }
@@ -393,7 +392,7 @@ bool memblock_is_region_memory_in(const struct memblock *mb, phys_addr_t base, p
 	phys_addr_t end = range_end(base, size);
 
 	/* Regions that touch may still be separate, when node or flags differ. */
-	for (unsigned long i = first_above(&mb->memory, base); i < mb->memory.cnt; i++) {
+	for (unsigned long i = memblock_search(&mb->memory, base); i < mb->memory.cnt; i++) {
 		const struct memblock_region *rgn = &mb->memory.regions[i];
 
 		if (rgn->base > base)

@@ -6,7 +6,7 @@
  * The theory is in memblock.c. Every operation exists twice: on a struct memblock given (memblock_x_in),
  * which the suite feeds with odd maps, and on the machine's own one (memblock_x).
  *
- * Boot CPU only, no locks: everything ends at memblock_free_all().
+ * Boot CPU only, no locks: at memblock_free_all() the arrays become constant, and stay.
  * Mirrors Linux include/linux/memblock.h. Exercised by the memblock suite; in gdb: q-memblock.
  */
 #pragma once
@@ -78,6 +78,8 @@ bool memblock_is_reserved_in(const struct memblock *mb, phys_addr_t addr);
 /* Is any byte of the range reserved? / is all of it RAM? */
 bool memblock_is_region_reserved_in(const struct memblock *mb, phys_addr_t base, phys_addr_t size);
 bool memblock_is_region_memory_in(const struct memblock *mb, phys_addr_t base, phys_addr_t size);
+/* Index of the first region that ends above addr: the one that holds addr, or the next; cnt if there is none. */
+unsigned long memblock_search(const struct memblock_type *type, phys_addr_t addr);
 /* Sorted, disjoint, merged, totals right? For the suite and debug kernels. */
 bool memblock_type_is_sane(const struct memblock_type *type);
 /* Next free range at or after *idx (start with 0): true and *start, *end, *nid. Skips NOMAP. */

@@ -22,3 +22,5 @@ bool deferred_grow_zone(struct zone *zone, unsigned int order);
  * => process context, no spinlock held; may sleep
  */
 void deferred_init_wait(void);
+/* The same for the frames [start, end) only. => any context, no zone->lock held */
+void deferred_init_pfns(unsigned long start, unsigned long end);

@@ -171,10 +171,12 @@ struct per_cpu_pages {
 	int batch; /* I pages moved to or from the zone at a time */
 	/* C blocks of each order taken from the lists; pages put on them: pgalloc_*, numa_hit, pgfree */
 	unsigned long allocs[NR_PCP_ORDERS], frees;
-	/* C how often zone->lock was taken to fill a list, to empty one; and past the lists, for one block */
+	unsigned long idle_seen; /* C what had gone through at the last idle tick */
+	/* C how often zone->lock was taken to fill a list, to empty some; and by this CPU past its lists */
 	unsigned long refills, drains, direct;
-	unsigned long numa_event[NR_VM_NUMA_EVENT_ITEMS]; /* what `allocs` does not tell (vmstat.c) */
-	struct list_head lists[NR_PCP_LISTS]; /* C [order * MIGRATE_PCPTYPES + migratetype] */
+	unsigned long
+		numa_event[NR_VM_NUMA_EVENT_ITEMS]; /* what `allocs` does not tell (vmstat.c) */
+	struct list_head lists[NR_PCP_LISTS];	    /* C [order * MIGRATE_PCPTYPES + migratetype] */
 };
 
 struct per_cpu_nodestat {
@@ -221,6 +223,8 @@ struct zone {
 	unsigned long present_pages;			/* I */
 	const char *name;				/* I */
 	unsigned long flags;				/* A ZONE_* bits */
+	atomic_long_t deferred_left; /* A chunks without struct pages (deferred.c) */
+	unsigned long deferred_pfn;  /* where to look for the next of them */
 
 	/* Written by the allocator. */
 	spinlock_t lock ____cacheline_aligned;
@@ -314,15 +318,15 @@ extern pg_data_t *node_data[MAX_NUMNODES];
 DECLARE_PER_CPU(pg_data_t *, local_pgdat);
 /* Sets of nodes by what they have. */
 enum node_states {
-	N_POSSIBLE,	 /* could come into being: those of SRAT, or node 0 */
-	N_ONLINE,	 /* have a pg_data_t: memory or CPUs; without memory all its zones are empty */
+	N_POSSIBLE, /* could come into being: those of SRAT, or node 0 */
+	N_ONLINE,   /* have a pg_data_t: memory or CPUs; without memory all its zones are empty */
 	N_NORMAL_MEMORY, /* have memory that kernel allocations can use */
 	N_MEMORY,	 /* have memory, perhaps only in ZONE_MOVABLE */
 	N_CPU,		 /* have CPUs */
 	NR_NODE_STATES,
 };
 extern nodemask_t node_states[NR_NODE_STATES]; /* I */
-#define node_online_map node_states[N_ONLINE]
+#define node_online_map	       node_states[N_ONLINE]
 #define node_state(nid, state) node_isset(nid, node_states[state])
 #define for_each_node_state(nid, state)                \
 	for ((nid) = 0; (nid) < MAX_NUMNODES; (nid)++) \
@@ -409,16 +413,29 @@ static __always_inline struct zoneref *next_zones_zonelist(struct zoneref *z, in
 #define SECTION_IS_ONLINE      BIT(2) /* given to the buddy allocator */
 
 struct mem_section {
-	unsigned long flags;			   /* I SECTION_* */
-	unsigned long subsection_map;		   /* I bit n: 2 MiB number n has struct pages */
-	int nid;				   /* I */
+	unsigned long flags;	      /* I SECTION_* */
+	unsigned long subsection_map; /* A bit n: struct pages of 2 MiB number n are written */
+	unsigned long memmap_map;     /* I bit n: they have memory behind them */
+	unsigned long deferred;	      /* A chunks that wait to be written (deferred.c) */
+	int nid;		      /* I */
 	u8 pageblock_type[PAGEBLOCKS_PER_SECTION]; /* Z migrate type of each 2 MiB block */
 } __aligned(128);
 
 extern struct mem_section *mem_sections; /* by section number, nr_mem_sections of them */
 extern unsigned long nr_mem_sections;
 
-/* Is there a struct page for this frame? Says nothing about whether it is RAM, or free. Any context. */
+/* Is there memory for this frame's struct page, written or not yet? Any context. */
+static __always_inline bool pfn_has_memmap(unsigned long pfn)
+{
+	unsigned long nr = pfn_to_section_nr(pfn);
+
+	return nr < nr_mem_sections &&
+	       ((mem_sections[nr].memmap_map >>
+		 ((pfn >> (SUBSECTION_SHIFT - PAGE_SHIFT)) & (SUBSECTIONS_PER_SECTION - 1))) &
+		1);
+}
+
+/* Is there a struct page for this frame? While deferred.c works, not yet for all RAM. Says nothing about whether it is RAM, or free. Any context. */
 static __always_inline bool pfn_valid(unsigned long pfn)
 {
 	unsigned long nr = pfn_to_section_nr(pfn);
@@ -449,20 +466,18 @@ void __init sparse_init(void);
 /* Boot: makes the struct pages of [start_pfn, end_pfn) exist; ends are rounded out to 2 MiB. */
 void __init sparse_init_range(int nid, unsigned long start_pfn, unsigned long end_pfn);
 
-/* ---- set-up, in the order in which start_kernel() calls it (mm_init.c) ---- */
+/* ---- set-up, in the order in which start_kernel() calls it (nodes.c, zones.c, zonelist.c, mem_init.c) ---- */
 
 /* Nodes: from SRAT ranges in memblock, or one node that holds everything. => memblock complete */
 void __init initmem_init(void);
-/* Sections, struct pages, zones. => linear map final, memblock still the allocator */
+/* Zones and sections; struct pages have memory, but are not written. => linear map final, memblock the allocator */
 void __init free_area_init(void);
 /* Zonelists of all nodes, watermark-independent. */
 void __init build_all_zonelists(void);
 /* Hands all free memory from memblock to the buddy allocator and prints the Memory: line. */
 void __init mem_init(void);
-/* What mem_init() does with memblock: all free ranges to the allocator, in blocks as large as alignment allows; and the
- * end of memblock's arrays, if they were ever allocated. */
+/* What mem_init() does with memblock: all free ranges to the allocator, now or deferred. Its arrays stay as they are. */
 void __init memblock_free_all(void);
-void __init memblock_discard(void);
 /* mm/phys/wmark.h has all about these two. */
 void setup_per_zone_wmarks(void);
 /* Returns .init to the allocator. Nothing marked __init may run or be read after it. */
@@ -471,4 +486,3 @@ void free_initmem(void);
 extern int min_free_kbytes;
 /* Last frame of RAM + 1 (twice: there is no high memory), and the first. */
 extern unsigned long max_pfn, max_low_pfn, min_low_pfn;
-extern unsigned long highest_memmap_pfn;

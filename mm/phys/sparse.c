@@ -8,7 +8,8 @@
  *    a machine of 16 MiB pays 256 KiB, not 2 MiB.
  * 3. The granule is 4 MiB = a block of MAX_PAGE_ORDER, so that the buddy allocator may look at any buddy. What in a
  *    granule is not RAM has a struct page too, marked reserved.
- * 4. The section's record holds a bit for each 2 MiB (pfn_valid) and the migrate type of each pageblock. The records
+ * 4. The section's record holds two bits for each 2 MiB, "has struct pages" and "they are written" (pfn_valid; the
+ *    writing is memmap_init.c's and deferred.c's), and the migrate type of each pageblock. The records
  *    are one array, up to the last section with RAM: 128 bytes for 128 MiB.
  *
  * Written at boot only. Mirrors Linux mm/sparse.c, mm/sparse-vmemmap.c. Exercised by the buddy and
@@ -76,14 +77,14 @@ void __init sparse_init_range(int nid, unsigned long start_pfn, unsigned long en
 		unsigned long next = min(end_pfn, section_nr_to_pfn(nr + 1));
 		struct mem_section *s = &mem_sections[nr];
 
-		if (s->subsection_map != ~0UL) {
+		if (s->memmap_map != ~0UL) {
 			unsigned long addr = (unsigned long)pfn_to_page(start_pfn);
 			unsigned int first = (start_pfn % PAGES_PER_SECTION) / PAGES_PER_SUBSECTION;
 			unsigned int last = ((next - 1) % PAGES_PER_SECTION) / PAGES_PER_SUBSECTION;
 
 			if (next - start_pfn != PAGES_PER_SECTION || !populate_large(addr, nid))
 				populate_small(addr, (unsigned long)pfn_to_page(next), nid);
-			s->subsection_map |= GENMASK(last, first);
+			s->memmap_map |= GENMASK(last, first);
 		}
 		if (!s->flags)
 			s->nid = nid;
