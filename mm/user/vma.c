@@ -220,18 +220,6 @@ int split_vma(struct mm_struct *mm, struct vm_area_struct *vma, unsigned long ad
 	return 0;
 }
 
-int vma_isolate(struct mm_struct *mm, struct vm_area_struct **vma, unsigned long start,
-		unsigned long end)
-{
-	if ((*vma)->vm_start < start) {
-		int err = split_vma(mm, *vma, start, vma);
-
-		if (err)
-			return err;
-	}
-	return (*vma)->vm_end > end ? split_vma(mm, *vma, end, NULL) : 0;
-}
-
 static bool can_merge(const struct vm_area_struct *vma, unsigned long vm_flags,
 		      const struct file *file, const struct vm_operations_struct *ops,
 		      const struct mempolicy *pol)

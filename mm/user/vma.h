@@ -27,8 +27,20 @@ void vma_set_range(struct vm_area_struct *vma, unsigned long start, unsigned lon
 int split_vma(struct mm_struct *mm, struct vm_area_struct *vma, unsigned long addr,
 	      struct vm_area_struct **upper);
 /* Makes [start, end), which lies in *vma, a VMA of its own, and *vma that one. 0, or -ENOMEM: may be half cut. */
-int vma_isolate(struct mm_struct *mm, struct vm_area_struct **vma, unsigned long start,
-		unsigned long end);
+static __always_inline int vma_isolate(struct mm_struct *mm, struct vm_area_struct **vma,
+				       unsigned long start, unsigned long end)
+{
+	struct vm_area_struct *v = *vma;
+
+	if (v->vm_start < start) {
+		int err = split_vma(mm, v, start, &v);
+
+		if (err)
+			return err;
+		*vma = v;
+	}
+	return v->vm_end > end ? split_vma(mm, v, end, NULL) : 0;
+}
 /*
  * Tries to extend a neighbour (or join both) over the hole [start, end) with these properties and no memory policy.
  * Returns the grown VMA or NULL when nothing fits or memory is short: the caller then links a new one.
