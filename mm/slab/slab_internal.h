@@ -1,5 +1,5 @@
 /*
- * What slub.c, slab_common.c and slab_check.c share: the cache, the per-CPU part, and struct slab,
+ * What slub.c, slub_pages.c, slab_common.c and slab_check.c share: the cache, the per-CPU part, and struct slab,
  * the view of a struct page while its memory belongs to a cache.
  *
  * Legend of the fields:
@@ -130,11 +130,37 @@ static inline unsigned int obj_to_index(const struct kmem_cache *s, const struct
 	return (unsigned long)((const char *)p - (const char *)slab_address(slab)) / s->size;
 }
 
+/* freelist's neighbour in struct slab, taken apart */
+union slab_counters {
+	unsigned long counters;
+	struct {
+		unsigned int inuse : 16;
+		unsigned int objects : 15;
+		unsigned int frozen : 1;
+		unsigned int high;
+	};
+};
+
+static __always_inline void set_freepointer(const struct kmem_cache *s, void *object, void *next)
+{
+	*(void **)((char *)object + s->offset) = next;
+}
+
+static __always_inline struct kmem_cache_node *slab_node(struct kmem_cache *s,
+							 const struct slab *slab)
+{
+	return s->node[page_to_nid(slab_page(slab))];
+}
+
 /* slub_setup.c */
 int __kmem_cache_setup(struct kmem_cache *s,
 		       unsigned long flags);	 /* sizes, per-CPU part, nodes; 0 or -errno */
 void __kmem_cache_release(struct kmem_cache *s); /* undoes it */
 void __init slub_boot(void);
+/* slub_pages.c */
+/* A frozen slab, all its objects on its free list; NULL when out of memory. => sleeps as gfp allows */
+struct slab *new_slab(struct kmem_cache *s, gfp_t gfp, int node);
+void discard_slab(struct kmem_cache *s, struct slab *slab); /* empty, on no list. => any context */
 /* slub.c */
 int __kmem_cache_shutdown(struct kmem_cache *s); /* empties it: 0, or 1 if objects are left */
 /* slab_check.c */

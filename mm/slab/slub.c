@@ -51,24 +51,9 @@
 #define SLAB_ALWAYS_CHECK 0
 #endif
 
-union slab_counters {
-	unsigned long counters;
-	struct {
-		unsigned int inuse : 16;
-		unsigned int objects : 15;
-		unsigned int frozen : 1;
-		unsigned int high;
-	};
-};
-
 static __always_inline void *get_freepointer(const struct kmem_cache *s, const void *object)
 {
 	return *(void *const *)((const char *)object + s->offset);
-}
-
-static __always_inline void set_freepointer(const struct kmem_cache *s, void *object, void *next)
-{
-	*(void **)((char *)object + s->offset) = next;
 }
 
 /* Replaces (freelist, counters) if they are still as they were read. */
@@ -84,12 +69,6 @@ static __always_inline bool slab_update(struct slab *slab, void *old_list,
 			     : "b"(new_list), "c"(new_counters)
 			     : "memory");
 	return done;
-}
-
-static __always_inline struct kmem_cache_node *slab_node(struct kmem_cache *s,
-							 const struct slab *slab)
-{
-	return s->node[page_to_nid(slab_page(slab))];
 }
 
 static __always_inline bool node_match(const struct slab *slab, int node)
@@ -109,113 +88,6 @@ static void remove_partial(struct kmem_cache_node *n, struct slab *slab)
 {
 	list_del(&slab->slab_list);
 	n->nr_partial--;
-}
-
-/* ---- slabs from and to the buddy allocator ---- */
-
-static unsigned int slab_order_of(const struct slab *slab)
-{
-	return compound_order(slab_page(slab));
-}
-
-static void account_slab(struct kmem_cache *s, struct slab *slab, unsigned int order, int sign)
-{
-	struct kmem_cache_node *n = slab_node(s, slab);
-
-	mod_node_page_state(page_pgdat(slab_page(slab)),
-			    s->flags & SLAB_RECLAIM_ACCOUNT ? NR_SLAB_RECLAIMABLE
-							    : NR_SLAB_UNRECLAIMABLE,
-			    sign * (1L << order));
-	if (sign > 0) {
-		atomic_long_inc(&n->nr_slabs);
-		atomic_long_add(slab->objects, &n->total_objects);
-	} else {
-		atomic_long_dec(&n->nr_slabs);
-		atomic_long_sub(slab->objects, &n->total_objects);
-	}
-}
-
-/* Links all objects into the free list, first object first, and constructs them. */
-static void link_objects(struct kmem_cache *s, struct slab *slab)
-{
-	char *start = slab_address(slab), *p = start;
-	unsigned int size = s->size;
-
-	if (unlikely(s->ctor))
-		for (unsigned int i = 0; i < slab->objects; i++)
-			s->ctor(start + (size_t)i * size);
-	for (unsigned int i = slab->objects - 1; i; i--, p += size)
-		set_freepointer(s, p, p + size);
-	set_freepointer(s, p, NULL);
-	slab->freelist = start;
-}
-
-static struct page *slab_pages(struct kmem_cache *s, gfp_t gfp, int node, unsigned int order)
-{
-	if (node == NUMA_NO_NODE)
-		return alloc_pages(gfp, order);
-	return alloc_pages_node(node, gfp, order);
-}
-
-/*
- * A frozen slab, all its objects on its free list; NULL when out of memory. => sleeps as gfp allows
- */
-static struct slab *new_slab(struct kmem_cache *s, gfp_t gfp, int node)
-{
-	unsigned int order = s->order;
-	union slab_counters c = { 0 };
-	struct page *page = NULL;
-	struct slab *slab;
-
-	gfp = (gfp & ~(__GFP_ZERO | __GFP_MOVABLE)) | __GFP_COMP | s->allocflags;
-	if (order > s->min_order) {
-		page = slab_pages(s, (gfp | __GFP_NOWARN | __GFP_NORETRY) & ~__GFP_NOFAIL, node,
-				  order);
-		if (!page)
-			order = s->min_order;
-	}
-	if (!page)
-		page = slab_pages(s, gfp, node, order);
-	if (unlikely(!page))
-		return NULL;
-
-	slab = page_slab(page);
-	__SetPageSlab(page);
-	slab->slab_cache = s;
-	c.objects = order == s->order ? s->objects : (PAGE_SIZE << order) / s->size;
-	c.frozen = 1;
-	slab->counters = c.counters;
-	link_objects(s, slab);
-	account_slab(s, slab, order, 1);
-	return slab;
-}
-
-static void free_slab_pages(struct slab *slab)
-{
-	struct page *page = slab_page(slab);
-	unsigned int order = slab_order_of(slab);
-
-	slab->slab_cache = NULL;
-	slab->freelist = NULL;
-	slab->counters = 0;
-	page->mapping = NULL;
-	__ClearPageSlab(page);
-	__free_pages(page, order);
-}
-
-static void rcu_free_slab(struct rcu_head *head)
-{
-	free_slab_pages(container_of(head, struct slab, rcu_head));
-}
-
-/* An empty slab that is on no list. => any context */
-static void discard_slab(struct kmem_cache *s, struct slab *slab)
-{
-	account_slab(s, slab, slab_order_of(slab), -1);
-	if (unlikely(s->flags & SLAB_TYPESAFE_BY_RCU))
-		call_rcu(&slab->rcu_head, rcu_free_slab);
-	else
-		free_slab_pages(slab);
 }
 
 /* ---- from frozen to the node and back; all of this with interrupts off ---- */
@@ -719,7 +591,7 @@ void kmem_cache_free_bulk(struct kmem_cache *s, size_t nr, void **p)
 	}
 }
 
-/* ---- emptying and counting caches ---- */
+/* ---- emptying caches ---- */
 
 /* Runs on each CPU with interrupts off: it gives up its slabs of the cache. */
 static void flush_cpu_slab(void *info)
@@ -780,29 +652,4 @@ int kmem_cache_shrink(struct kmem_cache *s)
 int __kmem_cache_shutdown(struct kmem_cache *s)
 {
 	return kmem_cache_shrink(s);
-}
-
-void get_slabinfo(struct kmem_cache *s, struct slabinfo *info)
-{
-	unsigned long free = 0, irqflags;
-	struct slab *slab;
-
-	memset(info, 0, sizeof(*info));
-	for (int nid = 0; nid < slab_nr_nodes; nid++) {
-		struct kmem_cache_node *n = s->node[nid];
-
-		if (!n)
-			continue;
-		info->num_slabs += atomic_long_read(&n->nr_slabs);
-		info->num_objs += atomic_long_read(&n->total_objects);
-		spin_lock_irqsave(&n->list_lock, irqflags);
-		list_for_each_entry(slab, &n->partial, slab_list)
-			free += slab->objects - slab->inuse;
-		spin_unlock_irqrestore(&n->list_lock, irqflags);
-	}
-	info->active_objs = info->num_objs - min(free, info->num_objs);
-	info->active_slabs = info->num_slabs;
-	info->objsize = s->size;
-	info->objects_per_slab = s->objects;
-	info->pages_per_slab = 1U << s->order;
 }
