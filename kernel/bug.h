@@ -36,8 +36,9 @@ extern unsigned int panic_cpu; /* CPU that panics, or ~0U */
 void bust_spinlocks(int yes);
 
 /* What an oops leaves in /proc/sys/kernel/tainted and in the next report. */
-#define TAINT_DIE  7
-#define TAINT_WARN 9
+#define TAINT_BAD_PAGE 5
+#define TAINT_DIE      7
+#define TAINT_WARN     9
 void add_taint(unsigned int flag);
 unsigned long get_taint(void);
 /* Between them reports of several CPUs do not mix; nests on one CPU. */

@@ -17,17 +17,25 @@
  * 6. When the wanted migrate type has no block, one of another type is taken, the *largest*: few large
  *    thefts spoil fewer pageblocks than many small ones. If the theft is big, or the thief's pages would pollute the block
  *    for long (unmovable, reclaimable), all free pages of the pageblock change sides; if then at least half of the
- *    pageblock belongs to the thief, so does its type from now on. A movable request that cannot claim a
- *    block takes the smallest piece instead: its page can be moved away later.
+ *    pageblock is free or agrees with the thief, so does its type from now on. A movable request that cannot claim a
+ *    block takes the smallest piece instead: its page can be moved away later. A theft inside a pageblock also
+ *    raises the watermarks for a while (boost): kswapd shall free more, before the next theft.
+ * 7. The types from MIGRATE_HIGHATOMIC on are *special*: nobody steals from them. HIGHATOMIC blocks wait for large requests
+ *    that cannot sleep (highatomic.c), CMA blocks lend their pages to movable requests only, ISOLATE blocks give
+ *    nothing (page_isolation.c). Invariant: a free page in a special pageblock is on the list of exactly that type, and such
+ *    a pageblock is part of a larger free block only together with others of its type. Ordinary pageblocks may have free
+ *    pages on lists of another ordinary type: those of a theft that was too small to claim the block.
  *
  * Locking: zone->lock around everything here. Mirrors Linux mm/page_alloc.c (__free_one_page,
- * __rmqueue). Exercised by the buddy suite against a model; seen in /proc/buddyinfo.
+ * __rmqueue). Exercised by the buddy suite against a model, and by tests/host; seen in /proc/buddyinfo.
  */
 #include "mm/phys/buddy.h"
 
 #include "kernel/bug.h"
 #include "lib/list.h"
+#include "mm/debug/shuffle.h"
 #include "mm/phys/internal.h"
+#include "mm/phys/wmark.h"
 
 const char *const migratetype_names[MIGRATE_TYPES] = {
 	[MIGRATE_UNMOVABLE] = "Unmovable",
@@ -45,7 +53,7 @@ static const int fallbacks[MIGRATE_PCPTYPES][MIGRATE_PCPTYPES - 1] = {
 	[MIGRATE_RECLAIMABLE] = { MIGRATE_UNMOVABLE, MIGRATE_MOVABLE },
 };
 
-/* Pages that nobody may take are not counted as free. */
+/* Pages that nobody may take are not counted as free; of those with conditions there is a count of their own. */
 static __always_inline void account_freepages(struct zone *zone, long nr, int migratetype)
 {
 	atomic_long_t *free = &zone->vm_stat[NR_FREE_PAGES];
@@ -54,8 +62,12 @@ static __always_inline void account_freepages(struct zone *zone, long nr, int mi
 		return;
 	/* Written under zone->lock only: no locked instruction. */
 	atomic_long_set(free, atomic_long_read(free) + nr);
-	if (unlikely(migratetype == MIGRATE_CMA))
+	if (likely(migratetype < MIGRATE_PCPTYPES))
+		return;
+	if (migratetype == MIGRATE_CMA)
 		atomic_long_add(nr, &zone->vm_stat[NR_FREE_CMA_PAGES]);
+	else
+		WRITE_ONCE(zone->nr_free_highatomic, zone->nr_free_highatomic + nr);
 }
 
 static __always_inline void add_to_free_list(struct page *page, struct zone *zone,
@@ -63,6 +75,10 @@ static __always_inline void add_to_free_list(struct page *page, struct zone *zon
 {
 	struct free_area *area = &zone->free_area[order];
 
+	/* Opening, 7. */
+	VM_BUG_ON(migratetype != get_pfnblock_migratetype(page_to_pfn(page)) &&
+		  (migratetype >= MIGRATE_PCPTYPES ||
+		   get_pfnblock_migratetype(page_to_pfn(page)) >= MIGRATE_PCPTYPES));
 	list_add(&page->buddy_list, &area->free_list[migratetype]);
 	area->nr_free++;
 }
@@ -120,6 +136,8 @@ void __free_one_page(struct zone *zone, unsigned long pfn, unsigned int order, i
 	}
 	set_buddy_order(page, order);
 	add_to_free_list(page, zone, order, migratetype);
+	if (unlikely(page_shuffle) && order >= SHUFFLE_ORDER && shuffle_pick_tail())
+		list_move_tail(&page->buddy_list, &zone->free_area[order].free_list[migratetype]);
 }
 
 /* page is a block of order high, off its list: keeps 2^low pages of it and frees the rest, upper halves first. */
@@ -153,7 +171,7 @@ struct page *__rmqueue_smallest(struct zone *zone, unsigned int order, int migra
 	return NULL;
 }
 
-/* ---- stealing from other types ---- */
+/* ---- pageblocks change their type ---- */
 
 static void move_to_free_list(struct page *page, struct zone *zone, unsigned int order, int from,
 			      int to)
@@ -165,18 +183,40 @@ static void move_to_free_list(struct page *page, struct zone *zone, unsigned int
 	}
 }
 
+/* A page of another zone may share a block with ours; it is not ours to move. */
+static bool page_of_zone(const struct page *page, const struct zone *zone)
+{
+	return page_zone(page)->zone_pgdat == zone->zone_pgdat &&
+	       zone_spans_pfn(zone, page_to_pfn(page));
+}
+
+/* If pfn's pageblock is part of a larger free block, that one is cut into pageblocks, each on the list of its type. */
+static void cut_into_pageblocks(struct zone *zone, unsigned long pfn)
+{
+	struct page *page = pfn_to_page(ALIGN_DOWN(pfn, MAX_ORDER_NR_PAGES));
+	unsigned int order = page->private;
+
+	if (!PageBuddy(page) || order <= pageblock_order || !page_of_zone(page, zone))
+		return;
+	del_from_free_list(page, zone, order);
+	for (unsigned long i = 0; i < BIT(order); i += pageblock_nr_pages) {
+		set_buddy_order(page + i, pageblock_order);
+		add_to_free_list(page + i, zone, pageblock_order,
+				 get_pfnblock_migratetype(page_to_pfn(page + i)));
+	}
+}
+
 unsigned long move_freepages_block(struct zone *zone, unsigned long pfn, int migratetype)
 {
 	unsigned long end = pageblock_end_pfn(pfn), moved = 0;
 	int old = get_pfnblock_migratetype(pfn);
 
+	cut_into_pageblocks(zone, pfn);
 	for (pfn = pageblock_start_pfn(pfn); pfn < end;) {
 		struct page *page = pfn_to_page(pfn);
 		unsigned int order;
 
-		/* A page of another zone may share the block; it is not ours to move. */
-		if (!PageBuddy(page) || page_zone(page)->zone_pgdat != zone->zone_pgdat ||
-		    !zone_spans_pfn(zone, pfn)) {
+		if (!PageBuddy(page) || !page_of_zone(page, zone)) {
 			pfn++;
 			continue;
 		}
@@ -187,6 +227,28 @@ unsigned long move_freepages_block(struct zone *zone, unsigned long pfn, int mig
 	}
 	return moved;
 }
+
+unsigned long change_pageblock_type(struct zone *zone, unsigned long pfn, int migratetype)
+{
+	unsigned long moved = move_freepages_block(zone, pfn, migratetype);
+
+	set_pfnblock_migratetype(pfn, migratetype);
+	return moved;
+}
+
+void merge_pageblock(struct zone *zone, unsigned long pfn)
+{
+	struct page *page = pfn_to_page(pageblock_start_pfn(pfn));
+	int migratetype = get_pfnblock_migratetype(pfn);
+
+	if (!PageBuddy(page) || page->private != pageblock_order)
+		return;
+	del_from_free_list(page, zone, pageblock_order);
+	account_freepages(zone, -(long)pageblock_nr_pages, migratetype);
+	__free_one_page(zone, page_to_pfn(page), pageblock_order, migratetype);
+}
+
+/* ---- stealing from other types ---- */
 
 /* Pages of the pageblock that somebody uses and that look movable (on an LRU list, or anonymous). */
 static unsigned long movable_in_use(unsigned long pfn)
@@ -211,7 +273,28 @@ static bool can_steal_block(unsigned int order, int start_type)
 	       start_type == MIGRATE_RECLAIMABLE;
 }
 
-static void steal_block(struct zone *zone, struct page *page, unsigned int order, int from, int to)
+/*
+ * The zone is being mixed up: raise its watermarks by a pageblock, so that kswapd frees enough to make whole blocks again. It
+ * also takes the boost back; where no kswapd runs nobody would, and there is none.
+ */
+static void boost_watermark(struct zone *zone, unsigned int alloc_flags)
+{
+	unsigned long max_boost;
+
+	if (!watermark_boost_factor || !READ_ONCE(zone->zone_pgdat->kswapd) ||
+	    zone_managed_pages(zone) < 4 * pageblock_nr_pages)
+		return;
+	max_boost = zone->_watermark[WMARK_HIGH] * watermark_boost_factor / 10000;
+	if (!max_boost)
+		return;
+	zone->watermark_boost =
+		min(zone->watermark_boost + pageblock_nr_pages, max(max_boost, pageblock_nr_pages));
+	if (alloc_flags & ALLOC_KSWAPD)
+		set_bit(ZONE_BOOSTED_WATERMARK, &zone->flags);
+}
+
+static void steal_block(struct zone *zone, struct page *page, unsigned int order, int from, int to,
+			unsigned int alloc_flags)
 {
 	unsigned long pfn = page_to_pfn(page), free, alike;
 
@@ -221,6 +304,7 @@ static void steal_block(struct zone *zone, struct page *page, unsigned int order
 		move_to_free_list(page, zone, order, from, to);
 		return;
 	}
+	boost_watermark(zone, alloc_flags);
 	if (!can_steal_block(order, to)) {
 		move_to_free_list(page, zone, order, from, to);
 		return;
@@ -249,11 +333,15 @@ static int find_fallback(struct zone *zone, unsigned int order, int start_type)
 }
 
 /* Moves a block of another type over to start_type's list; false if there is none. */
-static bool __rmqueue_fallback(struct zone *zone, unsigned int order, int start_type)
+static bool __rmqueue_fallback(struct zone *zone, unsigned int order, int start_type,
+			       unsigned int alloc_flags)
 {
-	int o, type = -1;
+	int o, type = -1, lowest = order;
 
-	for (o = MAX_PAGE_ORDER; o >= (int)order; o--) {
+	/* Rather from another zone than mixing up a pageblock of this one. */
+	if (alloc_flags & ALLOC_NOFRAGMENT)
+		lowest = max(lowest, (int)pageblock_order);
+	for (o = MAX_PAGE_ORDER; o >= lowest; o--) {
 		type = find_fallback(zone, o, start_type);
 		if (type >= 0)
 			break;
@@ -271,17 +359,27 @@ static bool __rmqueue_fallback(struct zone *zone, unsigned int order, int start_
 	}
 	steal_block(zone,
 		    list_first_entry(&zone->free_area[o].free_list[type], struct page, buddy_list),
-		    o, type, start_type);
+		    o, type, start_type, alloc_flags);
 	return true;
 }
 
-struct page *__rmqueue(struct zone *zone, unsigned int order, int migratetype)
+struct page *__rmqueue(struct zone *zone, unsigned int order, int migratetype,
+		       unsigned int alloc_flags)
 {
 	struct page *page;
 
+	/* CMA pages must be used before movable requests have filled the rest, else they are all that is left for the others. */
+	if ((alloc_flags & ALLOC_CMA) && unlikely(zone_page_state(zone, NR_FREE_CMA_PAGES) >
+						  zone_page_state(zone, NR_FREE_PAGES) / 2)) {
+		page = __rmqueue_smallest(zone, order, MIGRATE_CMA);
+		if (page)
+			return page;
+	}
 	do {
 		page = __rmqueue_smallest(zone, order, migratetype);
+		if (!page && (alloc_flags & ALLOC_CMA))
+			page = __rmqueue_smallest(zone, order, MIGRATE_CMA);
 	} while (!page && migratetype < MIGRATE_PCPTYPES &&
-		 __rmqueue_fallback(zone, order, migratetype));
+		 __rmqueue_fallback(zone, order, migratetype, alloc_flags));
 	return page;
 }

@@ -43,10 +43,29 @@ static __always_inline unsigned long get_zeroed_page(gfp_t gfp)
 	return __get_free_pages(gfp | __GFP_ZERO, 0);
 }
 
-/* Single pages into the NULL slots of array[nr]; returns how many slots are filled from the start on. */
-unsigned long alloc_pages_bulk(gfp_t gfp, unsigned long nr, struct page **array);
+/*
+ * nr single pages: appended to list (linked by page->lru), or, if that is NULL, into the NULL slots of array[nr]. nid
+ * and nodemask as in __alloc_pages(). Returns the pages appended, or how many slots are filled from the start on; fewer
+ * than nr when memory is short.
+ */
+unsigned long __alloc_pages_bulk(gfp_t gfp, int nid, const nodemask_t *nodemask, unsigned long nr,
+				 struct list_head *list, struct page **array);
+
+static __always_inline unsigned long alloc_pages_bulk(gfp_t gfp, unsigned long nr,
+						      struct page **array)
+{
+	return __alloc_pages_bulk(gfp, NUMA_NO_NODE, NULL, nr, NULL, array);
+}
+
+static __always_inline unsigned long alloc_pages_bulk_list(gfp_t gfp, unsigned long nr,
+							   struct list_head *list)
+{
+	return __alloc_pages_bulk(gfp, NUMA_NO_NODE, NULL, nr, list, NULL);
+}
+
 /* Enough pages for size bytes, the rest of the power of two given back; free_pages_exact frees them. NULL if none. */
 void *alloc_pages_exact(size_t size, gfp_t gfp);
+void *alloc_pages_exact_nid(int nid, size_t size, gfp_t gfp);
 void free_pages_exact(void *virt, size_t size);
 
 /* A folio of 2^order pages, reference 1. NULL if none. */
@@ -62,9 +81,8 @@ void free_pages(unsigned long addr, unsigned int order); /* 0 is ignored */
 #define free_page(addr)	  free_pages((addr), 0)
 /* Gives back a block whose reference count is zero already. Any context. */
 void free_unref_page(struct page *page, unsigned int order);
-/* Order-0 pages whose counts are zero; array or folio list at once (mmu_gather, truncate). */
-void free_unref_pages(struct page **pages, unsigned int nr);
-void free_unref_folios(struct folio **folios, unsigned int nr);
+/* Drops the one reference of each of these single pages. Neighbours in the array that are neighbours in memory cost least. */
+void free_pages_bulk(struct page **pages, unsigned long nr);
 
 /* A non-compound block becomes 2^order independent pages, each with reference 1. */
 void split_page(struct page *page, unsigned int order);
@@ -90,26 +108,47 @@ void __free_one_page(struct zone *zone, unsigned long pfn, unsigned int order, i
  * => zone->lock held */
 struct page *__rmqueue_smallest(struct zone *zone, unsigned int order, int migratetype);
 /* The same, and when the type has nothing takes from another type, perhaps with the whole pageblock. */
-struct page *__rmqueue(struct zone *zone, unsigned int order, int migratetype);
+struct page *__rmqueue(struct zone *zone, unsigned int order, int migratetype,
+		       unsigned int alloc_flags);
 /* Moves the free pages of pfn's pageblock to another type's lists; pages moved. => zone->lock held */
 unsigned long move_freepages_block(struct zone *zone, unsigned long pfn, int migratetype);
+/* The same, and the pageblock has that type from now on. */
+unsigned long change_pageblock_type(struct zone *zone, unsigned long pfn, int migratetype);
+/* If pfn's pageblock is one free block: unites it with its buddy, if both may. => zone->lock held */
+void merge_pageblock(struct zone *zone, unsigned long pfn);
+
+/*
+ * Takes pfn's pageblock out of service: its free pages and those that are freed from now on are not given out, and are not
+ * counted as free. -EBUSY if it is isolated already, or has a page in use that could never be moved away. Pages
+ * that wait on per-CPU lists follow at the next drain_all_pages(zone). Any context.
+ */
+int set_migratetype_isolate(unsigned long pfn);
+/* Puts it back, with this type. Nothing happens if it is not isolated. Any context. */
+void unset_migratetype_isolate(unsigned long pfn, int migratetype);
+/* A page of the pageblock that is in use and cannot be moved; NULL if there is none. A guess, unless zone->lock is held. */
+struct page *has_unmovable_pages(struct zone *zone, unsigned long pfn);
 
 /* Empties this CPU's lists into the zones (all zones if NULL) / every CPU's. The second: irqs on. */
 void drain_local_pages(struct zone *zone);
 void drain_all_pages(struct zone *zone);
 
+/* A tick found this CPU idle: its lists go back if they were idle too. True: ask again at the next tick. => irqs off */
+bool pcp_idle_tick(void);
+
 /* ---- watermarks ---- */
 
-/* ALLOC_*: the low two bits index _watermark[]. */
+/* ALLOC_*: what an allocation may do beyond its GFP flags; the low two bits index _watermark[]. */
 #define ALLOC_WMARK_MIN	    WMARK_MIN
 #define ALLOC_WMARK_LOW	    WMARK_LOW
 #define ALLOC_WMARK_HIGH    WMARK_HIGH
 #define ALLOC_NO_WATERMARKS 0x04
 #define ALLOC_WMARK_MASK    (ALLOC_NO_WATERMARKS - 1)
-#define ALLOC_NON_BLOCK	    0x10 /* cannot sleep: a quarter deeper */
-#define ALLOC_MIN_RESERVE   0x20 /* __GFP_HIGH: half of min */
-#define ALLOC_HIGHATOMIC    0x200
-#define ALLOC_KSWAPD	    0x800
+#define ALLOC_NON_BLOCK	    0x10  /* cannot sleep: a quarter deeper still than MIN_RESERVE */
+#define ALLOC_MIN_RESERVE   0x20  /* __GFP_HIGH: half of min */
+#define ALLOC_CMA	    0x80  /* movable: may use CMA pageblocks */
+#define ALLOC_NOFRAGMENT    0x100 /* steal whole pageblocks or nothing */
+#define ALLOC_HIGHATOMIC    0x200 /* may use the highatomic reserve */
+#define ALLOC_KSWAPD	    0x800 /* __GFP_KSWAPD_RECLAIM: may wake kswapd */
 
 /* Would an allocation of this order leave mark pages plus the lowmem reserve, and does a block exist? */
 bool zone_watermark_ok(struct zone *zone, unsigned int order, unsigned long mark,

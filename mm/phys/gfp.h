@@ -78,3 +78,6 @@ static __always_inline int gfp_migratetype(gfp_t gfp)
 {
 	return (gfp & GFP_MOVABLE_MASK) >> GFP_MOVABLE_SHIFT;
 }
+
+/* "GFP_KERNEL|__GFP_COMP" into buf, cut off at len; returns buf. */
+char *gfp_flags_string(gfp_t gfp, char *buf, size_t len);

@@ -1,17 +1,31 @@
 /*
  * Between the files of mm/phys: not for other rooms.
+ *
+ * The page allocator's files, from the inside out: buddy.c (split, merge, steal), highatomic.c and page_isolation.c
+ * (pageblocks with a special type), pcp.c (per-CPU lists), page_free.c (a page comes back), page_alloc.c (the way to a
+ * block), slowpath.c (when that finds none), bulk.c (many at once), page_check.c (the rules in debug kernels), dump_page.c
+ * and show_mem.c (reports).
  */
 #pragma once
 
+#include "mm/debug/page_debug.h"
 #include "mm/phys/buddy.h"
 #include "mm/phys/mmzone.h"
 #include "mm/phys/page.h"
 #include "mm/phys/vmstat.h"
 
+/* guard(zone_lock)(zone): zone->lock with interrupts off, past the per-CPU lists, and counted (zone_lock_events). */
+DEFINE_LOCK_GUARD_1(zone_lock, struct zone, ({
+			    spin_lock_irqsave(&_T->lock->lock, _T->flags);
+			    this_cpu_add(_T->lock->per_cpu_pageset->direct, 1UL);
+		    }),
+		    spin_unlock_irqrestore(&_T->lock->lock, _T->flags))
+
 /* ---- pcp.c ---- */
 
 /* Blocks from the zone onto one list, a batch; => pcp->busy set by us. */
-void pcp_refill(struct zone *zone, struct per_cpu_pages *pcp, unsigned int order, int migratetype);
+void pcp_refill(struct zone *zone, struct per_cpu_pages *pcp, unsigned int order, int migratetype,
+		unsigned int alloc_flags);
 /* Gives nr pages or a little more back to the zone. => pcp->busy set by us */
 void pcp_drain(struct zone *zone, struct per_cpu_pages *pcp, int nr);
 DECLARE_PER_CPU(struct per_cpu_pages, boot_pageset);
@@ -62,12 +76,75 @@ static __always_inline struct page *pcp_take(struct per_cpu_pages *pcp, struct l
 	return page;
 }
 
-/* ---- show_mem.c ---- */
+/* ---- page_check.c: only debug kernels look ---- */
 
-void warn_alloc(gfp_t gfp, unsigned int order, const nodemask_t *nodemask);
-void bad_page(struct page *page, const char *reason);
+#ifdef CONFIG_DEBUG_VM
+/* False, after a report, if the block is not fit to enter a free list (it is leaked); it loses what may be lost. */
+bool page_free_ok(struct page *page, unsigned int order);
+/* True, after a report, if a block from a free list has been touched there; it is leaked. */
+bool check_new_pages(struct page *page, unsigned int order);
+#else
+static __always_inline bool page_free_ok(struct page *page, unsigned int order)
+{
+	return true;
+}
+static __always_inline bool check_new_pages(struct page *page, unsigned int order)
+{
+	return false;
+}
+#endif
 
-/* ---- page_alloc.c ---- */
+/* ---- page_free.c ---- */
 
 /* A block that is on no list goes to its zone, under the lock. Count zero, prepared. */
 void free_one_page(struct zone *zone, struct page *page, unsigned int order);
+
+/* ---- page_alloc.c ---- */
+
+/* Fills in *ac and *alloc_flags for a request; false: it cannot be served, or fault injection says so. */
+bool prepare_alloc_pages(gfp_t gfp, unsigned int order, int nid, const nodemask_t *nodemask,
+			 struct alloc_context *ac, unsigned int *alloc_flags);
+/* The first block along the zonelist whose zone may give it; NULL if there is none. */
+struct page *get_page_from_freelist(gfp_t gfp, unsigned int order, unsigned int alloc_flags,
+				    const struct alloc_context *ac);
+/* The quick form of zone_watermark_ok() for one attempt of an allocation. */
+bool zone_watermark_fast(struct zone *zone, unsigned int order, unsigned long mark,
+			 int highest_zoneidx, unsigned int alloc_flags);
+/* NUMA counters for nr allocations that zone served and that wanted preferred first. */
+void count_placement(struct zone *preferred, struct zone *zone, long nr);
+/* Zeroes, makes compound: what most callers do not ask for. Returns page. */
+struct page *prep_special(struct page *page, unsigned int order, gfp_t gfp);
+
+/* A block from a free list becomes its owner's. Returns page. */
+static __always_inline struct page *prep_new_page(struct page *page, unsigned int order, gfp_t gfp)
+{
+	VM_BUG_ON(PageBuddy(page));
+	page->private = 0;
+	set_page_count(page, 1);
+	if (unlikely(page_debug))
+		page_debug_alloc(page, order, gfp);
+	if (gfp & (__GFP_ZERO | __GFP_COMP))
+		return prep_special(page, order, gfp);
+	return page;
+}
+
+/* ---- slowpath.c ---- */
+
+/* No zone has enough above its low watermark: everything that can be done about it. NULL only if all failed. */
+struct page *__alloc_pages_slowpath(gfp_t gfp, unsigned int order, struct alloc_context *ac);
+/* Somebody boosted the watermarks of this zone (buddy.c, 6). Any context. */
+void wake_kswapd_boosted(struct zone *zone);
+
+/* ---- highatomic.c ---- */
+
+/* The pageblock of a page that such a request just got joins the reserve, if that is small enough. */
+void reserve_highatomic_pageblock(struct zone *zone, struct page *page);
+/* Gives one pageblock of the reserve back; force: the last one too. True if that freed something for ac. */
+bool unreserve_highatomic_pageblock(const struct alloc_context *ac, bool force);
+
+/* ---- dump_page.c, show_mem.c ---- */
+
+/* "page allocation failure", rate-limited. nodemask may be NULL */
+void warn_alloc(gfp_t gfp, unsigned int order, const nodemask_t *nodemask);
+/* "Bad page state", with what is wrong. The page must not be used again. */
+void bad_page(struct page *page, const char *reason);

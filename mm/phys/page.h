@@ -591,7 +591,5 @@ static __always_inline bool folio_mapped(const struct folio *folio)
 void dump_page(const struct page *page, const char *reason);
 /* "locked|uptodate|lru" into buf; returns buf. */
 char *page_flags_string(unsigned long flags, char *buf, size_t len);
-/* "GFP_KERNEL|__GFP_ZERO" into buf; returns buf. */
-char *gfp_string(gfp_t gfp, char *buf, size_t len);
 /* Bad pages reported since boot (debug kernels). */
 extern unsigned long nr_bad_pages;

@@ -12,7 +12,10 @@
  *    set uses the zone directly. Other CPUs never touch it: drain_all_pages() asks each CPU to do it itself; one that is
  *    interrupted inside its list keeps its pages until the next time.
  * 5. batch is about a thousandth of the zone, at most 63 pages; high is such that all CPUs together keep no more than
- *    the low watermark.
+ *    the low watermark, or than 1/N of the zone with percpu_pagelist_high_fraction=N.
+ * 6. A CPU that has nothing to do does not need its pages, but nobody else can take them. So a tick that finds its CPU idle
+ *    looks whether pages have moved through its lists since the last such tick; if not they go back to the zones, and the
+ *    tick stops. A CPU that only pauses between two pieces of work pays nothing.
  *
  * Mirrors Linux mm/page_alloc.c (rmqueue_bulk, free_pcppages_bulk). Exercised by the buddy suite;
  * seen in /proc/zoneinfo.
@@ -22,14 +25,18 @@
 #include "kernel/spinlock.h"
 #include "lib/list.h"
 #include "mm/phys/internal.h"
+#include "mm/phys/wmark.h"
 
 /* One set for each populated zone, in zone order; zones beyond work without lists. */
-#define MAX_PAGESETS 12
+#define MAX_PAGESETS 20
+/* Pages that a drain gives back under one lock, at least. */
+#define DRAIN_PIECE 64
 static DEFINE_PER_CPU_ALIGNED(struct per_cpu_pages[MAX_PAGESETS], zone_pagesets);
 /* For zones without: nobody gets in. */
 DEFINE_PER_CPU(struct per_cpu_pages, boot_pageset) = { .busy = 1 };
 
-void pcp_refill(struct zone *zone, struct per_cpu_pages *pcp, unsigned int order, int migratetype)
+void pcp_refill(struct zone *zone, struct per_cpu_pages *pcp, unsigned int order, int migratetype,
+		unsigned int alloc_flags)
 {
 	struct list_head *list = pcp_list(pcp, order, migratetype);
 	int blocks = max(pcp->batch >> order, 1);
@@ -37,7 +44,7 @@ void pcp_refill(struct zone *zone, struct per_cpu_pages *pcp, unsigned int order
 	guard(spinlock_irqsave)(&zone->lock);
 	pcp->refills++;
 	while (blocks-- > 0) {
-		struct page *page = __rmqueue(zone, order, migratetype);
+		struct page *page = __rmqueue(zone, order, migratetype, alloc_flags);
 
 		if (!page)
 			return;
@@ -73,6 +80,13 @@ void pcp_drain(struct zone *zone, struct per_cpu_pages *pcp, int nr)
 	}
 }
 
+/* In pieces, so that others get the lock in between. */
+static void drain_all_lists(struct zone *zone, struct per_cpu_pages *pcp)
+{
+	while (pcp->count)
+		pcp_drain(zone, pcp, max(pcp->batch, DRAIN_PIECE));
+}
+
 void drain_local_pages(struct zone *only)
 {
 	struct zone *zone;
@@ -82,8 +96,7 @@ void drain_local_pages(struct zone *only)
 
 		if ((only && zone != only) || !pcp_trylock(zone, &pcp))
 			continue;
-		if (pcp->count)
-			pcp_drain(zone, pcp, pcp->count);
+		drain_all_lists(zone, pcp);
 		pcp_unlock(pcp);
 	}
 }
@@ -96,6 +109,29 @@ static void drain_here(void *zone)
 void drain_all_pages(struct zone *zone)
 {
 	on_each_cpu(drain_here, zone, true);
+}
+
+bool pcp_idle_tick(void)
+{
+	bool again = false;
+	struct zone *zone;
+
+	for_each_populated_zone(zone) {
+		struct per_cpu_pages *pcp = this_cpu_ptr(zone->per_cpu_pageset);
+		unsigned long seen = pcp->frees;
+
+		if (!pcp->count || !pcp_trylock(zone, &pcp))
+			continue;
+		for (int order = 0; order < NR_PCP_ORDERS; order++)
+			seen += pcp->allocs[order];
+		if (seen == pcp->idle_seen)
+			drain_all_lists(zone, pcp);
+		else
+			again = true;
+		pcp->idle_seen = seen;
+		pcp_unlock(pcp);
+	}
+	return again;
 }
 
 unsigned long zone_pcp_pages(struct zone *zone)
@@ -137,12 +173,15 @@ static int zone_batchsize(struct zone *zone)
 
 void zone_pcp_update(struct zone *zone)
 {
-	int batch, high, cpu;
+	int fraction = READ_ONCE(percpu_pagelist_high_fraction), batch, high, cpu;
+	unsigned long pages = zone->_watermark[WMARK_LOW];
 
 	if (zone->per_cpu_pageset == &boot_pageset)
 		return;
 	batch = zone_batchsize(zone);
-	high = max_t(int, zone->_watermark[WMARK_LOW] / num_possible_cpus(), 4 * batch);
+	if (fraction)
+		pages = zone_managed_pages(zone) / fraction;
+	high = max_t(int, pages / num_possible_cpus(), 4 * batch);
 	for_each_possible_cpu(cpu) {
 		struct per_cpu_pages *pcp = per_cpu_ptr(zone->per_cpu_pageset, cpu);
 

@@ -125,7 +125,7 @@ unsigned long zone_numa_event_state(struct zone *zone, enum numa_stat_item item)
 unsigned long sum_zone_numa_event_state(int node, enum numa_stat_item item);
 unsigned long global_numa_event_state(enum numa_stat_item item);
 
-/* How often the page allocator has taken zone->lock: to fill per-CPU lists, to empty them, for single blocks. */
+/* How often the page allocator has taken zone->lock: to fill per-CPU lists, to empty them, and past them. */
 struct zone_lock_events {
 	unsigned long refills, drains, direct;
 };

@@ -92,7 +92,7 @@ static unsigned long free_count(void)
 
 static struct page *take(unsigned int order, int mt)
 {
-	struct page *page = __rmqueue(&zone, order, mt);
+	struct page *page = __rmqueue(&zone, order, mt, 0);
 
 	if (page)
 		set_page_count(page, 1);
@@ -475,8 +475,8 @@ static void bulk_pages_are_distinct(struct ktest *t)
 	}
 	for (unsigned long i = 0; i < n; i++) {
 		KTEST_ASSERT_EQ(t, bulk[i]->private, i + 1);
-		__free_page(bulk[i]);
 	}
+	free_pages_bulk(bulk, n);
 }
 
 static void list_of_this_cpu_takes_the_lock_once_a_batch(struct ktest *t)
