@@ -4,7 +4,8 @@
  * 1. Each CPU's tick is an hrtimer of its own base, at multiples of TICK_NSEC. It counts jiffies, charges CPU time,
  *    and lets the scheduler end a time slice.
  * 2. Idle: the tick that finds its CPU idle does not start again. So going idle and coming back at once costs two flags; a
- *    long sleep costs one last tick, and afterwards only real timers wake the CPU.
+ *    long sleep costs one last tick, and afterwards only real timers wake the CPU. If pages moved through the CPU's page
+ *    lists shortly before there is one tick more, which gives them back (pcp_idle_tick).
  * 3. jiffies is time divided by TICK_NSEC. Any CPU may bring it up to date with compare-and-swap; it never goes back.
  *
  * struct tick_sched is only touched by its own CPU with interrupts off.
@@ -22,6 +23,7 @@
 #include "kernel/smp.h"
 #include "kernel/time/internal.h"
 #include "kernel/timer.h"
+#include "mm/phys/buddy.h"
 
 struct tick_sched {
 	struct hrtimer timer;
@@ -59,6 +61,10 @@ static enum hrtimer_restart tick_fn(struct hrtimer *timer)
 	ts->last = now;
 	if (ts->in_idle) {
 		account_idle_ns(delta);
+		if (pcp_idle_tick()) {
+			hrtimer_forward(timer, now, TICK_NSEC);
+			return HRTIMER_RESTART;
+		}
 		ts->stopped = true;
 		return HRTIMER_NORESTART;
 	}
