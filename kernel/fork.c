@@ -167,6 +167,7 @@ static struct task_struct *dup_task_struct(struct kernel_clone_args *args)
 	tsk->flags &= ~(PF_SIGNALED | PF_EXITING | PF_MEMALLOC | PF_KTHREAD | PF_IDLE);
 	tsk->flags |= PF_FORKNOEXEC | (args->fn ? PF_KTHREAD : 0);
 	tsk->worker_private = NULL;
+	tsk->fail_nth = 0;
 	tsk->exit_state = 0;
 	tsk->exit_code = 0;
 	tsk->pdeath_signal = 0;

@@ -144,6 +144,7 @@ void dump_pagetable(unsigned long address)
 
 /* ---- the end ---- */
 
+bool (*die_explain_address)(unsigned long address);
 static unsigned int die_counter;
 
 static __noreturn void die_end(const char *what, struct pt_regs *regs, unsigned long error_code,
@@ -188,5 +189,7 @@ void die_page_fault(struct pt_regs *regs, unsigned long error_code, unsigned lon
 	if (address < TASK_SIZE && !(error_code & X86_PF_INSTR))
 		printk(KERN_ALERT "a user address outside uaccess, or without a fixup\n");
 	dump_pagetable(address);
+	if (die_explain_address)
+		die_explain_address(address);
 	die_end("page fault", regs, error_code, flags);
 }

@@ -9,3 +9,5 @@
 /* The same as die(), for a page fault: says what was accessed and how, with the page walk. => any context */
 void die_page_fault(struct pt_regs *regs, unsigned long error_code, unsigned long address)
 	__attribute__((__noreturn__));
+/* mm/debug sets it: what is known of the page at a kernel address that faulted, to the log. NULL: nothing. */
+extern bool (*die_explain_address)(unsigned long address);

@@ -32,6 +32,7 @@
 #include "lib/string.h"
 #include "mm/boot/fixmap.h"
 #include "mm/boot/memblock.h"
+#include "mm/debug/debug_pagealloc.h"
 
 extern char _text[], _etext[], __start_rodata[], __end_rodata[], _sdata[], __init_begin[],
 	_sinittext[], _einittext[], __init_end[], __bss_start[], _end[], __boot32_start[],
@@ -209,6 +210,9 @@ void __init init_mem_mapping(void)
 	unsigned long fix = FIXADDR_TOP - PMD_SIZE, i;
 	phys_addr_t start, end;
 
+	/* Freed pages are to vanish one by one. */
+	if (debug_pagealloc_enabled())
+		max_page = PAGE_SIZE;
 	if (max_page == PUD_SIZE)
 		pr_info("Using GB pages for direct mapping\n");
 	for_each_mem_range(i, &start, &end)

@@ -15,8 +15,11 @@ void page_debug_set(enum page_debug_bits bit, bool on);
 /* ---- poison.c ---- */
 void page_poison_fill(struct page *page, unsigned int order);
 void page_poison_check(struct page *page, unsigned int order);
-/* The same for one page at an address: offset of the first wrong byte, *end behind the last; -1 if all is well. */
+/* Is this memory all poison? Offset of the first wrong byte, *end behind the last; -1 if all is well. */
 int poison_find(const void *mem, size_t len, int *end);
+
+/* Pages found changed since boot. */
+extern unsigned long page_poison_errors;
 
 /* ---- debug_pagealloc.c ---- */
 void debug_pagealloc_map(struct page *page, unsigned int order, bool present);

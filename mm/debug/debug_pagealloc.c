@@ -16,6 +16,7 @@
  */
 #include "mm/debug/debug_pagealloc.h"
 
+#include "arch/x86/dumpstack.h"
 #include "arch/x86/pgtable.h"
 #include "arch/x86/tlb.h"
 #include "kernel/bug.h"
@@ -27,6 +28,7 @@
 static int __init param_debug_pagealloc(char *value)
 {
 	page_debug_set(PAGE_DEBUG_UNMAP, debug_param_bool("debug_pagealloc", value));
+	die_explain_address = debug_pagealloc_explain;
 	return 0;
 }
 early_param("debug_pagealloc", param_debug_pagealloc);

@@ -214,8 +214,8 @@ void dump_page_owner(const struct page *page)
 	pr_alert("page last allocated via order %u, migratetype %s, gfp_mask %#x(%s), pid %d, tgid "
 		 "%d (%s), ts %llu, free_ts %llu\n",
 		 o.order, migratetype_names[gfp_migratetype(o.gfp_mask)], o.gfp_mask,
-		 gfp_string(o.gfp_mask, names, sizeof(names)), o.pid, o.tgid, o.comm, o.ts_nsec,
-		 o.free_ts_nsec);
+		 gfp_flags_string(o.gfp_mask, names, sizeof(names)), o.pid, o.tgid, o.comm,
+		 o.ts_nsec, o.free_ts_nsec);
 	dump_stack_of(o.handle, "allocation");
 	if (o.free_handle)
 		pr_alert("page last free pid %d tgid %d stack trace:\n", o.free_pid, o.free_tgid);
@@ -237,7 +237,7 @@ static int format_record(char *buf, size_t size, const struct page *page,
 	n = scnprintf(
 		buf, size,
 		"Page allocated via order %u, mask %#x(%s), pid %d, tgid %d (%s), ts %llu ns\n",
-		o->order, o->gfp_mask, gfp_string(o->gfp_mask, names, sizeof(names)), o->pid,
+		o->order, o->gfp_mask, gfp_flags_string(o->gfp_mask, names, sizeof(names)), o->pid,
 		o->tgid, o->comm, o->ts_nsec);
 	n += scnprintf(buf + n, size - n,
 		       "PFN 0x%lx type %s Block %lu type %s Flags %#lx(%s|node=%d|zone=%d)\n", pfn,

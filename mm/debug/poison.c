@@ -22,6 +22,8 @@
 #define PAGE_POISON	 0xaa
 #define PAGE_POISON_LONG 0xaaaaaaaaaaaaaaaaUL
 
+unsigned long page_poison_errors; /* atomic */
+
 static int __init param_page_poison(char *value)
 {
 	page_debug_set(PAGE_DEBUG_POISON, debug_param_bool("page_poison", value));
@@ -63,6 +65,7 @@ static void report(struct page *page, const u8 *mem, int start, int end)
 {
 	char line[16 * 3 + 1];
 
+	__atomic_fetch_add(&page_poison_errors, 1, __ATOMIC_RELAXED);
 	if (start + 1 == end && single_bit_flip(mem[start]))
 		pr_err_ratelimited("pagealloc: single bit error\n");
 	else

@@ -15,12 +15,13 @@
 
 #include "kernel/fs/sysfs/sysfs.h"
 #include "kernel/init.h"
-#include "kernel/printk.h"
+#include "kernel/kthread.h"
 #include "kernel/random.h"
 #include "kernel/sched.h"
 #include "kernel/spinlock.h"
 #include "mm/debug/debug_internal.h"
 #include "mm/phys/buddy.h"
+#include "mm/phys/deferred.h"
 
 #define RETRIES	       10
 #define BLOCKS_AT_ONCE 100
@@ -103,6 +104,20 @@ void shuffle_free_memory(void)
 	for_each_populated_zone(zone)
 		shuffle_zone(zone);
 }
+
+/* The pages that boot had deferred have joined by now, or join while we wait. */
+static int shuffle_rest(void *unused)
+{
+	deferred_init_wait();
+	shuffle_free_memory();
+	return 0;
+}
+
+static int shuffle_late(void)
+{
+	return page_shuffle ? PTR_ERR_OR_ZERO(kthread_run(shuffle_rest, NULL, "shuffle")) : 0;
+}
+late_initcall(shuffle_late);
 
 /* ---- /sys/module/page_alloc/parameters/shuffle ---- */
 

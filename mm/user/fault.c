@@ -33,6 +33,7 @@
 #include "kernel/task.h"
 #include "lib/errno.h"
 #include "mm/cache/pagemap.h"
+#include "mm/debug/page_table_check.h"
 #include "mm/phys/buddy.h"
 #include "mm/phys/vmstat.h"
 #include "mm/user/memory.h"
@@ -84,7 +85,7 @@ static unsigned int do_anonymous_page(struct vm_fault *vmf)
 	if (!(vmf->flags & FAULT_FLAG_WRITE)) {
 		if (!fault_lock_pte(vmf))
 			return 0;
-		set_pte(vmf->pte, pte_mkspecial(pfn_pte(zero_pfn, vma->vm_page_prot)));
+		set_user_pte(vmf->pte, pte_mkspecial(pfn_pte(zero_pfn, vma->vm_page_prot)));
 		spin_unlock(vmf->ptl);
 		/* fork must write-protect and copy what later replaces it, and needs no marker until then. */
 		return 0;
@@ -98,8 +99,9 @@ static unsigned int do_anonymous_page(struct vm_fault *vmf)
 	}
 	page_add_new_anon(page, vma, vmf->address);
 	add_mm_counter(vma->vm_mm, MM_ANONPAGES, 1);
-	set_pte(vmf->pte,
-		maybe_mkwrite(pte_mkdirty(pfn_pte(page_to_pfn(page), vma->vm_page_prot)), vma));
+	set_user_pte(vmf->pte,
+		     maybe_mkwrite(pte_mkdirty(pfn_pte(page_to_pfn(page), vma->vm_page_prot)),
+				   vma));
 	spin_unlock(vmf->ptl);
 	return 0;
 }
@@ -116,7 +118,7 @@ static void fault_set_file_pte(struct vm_fault *vmf, struct page *page, bool wri
 		pte = pte_wrprotect(pte);
 	page_add_file_rmap(page);
 	add_mm_counter(vma->vm_mm, PageSwapBacked(page) ? MM_SHMEMPAGES : MM_FILEPAGES, 1);
-	set_pte(vmf->pte, pte);
+	set_user_pte(vmf->pte, pte);
 }
 
 /* Asks the file for the page: locked and with a reference, or an error. */
@@ -179,8 +181,9 @@ static unsigned int do_cow_fault(struct vm_fault *vmf)
 	}
 	page_add_new_anon(copy, vma, vmf->address);
 	add_mm_counter(vma->vm_mm, MM_ANONPAGES, 1);
-	set_pte(vmf->pte,
-		maybe_mkwrite(pte_mkdirty(pfn_pte(page_to_pfn(copy), vma->vm_page_prot)), vma));
+	set_user_pte(vmf->pte,
+		     maybe_mkwrite(pte_mkdirty(pfn_pte(page_to_pfn(copy), vma->vm_page_prot)),
+				   vma));
 	spin_unlock(vmf->ptl);
 	return ret & VM_FAULT_MAJOR;
 }
@@ -245,7 +248,7 @@ static unsigned int do_fault(struct vm_fault *vmf)
 /* The entry maps a page nobody else sees: it only lacks the write bit. => ptl held, released here */
 static unsigned int wp_page_reuse(struct vm_fault *vmf)
 {
-	set_pte(vmf->pte, maybe_mkwrite(pte_mkdirty(pte_mkyoung(vmf->orig_pte)), vmf->vma));
+	set_user_pte(vmf->pte, maybe_mkwrite(pte_mkdirty(pte_mkyoung(vmf->orig_pte)), vmf->vma));
 	flush_tlb_page(&vmf->vma->vm_mm->context, vmf->address);
 	spin_unlock(vmf->ptl);
 	return 0;
@@ -275,10 +278,10 @@ static unsigned int wp_page_copy(struct vm_fault *vmf, struct page *old)
 	}
 	pte = maybe_mkwrite(pte_mkdirty(pfn_pte(page_to_pfn(new), vma->vm_page_prot)), vma);
 	/* No other CPU may read the old page once someone can write the new one. */
-	pte_clear(vmf->pte);
+	set_user_pte(vmf->pte, __pte(0));
 	flush_tlb_page(&mm->context, vmf->address);
 	page_add_new_anon(new, vma, vmf->address);
-	set_pte(vmf->pte, pte);
+	set_user_pte(vmf->pte, pte);
 	if (!old) {
 		add_mm_counter(mm, MM_ANONPAGES, 1);
 		spin_unlock(vmf->ptl);
@@ -512,6 +515,10 @@ int faultin_range(struct mm_struct *mm, unsigned long start, unsigned long len, 
 
 		if (!vma || (vma->vm_flags & (VM_IO | VM_PFNMAP))) {
 			ret = vma ? -EINVAL : -ENOMEM;
+			break;
+		}
+		if (write >= 0 && !(vma->vm_flags & (write ? VM_WRITE : VM_READ))) {
+			ret = -EINVAL;
 			break;
 		}
 		ret = fixup_user_fault(mm, addr, write < 0 ? populate_write(vma) : write);

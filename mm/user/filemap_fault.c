@@ -12,6 +12,7 @@
 #include "lib/err.h"
 #include "lib/errno.h"
 #include "mm/cache/pagemap.h"
+#include "mm/debug/page_table_check.h"
 #include "mm/phys/vmstat.h"
 #include "mm/user/memory.h"
 #include "mm/user/rmap.h"
@@ -117,7 +118,7 @@ unsigned int filemap_map_pages(struct vm_fault *vmf, pgoff_t start, pgoff_t end)
 		page_add_file_rmap(&folio->page);
 		mapped++;
 		shmem += folio_test_swapbacked(folio);
-		set_pte(&base[i], pte);
+		set_user_pte(&base[i], pte);
 		if (i == vmf->pgoff)
 			ret = VM_FAULT_NOPAGE;
 	}

@@ -20,6 +20,7 @@
 #include "kernel/sched.h"
 #include "lib/errno.h"
 #include "mm/cache/file.h"
+#include "mm/debug/page_table_check.h"
 #include "mm/phys/buddy.h"
 #include "mm/phys/vmstat.h"
 #include "mm/user/i_mmap.h"
@@ -166,7 +167,7 @@ static void copy_pte_run(struct vm_area_struct *vma, pte_t *dst, pte_t *src, uns
 			ptep_set_wrprotect(src);
 			pte = pte_wrprotect(pte);
 		}
-		set_pte(dst, pte_mkold(pte));
+		set_user_pte(dst, pte_mkold(pte));
 	}
 }
 
@@ -226,9 +227,9 @@ static unsigned long zap_pte_run(struct mmu_gather *tlb, pte_t *pte, unsigned lo
 			continue;
 		if (tlb->fullmm) {
 			old = *pte;
-			set_pte(pte, __pte(0));
+			set_user_pte(pte, __pte(0));
 		} else {
-			old = ptep_get_and_clear(pte);
+			old = user_ptep_get_and_clear(pte);
 			tlb_note_range(tlb, addr, addr + PAGE_SIZE);
 		}
 		if (pte_special(old))

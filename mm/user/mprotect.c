@@ -16,6 +16,7 @@
 #include "kernel/syscall.h"
 #include "kernel/task.h"
 #include "lib/errno.h"
+#include "mm/debug/page_table_check.h"
 #include "mm/phys/page.h"
 #include "mm/user/memory.h"
 #include "mm/user/mman.h"
@@ -34,13 +35,13 @@ static void change_pte_range(struct vm_area_struct *vma, pmd_t *pmd, unsigned lo
 		if (!pte_present(*pte))
 			continue;
 		/* Cleared meanwhile, so that the processor's dirty bit cannot be lost. */
-		old = ptep_get_and_clear(pte);
+		old = user_ptep_get_and_clear(pte);
 		new = pte_modify(old, vma->vm_page_prot);
 		if (vma->vm_flags & VM_SHARED && !pte_special(old) && !pte_dirty(old))
 			new = pte_wrprotect(new);
 		else if (pte_write(old) && (vma->vm_flags & VM_WRITE))
 			new = pte_mkwrite(new);
-		set_pte(pte, new);
+		set_user_pte(pte, new);
 	}
 	spin_unlock(ptl);
 }

@@ -18,6 +18,7 @@
 #include "lib/err.h"
 #include "lib/errno.h"
 #include "mm/cache/file.h"
+#include "mm/debug/page_table_check.h"
 #include "mm/user/memory.h"
 #include "mm/user/mman.h"
 #include "mm/user/vma.h"
@@ -42,7 +43,7 @@ static int move_ptes(struct mm_struct *mm, unsigned long old, unsigned long new,
 	src = pte_offset_kernel(old_pmd, old);
 	for (i = 0; i < len >> PAGE_SHIFT; i++)
 		if (!pte_none(src[i]))
-			set_pte(&dst[i], ptep_get_and_clear(&src[i]));
+			set_user_pte(&dst[i], user_ptep_get_and_clear(&src[i]));
 	flush_tlb_mm_range(&mm->context, old, old + len);
 	if (old_ptl != new_ptl)
 		spin_unlock(old_ptl);

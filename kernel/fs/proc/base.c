@@ -592,6 +592,8 @@ static const struct pid_entry pid_entries[] = {
 	{ "oom_score", S_IFREG | 0444, .show = show_oom_score },
 	{ "oom_score_adj", S_IFREG | 0644, .fops = &oom_score_adj_fops,
 	  .show = show_oom_score_adj },
+	{ "make-it-fail", S_IFREG | 0644, .fops = &proc_make_it_fail_fops },
+	{ "fail-nth", S_IFREG | 0644, .fops = &proc_fail_nth_fops },
 };
 
 static struct dentry *pid_dir_lookup(struct inode *dir, struct dentry *dentry, unsigned int flags)

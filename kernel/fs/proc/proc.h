@@ -77,7 +77,7 @@ extern const struct dentry_operations pid_dentry_ops;
 extern const struct inode_operations proc_fd_iops;
 extern const struct file_operations proc_fd_fops;
 extern const struct file_operations proc_maps_fops, proc_numa_maps_fops, proc_pagemap_fops,
-	proc_mounts_fops, proc_mountinfo_fops;
+	proc_mounts_fops, proc_mountinfo_fops, proc_make_it_fail_fops, proc_fail_nth_fops;
 /*
  * The task's mm with an mm_count reference (mmdrop), NULL for a kernel thread; ERR_PTR(-ESRCH,
  * -EACCES).
