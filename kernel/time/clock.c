@@ -24,8 +24,7 @@ struct timezone {
 };
 static struct timezone sys_tz; /* kept for who asks; the kernel counts UTC */
 
-#define CPUCLOCK_PERTHREAD 4
-#define CPUCLOCK_WHICH	   3 /* mask: 0 user and system, 1 user, 2 exact run time */
+#define CPUCLOCK_WHICH 3 /* mask: 0 user and system, 1 user, 2 exact run time */
 
 /* CPU time of a thread (or its whole group) in one of the three ways of counting. */
 static u64 cpu_time_of(struct task_struct *t, bool thread, int which)
@@ -59,7 +58,7 @@ static int cpu_clock_get(clockid_t clock, ktime_t *ns)
 	return 0;
 }
 
-static int clock_get(clockid_t clock, ktime_t *ns)
+int posix_clock_get(clockid_t clock, ktime_t *ns)
 {
 	switch (clock) {
 	case CLOCK_REALTIME:
@@ -96,7 +95,7 @@ long sys_clock_gettime(clockid_t clock, struct timespec64 __user *tp)
 {
 	struct timespec64 ts;
 	ktime_t ns;
-	int err = clock_get(clock, &ns);
+	int err = posix_clock_get(clock, &ns);
 
 	if (err)
 		return err;
@@ -110,7 +109,7 @@ long sys_clock_getres(clockid_t clock, struct timespec64 __user *tp)
 {
 	struct timespec64 ts = { 0, 1 };
 	ktime_t ns;
-	int err = clock_get(clock, &ns);
+	int err = posix_clock_get(clock, &ns);
 
 	if (err)
 		return err;

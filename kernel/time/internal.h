@@ -18,5 +18,8 @@ void account_idle_ns(u64 ns);
 /* Divides the exact @sum of CPU time in the ratio of the samples in *utime and *stime, and leaves the parts there. */
 void split_cputime(u64 sum, u64 *utime, u64 *stime);
 void read_persistent_clock(void); /* wall clock from the CMOS */
+#define CPUCLOCK_PERTHREAD 4	  /* in a negative clock number: of one thread */
+/* What a clock shows; -EINVAL: there is none of this number (any more). */
+int posix_clock_get(clockid_t clock, ktime_t *ns);
 /* The signal-based timers that count CPU time. => hard interrupt, current is a user task */
 void run_itimers(bool user, u64 delta_ns);

@@ -5,12 +5,15 @@
  *    signal without a handler interrupts it (stop and continue), restart_syscall() sleeps on until the same moment.
  * 2. An absolute sleep on CLOCK_REALTIME has to follow the wall clock: the sleeper also waits on clock_set_wait, which
  *    clock_was_set() wakes, and computes its moment again.
+ * 3. The CPU time of a process grows at most as fast as all CPUs together run it: the sleeper sleeps for what is left divided by
+ *    their number, and looks again. Nothing is counted for it while the process runs.
  *
  * Mirrors Linux kernel/time/{hrtimer,posix-timers}.c. Exercised by tests/user/times.c.
  */
 #include "arch/x86/uaccess.h"
 #include "kernel/current.h"
 #include "kernel/sched.h"
+#include "kernel/smp.h"
 #include "kernel/syscall.h"
 #include "kernel/task.h"
 #include "kernel/time/internal.h"
@@ -63,23 +66,43 @@ static int sleep_until_real(ktime_t until)
 	return ret;
 }
 
-static long nanosleep_until(ktime_t until, struct timespec64 __user *rmtp);
+/* Until the CPU-time clock @clock shows @until. A clock whose process is gone has nothing to wait for. */
+static int sleep_until_cpu(clockid_t clock, ktime_t until)
+{
+	ktime_t now, span;
+
+	while (!posix_clock_get(clock, &now) && now < until) {
+		if (signal_pending(current))
+			return -EINTR;
+		span = max_t(ktime_t, (until - now) / num_online_cpus(), TICK_NSEC);
+		set_current_state(TASK_INTERRUPTIBLE);
+		schedule_hrtimeout(&span, HRTIMER_MODE_REL);
+	}
+	return 0;
+}
+
+static long nanosleep_until(clockid_t clock, ktime_t until, struct timespec64 __user *rmtp);
 
 static long nanosleep_restart(struct restart_block *restart)
 {
-	return nanosleep_until(restart->arg[0], (struct timespec64 __user *)restart->arg[1]);
+	return nanosleep_until((clockid_t)restart->arg[2], restart->arg[0],
+			       (struct timespec64 __user *)restart->arg[1]);
 }
 
-static long nanosleep_until(ktime_t until, struct timespec64 __user *rmtp)
+/* @clock: CLOCK_MONOTONIC or one of CPU time. */
+static long nanosleep_until(clockid_t clock, ktime_t until, struct timespec64 __user *rmtp)
 {
 	struct restart_block *restart = &current->restart_block;
 
-	if (!sleep_until(until))
+	if (!(clock == CLOCK_MONOTONIC ? sleep_until(until) : sleep_until_cpu(clock, until)))
 		return 0;
 	if (rmtp) {
-		ktime_t left = until - ktime_get();
 		struct timespec64 ts;
+		ktime_t now, left;
 
+		if (posix_clock_get(clock, &now))
+			return 0;
+		left = until - now;
 		if (left <= 0)
 			return 0;
 		ts = ktime_to_timespec64(left);
@@ -89,6 +112,7 @@ static long nanosleep_until(ktime_t until, struct timespec64 __user *rmtp)
 	restart->fn = nanosleep_restart;
 	restart->arg[0] = until;
 	restart->arg[1] = (u64)rmtp;
+	restart->arg[2] = clock;
 	return -ERESTART_RESTARTBLOCK;
 }
 
@@ -101,7 +125,8 @@ static long get_timespec(struct timespec64 *ts, const struct timespec64 __user *
 
 static long nanosleep_rel(const struct timespec64 *ts, struct timespec64 __user *rmtp)
 {
-	return nanosleep_until(ktime_add_safe(ktime_get(), timespec64_to_ktime(*ts)), rmtp);
+	return nanosleep_until(CLOCK_MONOTONIC,
+			       ktime_add_safe(ktime_get(), timespec64_to_ktime(*ts)), rmtp);
 }
 
 long sys_nanosleep(const struct timespec64 __user *rqtp, struct timespec64 __user *rmtp);
@@ -113,6 +138,22 @@ long sys_nanosleep(const struct timespec64 __user *rqtp, struct timespec64 __use
 	return err ? err : nanosleep_rel(&ts, rmtp);
 }
 SYSCALL(35, nanosleep);
+
+/* Sleeps on the CPU time of a process, or of another thread: one's own stands still while one sleeps. */
+static long cpu_nanosleep(clockid_t clock, int flags, const struct timespec64 *ts,
+			  struct timespec64 __user *rmtp)
+{
+	pid_t pid = ~(u32)clock >> 3;
+	ktime_t now, until = timespec64_to_ktime(*ts);
+
+	if (clock < 0 && (clock & CPUCLOCK_PERTHREAD) && (!pid || pid == current->pid))
+		return -EINVAL;
+	if (posix_clock_get(clock, &now))
+		return -EINVAL;
+	if (flags & TIMER_ABSTIME)
+		return sleep_until_cpu(clock, until) ? -ERESTARTNOHAND : 0;
+	return nanosleep_until(clock, ktime_add_safe(now, until), rmtp);
+}
 
 long sys_clock_nanosleep(clockid_t clock, int flags, const struct timespec64 __user *rqtp,
 			 struct timespec64 __user *rmtp);
@@ -130,16 +171,24 @@ long sys_clock_nanosleep(clockid_t clock, int flags, const struct timespec64 __u
 	case CLOCK_BOOTTIME:
 		break;
 	case CLOCK_PROCESS_CPUTIME_ID:
+		break;
+	case CLOCK_THREAD_CPUTIME_ID:
 	case CLOCK_MONOTONIC_RAW:
 	case CLOCK_REALTIME_COARSE:
 	case CLOCK_MONOTONIC_COARSE:
+	/* These two wake a suspended machine, and there is no clock here that could. */
+	case CLOCK_REALTIME_ALARM:
+	case CLOCK_BOOTTIME_ALARM:
 		return -EOPNOTSUPP;
 	default:
-		return -EINVAL;
+		if (clock >= 0)
+			return -EINVAL;
 	}
 	err = get_timespec(&ts, rqtp);
 	if (err)
 		return err;
+	if (clock < 0 || clock == CLOCK_PROCESS_CPUTIME_ID)
+		return cpu_nanosleep(clock, flags, &ts, rmtp);
 	if (!(flags & TIMER_ABSTIME))
 		return nanosleep_rel(&ts, rmtp);
 	ret = clock == CLOCK_REALTIME || clock == CLOCK_TAI

@@ -5,6 +5,7 @@
  * would make the test depend on how busy the machine is.
  */
 #include "test.h"
+#include <pthread.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
 #include <sys/times.h>
@@ -142,6 +143,47 @@ TEST(bad_sleeps)
 	EXPECT_ERR(syscall(SYS_nanosleep, 8L, NULL), EFAULT);
 	EXPECT_ERR(syscall(SYS_clock_nanosleep, CLOCK_MONOTONIC, 0, &bad, NULL), EINVAL);
 	EXPECT_ERR(syscall(SYS_clock_nanosleep, 99, 0, &minus, NULL), EINVAL);
+	/* Clocks one cannot sleep by. */
+	minus.tv_nsec = 1;
+	EXPECT_ERR(syscall(SYS_clock_nanosleep, CLOCK_THREAD_CPUTIME_ID, 0, &minus, NULL),
+		   EOPNOTSUPP);
+	EXPECT_ERR(syscall(SYS_clock_nanosleep, CLOCK_MONOTONIC_RAW, 0, &minus, NULL), EOPNOTSUPP);
+	EXPECT_ERR(syscall(SYS_clock_nanosleep, (int)(~0u << 3 | 6), 0, &minus, NULL),
+		   EINVAL); /* my thread's */
+	EXPECT_ERR(syscall(SYS_clock_nanosleep, (int)(~99999999u << 3 | 2), 0, &minus, NULL),
+		   EINVAL);
+}
+
+static void *spin_for_ever(void *arg)
+{
+	for (;;)
+		asm volatile("" ::: "memory");
+	return arg;
+}
+
+TEST(a_sleep_may_be_measured_in_cpu_time)
+{
+	struct sigaction sa = { .sa_handler = note };
+	struct itimerval soon = { .it_value.tv_usec = 50000 };
+	struct timespec nap = { 0, 100000000 }, rest = { 9, 9 };
+	pthread_t thread;
+	int64_t before;
+
+	/* Nobody runs: the time stands still, and a signal ends the sleep. */
+	sigaction(SIGALRM, &sa, NULL);
+	ASSERT_OK(setitimer(ITIMER_REAL, &soon, NULL));
+	EXPECT_ERR(syscall(SYS_clock_nanosleep, CLOCK_PROCESS_CPUTIME_ID, 0, &nap, &rest), EINTR);
+	EXPECT_EQ(rest.tv_sec, 0);
+	EXPECT_GT(rest.tv_nsec, 10000000);
+	EXPECT_LE(rest.tv_nsec, 100000000);
+	/* What has passed already is not waited for. */
+	rest = (struct timespec){ 0, 1 };
+	EXPECT_OK(
+		syscall(SYS_clock_nanosleep, CLOCK_PROCESS_CPUTIME_ID, TIMER_ABSTIME, &rest, NULL));
+	ASSERT_EQ(pthread_create(&thread, NULL, spin_for_ever, NULL), 0);
+	before = ns(CLOCK_PROCESS_CPUTIME_ID);
+	EXPECT_OK(syscall(SYS_clock_nanosleep, CLOCK_PROCESS_CPUTIME_ID, 0, &nap, NULL));
+	EXPECT_GE(ns(CLOCK_PROCESS_CPUTIME_ID) - before, 100000000);
 }
 
 TEST(an_interrupted_sleep_tells_the_rest)
