@@ -18,9 +18,6 @@
 
 /* --- size --- */
 
-#define FALLOC_FL_KEEP_SIZE  0x01
-#define FALLOC_FL_PUNCH_HOLE 0x02
-
 static void send_sigxfsz(void)
 {
 	send_sig(SIGXFSZ, current, 0);
@@ -269,8 +266,6 @@ static int utimes_path(const struct path *path, const struct timespec64 *times)
 	struct iattr attr = { .ia_valid = ATTR_CTIME };
 	bool now = !times || (times[0].tv_nsec == UTIME_NOW && times[1].tv_nsec == UTIME_NOW);
 
-	if (times && times[0].tv_nsec == UTIME_OMIT && times[1].tv_nsec == UTIME_OMIT)
-		return 0;
 	if (!utimes_one(times, ATTR_ATIME, &attr.ia_atime, &attr, inode) ||
 	    !utimes_one(times ? times + 1 : NULL, ATTR_MTIME, &attr.ia_mtime, &attr, inode))
 		return -EINVAL;
@@ -289,11 +284,17 @@ static long do_utimes(int dfd, const char __user *name, const struct timespec64 
 	struct path path;
 	int err;
 
+	/* Nothing to set: the file is not even looked for. */
+	if (times && times[0].tv_nsec == UTIME_OMIT && times[1].tv_nsec == UTIME_OMIT)
+		return 0;
 	if (flags & ~(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH))
 		return -EINVAL;
 	if (!name && dfd != AT_FDCWD) {
-		struct fd f = fdget(dfd);
+		struct fd f;
 
+		if (flags)
+			return -EINVAL;
+		f = fdget(dfd);
 		if (!f.file)
 			return -EBADF;
 		err = utimes_path(&f.file->f_path, times);

@@ -113,6 +113,10 @@ struct inode {
 
 #define I_LINKABLE BIT(0) /* I no name yet, but may get one: O_TMPFILE */
 
+/* Modes of ->fallocate. */
+#define FALLOC_FL_KEEP_SIZE  0x01
+#define FALLOC_FL_PUNCH_HOLE 0x02
+
 struct file_operations {
 	loff_t (*llseek)(struct file *, loff_t, int);
 	ssize_t (*read)(struct file *, char __user *, size_t, loff_t *);

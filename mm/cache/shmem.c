@@ -23,8 +23,6 @@
 #include "mm/cache/mempolicy.h"
 #include "mm/phys/buddy.h"
 
-#define FALLOC_FL_KEEP_SIZE  0x01
-#define FALLOC_FL_PUNCH_HOLE 0x02
 
 /* Pages that a file of this size has. */
 static pgoff_t i_size_pages(const struct inode *inode)

@@ -73,6 +73,30 @@ static int madvise_update_vma(struct mm_struct *mm, struct vm_area_struct *vma, 
 	return 0;
 }
 
+/*
+ * The file loses these pages: a hole that reads as zeroes. The file system takes its inode's lock, which comes
+ * before mmap_lock, so that is let go meanwhile; returns with it held again, but vma may be gone.
+ */
+static int madvise_remove(struct mm_struct *mm, struct vm_area_struct *vma, unsigned long start,
+			  unsigned long end)
+{
+	struct file *file = vma->vm_file;
+	loff_t at = start - vma->vm_start + ((loff_t)vma->vm_pgoff << PAGE_SHIFT);
+	int err;
+
+	if ((vma->vm_flags & VM_LOCKED) || !file || !file->f_op->fallocate)
+		return -EINVAL;
+	if (!(vma->vm_flags & VM_SHARED) || !(vma->vm_flags & VM_MAYWRITE))
+		return -EACCES;
+	get_file(file);
+	mmap_read_unlock(mm);
+	err = file->f_op->fallocate(file, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, at,
+				    end - start);
+	fput(file);
+	mmap_read_lock(mm);
+	return err;
+}
+
 static int madvise_vma(struct mm_struct *mm, struct vm_area_struct *vma, unsigned long start,
 		       unsigned long end, int advice)
 {
@@ -91,6 +115,8 @@ static int madvise_vma(struct mm_struct *mm, struct vm_area_struct *vma, unsigne
 		return 0;
 	}
 	switch (advice) {
+	case MADV_REMOVE:
+		return madvise_remove(mm, vma, start, end);
 	case MADV_WILLNEED:
 		return vma->vm_file ? 0 : -EBADF;
 	case MADV_FREE:
@@ -113,7 +139,7 @@ static bool madvise_valid(int advice)
 
 	return madvise_flags(advice, &set, &clear) || advice == MADV_WILLNEED ||
 	       advice == MADV_DONTNEED || advice == MADV_FREE || advice == MADV_POPULATE_READ ||
-	       advice == MADV_POPULATE_WRITE;
+	       advice == MADV_POPULATE_WRITE || advice == MADV_REMOVE;
 }
 
 /* Advice applies to all areas of the range; holes give -ENOMEM at the end, as on Linux. */

@@ -31,6 +31,8 @@
 #define MAP_HUGETLB	    0x40000
 #define MAP_SYNC	    0x80000
 #define MAP_FIXED_NOREPLACE 0x100000
+/* What existed before MAP_SHARED_VALIDATE, which refuses the rest; bits 26.. are a huge page's size. */
+#define LEGACY_MAP_MASK (0xfc000000UL | 0x7ffff)
 
 #define MREMAP_MAYMOVE	 1
 #define MREMAP_FIXED	 2
@@ -46,6 +48,7 @@
 #define MADV_WILLNEED	    3
 #define MADV_DONTNEED	    4
 #define MADV_FREE	    8
+#define MADV_REMOVE	    9
 #define MADV_DONTFORK	    10
 #define MADV_DOFORK	    11
 #define MADV_DONTDUMP	    16

@@ -111,8 +111,11 @@ static int mmap_file_flags(struct file *file, unsigned long prot, unsigned long 
 			   unsigned long *vm_flags)
 {
 	switch (flags & MAP_TYPE) {
-	case MAP_SHARED:
 	case MAP_SHARED_VALIDATE:
+		if (flags & ~LEGACY_MAP_MASK)
+			return -EOPNOTSUPP;
+		fallthrough;
+	case MAP_SHARED:
 		if ((prot & PROT_WRITE) && !(file->f_mode & FMODE_WRITE))
 			return -EACCES;
 		*vm_flags |= VM_SHARED | VM_MAYSHARE;
@@ -210,7 +213,7 @@ static int mmap_kind(struct file **filep, unsigned long addr, unsigned long len,
 		*pgoff = addr >> PAGE_SHIFT;
 		return 0;
 	}
-	if ((type != MAP_SHARED && type != MAP_SHARED_VALIDATE) || (*vm_flags & VM_GROWSDOWN))
+	if (type != MAP_SHARED || (*vm_flags & VM_GROWSDOWN))
 		return -EINVAL;
 	*vm_flags |= VM_SHARED | VM_MAYSHARE;
 	*pgoff = 0;
@@ -300,14 +303,16 @@ static long sys_mmap(unsigned long addr, unsigned long len, unsigned long prot, 
 
 	if (off & ~PAGE_MASK)
 		return -EINVAL;
-	if (flags & MAP_HUGETLB)
-		return -ENOMEM;
 	if (!(flags & MAP_ANONYMOUS)) {
 		file = mm_file_ops->fget(fd);
 		if (!file)
 			return -EBADF;
 	}
-	ret = vm_mmap(file, addr, len, prot, flags, off);
+	/* There is no pool of huge pages, and no file that is made of them. */
+	if (flags & MAP_HUGETLB)
+		ret = file ? -EINVAL : -ENOMEM;
+	else
+		ret = vm_mmap(file, addr, len, prot, flags, off);
 	if (file)
 		fput(file);
 	return ret;

@@ -85,6 +85,11 @@ TEST(mmap_flags_and_offsets)
 	EXPECT_ERR(sys_mmap(0, 2 * PAGE, PROT_READ, MAP_PRIVATE, fd, -PAGE), EOVERFLOW);
 	EXPECT_NE(sys_mmap(0, PAGE, RW, ANON, 12345, 0), -1); /* the descriptor is not looked at */
 	EXPECT_NE(sys_mmap(0, PAGE, RW, MAP_SHARED | MAP_ANONYMOUS, -1, 0), -1);
+	/* MAP_SHARED_VALIDATE is for files, and refuses what it does not know. */
+	EXPECT_ERR(sys_mmap(0, PAGE, RW, 3 | MAP_ANONYMOUS, -1, 0), EINVAL);
+	EXPECT_NE(sys_mmap(0, PAGE, PROT_READ, 3, fd, 0), -1);
+	EXPECT_ERR(sys_mmap(0, PAGE, PROT_READ, 3 | 0x80000 /* MAP_SYNC */, fd, 0), EOPNOTSUPP);
+	EXPECT_ERR(sys_mmap(0, PAGE, PROT_READ, MAP_PRIVATE | MAP_HUGETLB, fd, 0), EINVAL);
 }
 
 TEST(munmap_arguments)
@@ -161,6 +166,54 @@ TEST(madvise_arguments)
 	EXPECT_EQ(p[0], 0);
 	EXPECT_EQ(p[2 * PAGE], 0);
 	EXPECT_EQ(p[3 * PAGE], 0);
+}
+
+TEST(remove_makes_a_hole_in_the_file)
+{
+	int fd = open(test_dir(), O_RDWR | 020200000 /* O_TMPFILE */, 0600);
+	char *p, *q, c = 1;
+
+	ASSERT_OK(fd);
+	ASSERT_OK(ftruncate(fd, 4 * PAGE));
+	p = mmap(NULL, 4 * PAGE, RW, MAP_SHARED, fd, 0);
+	ASSERT(p != MAP_FAILED);
+	memset(p, 'r', 4 * PAGE);
+	q = mmap(NULL, 4 * PAGE, RW, MAP_PRIVATE, fd, 0);
+	ASSERT(q != MAP_FAILED);
+	if (madvise(p + PAGE, 2 * PAGE, 9 /* MADV_REMOVE */) && errno == EOPNOTSUPP)
+		skip("this file system makes no holes");
+	EXPECT_EQ(p[PAGE - 1], 'r');
+	EXPECT_EQ(p[PAGE], 0);
+	EXPECT_EQ(p[3 * PAGE - 1], 0);
+	EXPECT_EQ(p[3 * PAGE], 'r');
+	EXPECT_EQ(pread(fd, &c, 1, 2 * PAGE), 1);
+	EXPECT_EQ(c, 0);
+	EXPECT_EQ(q[PAGE], 0);
+	EXPECT_ERR(madvise(q, PAGE, 9), EACCES);
+	EXPECT_ERR(madvise(map_pages(1), PAGE, 9), EINVAL);
+	/* Shared memory without a file has one all the same. */
+	p = mmap(NULL, 2 * PAGE, RW, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	ASSERT(p != MAP_FAILED);
+	memset(p, 's', 2 * PAGE);
+	ASSERT_OK(madvise(p, PAGE, 9));
+	EXPECT_EQ(p[0], 0);
+	EXPECT_EQ(p[PAGE], 's');
+}
+
+TEST(populate_asks_for_the_right)
+{
+	char *p = map_pages(2);
+
+	if (madvise(p, PAGE, 22 /* MADV_POPULATE_READ */) && errno == EINVAL)
+		skip("this kernel has no MADV_POPULATE_READ");
+	ASSERT_OK(mprotect(p, PAGE, PROT_READ));
+	EXPECT_OK(madvise(p, 2 * PAGE, 22));
+	EXPECT_ERR(madvise(p, 2 * PAGE, 23), EINVAL);
+	EXPECT_OK(madvise(p + PAGE, PAGE, 23));
+	ASSERT_OK(mprotect(p, PAGE, PROT_NONE));
+	EXPECT_ERR(madvise(p, 2 * PAGE, 22), EINVAL);
+	ASSERT_OK(munmap(p, PAGE));
+	EXPECT_ERR(madvise(p, 2 * PAGE, 22), ENOMEM);
 }
 
 TEST(dontfork_and_wipeonfork_if_known)
