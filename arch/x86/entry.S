@@ -88,7 +88,8 @@ FUNC entry_SYSCALL_64
 	pushq	%rax
 	PUSH_REGS
 	sti
-	cmpq	$ASM_NR_SYSCALLS, %rax
+	movl	%eax, %eax		/* the number is 32 bits, whatever stands above them */
+	cmpl	$ASM_NR_SYSCALLS, %eax
 	jae	1f
 	movq	%r10, %rcx
 	call	*sys_call_table(, %rax, 8)
