@@ -459,7 +459,13 @@ SYSCALL(135, personality);
 #define PR_GET_KEEPCAPS	       7
 #define PR_SET_NAME	       15
 #define PR_GET_NAME	       16
+#define PR_GET_TIMING	       13
+#define PR_SET_TIMING	       14
+#define PR_GET_SECCOMP	       21
 #define PR_CAPBSET_READ	       23
+#define PR_GET_TSC	       25
+#define PR_TSC_ENABLE	       1
+#define PR_GET_SECUREBITS      27
 #define PR_SET_TIMERSLACK      29
 #define PR_GET_TIMERSLACK      30
 #define PR_SET_CHILD_SUBREAPER 36
@@ -537,6 +543,14 @@ static long sys_prctl(int option, unsigned long arg2, unsigned long arg3, unsign
 		return prctl_set_name((const char __user *)arg2);
 	case PR_GET_NAME:
 		return prctl_get_name((char __user *)arg2);
+	case PR_GET_TIMING: /* by samples, and nothing else */
+	case PR_GET_SECCOMP:
+	case PR_GET_SECUREBITS:
+		return 0;
+	case PR_SET_TIMING:
+		return arg2 ? -EINVAL : 0;
+	case PR_GET_TSC:
+		return put_user(PR_TSC_ENABLE, (int __user *)arg2);
 	case PR_CAPBSET_READ:
 		return arg2 > CAP_LAST_CAP ? -EINVAL : 1;
 	case PR_SET_TIMERSLACK:

@@ -307,6 +307,9 @@ static int waitid_target(struct wait_opts *wo, int which, pid_t upid)
 			return -EINVAL;
 		wo->pid = upid ? find_get_pid(upid) : get_task_pid(current, PIDTYPE_PGID);
 		return 0;
+	case P_PIDFD:
+		/* No descriptor here stands for a process. */
+		return upid < 0 ? -EINVAL : -EBADF;
 	}
 	return -EINVAL;
 }

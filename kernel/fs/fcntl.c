@@ -28,9 +28,17 @@
 #define FD_CLOEXEC	1
 #define SETFL_MASK	(O_APPEND | O_NONBLOCK | FASYNC | O_DIRECT | O_NOATIME)
 
-#define FIOCLEX	 0x5451
-#define FIONCLEX 0x5450
-#define FIONBIO	 0x5421
+#define FIOCLEX	     0x5451
+#define FIONCLEX     0x5450
+#define FIONBIO	     0x5421
+#define FIGETBSZ     0x0002
+#define F_GETOWN_EX  16
+#define F_OWNER_PID  1
+#define F_OWNER_PGRP 2
+
+struct f_owner_ex {
+	int type, pid;
+};
 #define FIOASYNC 0x5452
 #define FIONREAD 0x541b
 
@@ -43,6 +51,15 @@ static long setfl(struct file *file, unsigned long arg)
 	file->f_flags = (arg & SETFL_MASK) | (file->f_flags & ~SETFL_MASK);
 	spin_unlock(&file->f_lock);
 	return 0;
+}
+
+/* The owner as kind and number; F_SETOWN gives a process group as a negative number. */
+static long getown_ex(struct file *file, struct f_owner_ex __user *uowner)
+{
+	int pid = READ_ONCE(file->f_owner_pid);
+	struct f_owner_ex owner = { pid < 0 ? F_OWNER_PGRP : F_OWNER_PID, pid < 0 ? -pid : pid };
+
+	return copy_to_user(uowner, &owner, sizeof(owner)) ? -EFAULT : 0;
 }
 
 static long do_fcntl(unsigned int fd, struct file *file, unsigned int cmd, unsigned long arg)
@@ -79,6 +96,8 @@ static long do_fcntl(unsigned int fd, struct file *file, unsigned int cmd, unsig
 		return 0;
 	case F_GETOWN:
 		return file->f_owner_pid;
+	case F_GETOWN_EX:
+		return getown_ex(file, (struct f_owner_ex __user *)arg);
 	case F_SETPIPE_SZ:
 	case F_GETPIPE_SZ:
 		return pipe_fcntl(file, cmd == F_SETPIPE_SZ, arg);
@@ -117,6 +136,10 @@ static long file_ioctl(unsigned int fd, struct file *file, unsigned int cmd, uns
 		if (get_user(on, (int __user *)arg))
 			return -EFAULT;
 		return setfl(file, on ? file->f_flags | O_NONBLOCK : file->f_flags & ~O_NONBLOCK);
+	case FIGETBSZ:
+		if (!file_inode(file)->i_sb)
+			return -EBADF;
+		return put_user((int)file_inode(file)->i_sb->s_blocksize, (int __user *)arg);
 	case FIONREAD:
 		if (!S_ISREG(file_inode(file)->i_mode))
 			break;

@@ -21,10 +21,11 @@
 #define F_WRLCK 1
 #define F_UNLCK 2
 
-#define LOCK_SH 1
-#define LOCK_EX 2
-#define LOCK_NB 4
-#define LOCK_UN 8
+#define LOCK_SH	  1
+#define LOCK_EX	  2
+#define LOCK_NB	  4
+#define LOCK_UN	  8
+#define LOCK_MAND 32
 
 struct flock {
 	short l_type, l_whence;
@@ -243,6 +244,9 @@ static long sys_flock(unsigned int fd, unsigned int cmd)
 	struct fd f;
 	long err;
 
+	/* Share modes of old: accepted and without effect since Linux 5.18. */
+	if (cmd & LOCK_MAND)
+		return 0;
 	if ((cmd & ~LOCK_NB) != LOCK_SH && (cmd & ~LOCK_NB) != LOCK_EX &&
 	    (cmd & ~LOCK_NB) != LOCK_UN)
 		return -EINVAL;

@@ -104,6 +104,8 @@ TEST(waitid_fills_in_siginfo)
 	EXPECT_ERR(waitid(P_PID, pid, &info, WEXITED), ECHILD);
 	EXPECT_ERR(waitid(P_ALL, 0, &info, 0), EINVAL);
 	EXPECT_ERR(waitid(99, 0, &info, WEXITED), EINVAL);
+	EXPECT_ERR(waitid(3 /* P_PIDFD */, 0, &info, WEXITED), EBADF);
+	EXPECT_ERR(waitid(3 /* P_PIDFD */, -1, &info, WEXITED), EINVAL);
 	pid = sleeper();
 	info.si_pid = 77;
 	ASSERT_OK(waitid(P_PID, pid, &info, WEXITED | WNOHANG));
@@ -476,6 +478,13 @@ TEST(names_and_numbers)
 	EXPECT_ERR(syscall(99999), ENOSYS);
 	EXPECT_ERR(syscall(-1L), ENOSYS);
 	EXPECT_ERR(syscall(0x7fffffffL), ENOSYS);
+	/* Only the low half of the number counts. */
+	EXPECT_EQ(syscall(0xdead0000ffff0000L << 16 | SYS_getpid), getpid());
+	EXPECT_ERR(syscall(0x7fffffff00000000L | 0x7fffffff), ENOSYS);
+	EXPECT_EQ(syscall(SYS_prctl, PR_GET_TIMING), PR_TIMING_STATISTICAL);
+	EXPECT_ERR(syscall(SYS_prctl, PR_SET_TIMING, PR_TIMING_TIMESTAMP), EINVAL);
+	ASSERT_OK(prctl(PR_GET_TSC, &cpu));
+	EXPECT_EQ(cpu, PR_TSC_ENABLE);
 }
 
 TEST(the_pid_is_reported_alike_everywhere)

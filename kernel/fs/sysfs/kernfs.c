@@ -170,8 +170,9 @@ static struct dentry *kernfs_lookup(struct inode *dir, struct dentry *dentry, un
 	rcu_read_lock();
 	kn = find_child(kernfs_of(dir), dentry->d_name.name, dentry->d_name.len);
 	rcu_read_unlock();
+	/* A negative dentry, not cached: a node of this name may come. mkdir on it finds that it may not. */
 	if (!kn)
-		return ERR_PTR(-ENOENT);
+		return NULL;
 	inode = kernfs_get_inode(dir->i_sb, kn);
 	if (!inode)
 		return ERR_PTR(-ENOMEM);
