@@ -314,6 +314,9 @@ TEST(min_free_kbytes_moves_the_watermarks)
 	old = atol(text_or_skip(path));
 	fd = open(path, O_WRONLY);
 	ASSERT_OK(fd);
+	/* Boot computed them before it gave its own memory back: the shares of zones differ by a page. */
+	snprintf(text, sizeof(text), "%ld\n", old);
+	EXPECT_EQ(pwrite(fd, text, strlen(text), 0), strlen(text));
 	unsigned long before = sum_of_min();
 
 	snprintf(text, sizeof(text), "%ld\n", old + 4000);

@@ -117,7 +117,12 @@ static int proc_int_show(struct seq_file *m, void *v)
 
 static int proc_int_open(struct inode *inode, struct file *file)
 {
-	return single_open(file, proc_int_show, pde_data(inode));
+	int err = single_open(file, proc_int_show, pde_data(inode));
+
+	/* Unlike other files that seq_file prints, a setting may be written at a position. */
+	if (!err)
+		file->f_mode |= FMODE_PWRITE;
+	return err;
 }
 
 static ssize_t proc_int_write(struct file *file, const char __user *buf, size_t count, loff_t *ppos)
@@ -132,9 +137,7 @@ static ssize_t proc_int_write(struct file *file, const char __user *buf, size_t 
 		return -EFAULT;
 	text[count] = 0;
 	err = kstrtoint(strim(text), 0, &v);
-	if (err)
-		return err;
-	if (v < i->min || v > i->max)
+	if (err || v < i->min || v > i->max)
 		return -EINVAL;
 	WRITE_ONCE(*i->value, v);
 	if (i->changed)

@@ -167,7 +167,7 @@ static unsigned long max_dump_pfn(void)
 static ssize_t kpage_read(char __user *buf, size_t count, loff_t *ppos,
 			  u64 (*value)(unsigned long pfn))
 {
-	unsigned long pfn = *ppos / 8, end = max_dump_pfn(), done = 0;
+	unsigned long pfn = *ppos / 8, end = max_dump_pfn(), done = 0, left = 0;
 	u64 chunk[64];
 
 	if ((*ppos | count) & 7)
@@ -176,19 +176,18 @@ static ssize_t kpage_read(char __user *buf, size_t count, loff_t *ppos,
 		return 0;
 	deferred_init_wait();
 	count = min(count / 8, end - pfn);
-	while (done < count) {
-		unsigned long n = min(count - done, ARRAY_SIZE(chunk)), left;
+	while (done < count && !left) {
+		unsigned long n = min(count - done, ARRAY_SIZE(chunk));
 
 		for (unsigned long i = 0; i < n; i++)
 			chunk[i] = value(pfn + done + i);
 		left = copy_to_user(buf + done * 8, chunk, n * 8);
 		done += n - DIV_ROUND_UP(left, 8);
-		if (left)
-			break;
 		cond_resched();
 	}
+	/* As Linux: a buffer that is bad further on fails the whole read, but the position has moved. */
 	*ppos += done * 8;
-	return done || !count ? (ssize_t)(done * 8) : -EFAULT;
+	return left ? -EFAULT : (ssize_t)(done * 8);
 }
 
 static ssize_t kpageflags_read(struct file *file, char __user *buf, size_t count, loff_t *ppos)

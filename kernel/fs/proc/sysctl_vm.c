@@ -63,9 +63,19 @@ static int setting_show(struct seq_file *m, void *v)
 	return 0;
 }
 
+/* Unlike other files that seq_file prints, a setting may be written at a position. */
+static int open_setting(struct file *file, int (*show)(struct seq_file *, void *), void *data)
+{
+	int err = single_open(file, show, data);
+
+	if (!err)
+		file->f_mode |= FMODE_PWRITE;
+	return err;
+}
+
 static int setting_open(struct inode *inode, struct file *file)
 {
-	return single_open(file, setting_show, pde_data(inode));
+	return open_setting(file, setting_show, pde_data(inode));
 }
 
 /* The next number of *text into *value: 1, 0 at the end of the text, or -EINVAL. *text moves past it. */
@@ -144,7 +154,7 @@ static int zonelist_order_show(struct seq_file *m, void *v)
 
 static int zonelist_order_open(struct inode *inode, struct file *file)
 {
-	return single_open(file, zonelist_order_show, NULL);
+	return open_setting(file, zonelist_order_show, NULL);
 }
 
 static ssize_t zonelist_order_write(struct file *file, const char __user *buf, size_t count,

@@ -68,7 +68,12 @@ static int attr_show(struct seq_file *m, void *v)
 
 static int attr_open(struct inode *inode, struct file *file)
 {
-	return single_open(file, attr_show, kernfs_of(inode)->priv);
+	int err = single_open(file, attr_show, kernfs_of(inode)->priv);
+
+	/* seq_file takes it away; an attribute may be written at a position, which means nothing. */
+	if (!err)
+		file->f_mode |= FMODE_PWRITE;
+	return err;
 }
 
 static ssize_t attr_write(struct file *file, const char __user *buf, size_t count, loff_t *ppos)
