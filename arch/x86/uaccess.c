@@ -133,28 +133,24 @@ int copy_to_kernel_nofault(void *dst, const void *src, size_t size)
 	return __copy_user(dst, src, size) ? -EFAULT : 0;
 }
 
-int copy_from_user_nofault(void *dst, const void __user *src, size_t size)
+static int copy_user_nofault(void *dst, const void *src, size_t size)
 {
-	unsigned long left = size;
+	unsigned long left;
 
-	if (!access_ok(src, size))
-		return -EFAULT;
 	pagefault_disable();
-	left = __copy_from_user(dst, src, size);
+	left = __copy_user(dst, src, size);
 	pagefault_enable();
 	return left ? -EFAULT : 0;
 }
 
+int copy_from_user_nofault(void *dst, const void __user *src, size_t size)
+{
+	return access_ok(src, size) ? copy_user_nofault(dst, (const void *)src, size) : -EFAULT;
+}
+
 int copy_to_user_nofault(void __user *dst, const void *src, size_t size)
 {
-	unsigned long left = size;
-
-	if (!access_ok(dst, size))
-		return -EFAULT;
-	pagefault_disable();
-	left = __copy_to_user(dst, src, size);
-	pagefault_enable();
-	return left ? -EFAULT : 0;
+	return access_ok(dst, size) ? copy_user_nofault((void *)dst, src, size) : -EFAULT;
 }
 
 int copy_struct_from_user(void *dst, size_t ksize, const void __user *src, size_t usize)
