@@ -136,15 +136,42 @@ $(O)/usertest/%_glibc: tests/user/%.c
 
 -include $(USER_BINS:%=%.d) $(USER_TESTS:%=%.d)
 
-# Library suites on the host: tests/host/*.c, with the sources that a file names in a line `// needs: lib/a.c ...`.
-HOST_TESTS := $(patsubst tests/host/%.c,$(O)/host/%,$(wildcard tests/host/*.c))
+# Pure parts of the kernel on the host, under sanitizers: tests/host/*.c, with the sources that a file names in a line
+# `// needs: lib/a.c ...`. Those of tests/host/fuzz are made twice: with random inputs (build/host/NAME_random) and as a
+# target of libFuzzer (build/fuzz/NAME). What they include is rebuilt with them; what nobody calls there need not exist.
+HOST_FUZZ  := $(filter-out driver,$(patsubst tests/host/fuzz/%.c,%,$(wildcard tests/host/fuzz/*.c)))
+HOST_TESTS := $(patsubst tests/host/%.c,$(O)/host/%,$(wildcard tests/host/*.c)) $(HOST_FUZZ:%=$(O)/host/%_random) \
+	$(HOST_FUZZ:%=$(O)/fuzz/%)
 HOST_CFLAGS := -std=gnu11 -O1 -g -Wall -Wextra -Werror -Wno-unused-parameter -Wno-sign-compare -I. -DQUIRE_HOSTED \
-	-fno-strict-aliasing -fwrapv -fsanitize=address,undefined -fno-sanitize-recover=undefined
+	-fno-strict-aliasing -fwrapv -fno-sanitize-recover=undefined
+FUZZ_CFLAGS := $(HOST_CFLAGS) -fno-pie -Wno-unused-function -Wno-unused-const-variable
+FUZZ_LDFLAGS := -no-pie -Wl,--unresolved-symbols=ignore-all
+HOSTCLANG ?= clang
+needs = $$(sed -n 's,^.*needs: *,,p' tests/host/fuzz/$*.c)
 
 $(O)/host/%: tests/host/%.c $(wildcard lib/*.c lib/*.h tests/host/*.h)
 	$(call say,HOST,$<)
 	@mkdir -p $(@D)
-	$(Q)$(HOSTCC) $(HOST_CFLAGS) $< $$(sed -n 's,^.*needs: *,,p' $<) -o $@
+	$(Q)$(HOSTCC) $(HOST_CFLAGS) -fsanitize=address,undefined -MMD -MP -MF $@.d -MT $@ $$(sed -n 's,^.*needs: *,,p' $<) $< -o $@
+
+$(O)/host/%_random.o: tests/host/fuzz/%.c Makefile
+	$(call say,HOST,$<)
+	@mkdir -p $(@D)
+	$(Q)$(HOSTCC) $(FUZZ_CFLAGS) -fsanitize=address,undefined -MMD -MP -c $< -o $@
+
+$(O)/host/%_random: $(O)/host/%_random.o tests/host/fuzz/driver.c $(wildcard lib/*.[ch])
+	$(Q)$(HOSTCC) $(FUZZ_CFLAGS) -fsanitize=address,undefined $< tests/host/fuzz/driver.c $(needs) $(FUZZ_LDFLAGS) -o $@
+
+$(O)/fuzz/%.o: tests/host/fuzz/%.c Makefile
+	$(call say,FUZZ,$<)
+	@mkdir -p $(@D)
+	$(Q)$(HOSTCLANG) $(FUZZ_CFLAGS) -fsanitize=fuzzer,address,undefined -MMD -MP -c $< -o $@
+
+$(O)/fuzz/%: $(O)/fuzz/%.o $(wildcard lib/*.[ch])
+	$(Q)$(HOSTCLANG) $(FUZZ_CFLAGS) -fsanitize=fuzzer,address,undefined $< $(needs) $(FUZZ_LDFLAGS) -o $@
+
+.PRECIOUS: $(O)/host/%_random.o $(O)/fuzz/%.o
+-include $(HOST_TESTS:%=%.d) $(HOST_FUZZ:%=$(O)/host/%_random.d) $(HOST_FUZZ:%=$(O)/fuzz/%.d)
 
 # --- initramfs ---------------------------------------------------------------------------------------
 BUSYBOX := $(firstword $(wildcard /bin/busybox /usr/bin/busybox) /bin/busybox)
@@ -171,7 +198,7 @@ $(O)/quire.iso: $(O)/quire.stripped $(O)/initramfs.cpio $(O)/cmdline $(ISO_DEPS)
 	$(Q)O=$(O) tools/mkiso.sh $@ $(O)/quire.stripped $(O)/initramfs.cpio "$$(cat $(O)/cmdline)"
 
 # --- commands ----------------------------------------------------------------------------------------
-.PHONY: help iso run gdb console test bench clean format lint deps doctor user-tests host-tests
+.PHONY: help iso run gdb console test fuzz bench clean format lint deps doctor user-tests host-tests
 
 help:
 	@sed -n 's/^#: *//p' Makefile
@@ -180,6 +207,7 @@ help:
 #: make run          install what is missing, build, boot in QEMU; you are at the shell (^A x leaves QEMU)
 #: make test         the same up to a finished test run; ONLY="host user kernel quire boot" picks kinds, T= a pattern
 #: make iso          build the ISO; EXTRA=DIR puts DIR's files over the root, CMDLINE="..." adds kernel parameters
+#: make fuzz         libFuzzer on the pure parts, TIME=60 seconds each, T= a pattern; what it learns stays in $(O)/fuzz
 #: make gdb          QEMU paused before the first instruction, gdb with the project's commands (tools/gdb)
 #: make console      the serial console of the machine that `make gdb` started, in another terminal
 #: make bench        the same programs on Quire and on Linux 6.1, in guest instructions; BENCH=time: in seconds,
@@ -225,6 +253,11 @@ test:
 	@tools/doctor.sh quiet
 	@$(MAKE) all user-tests host-tests $(O)/initramfs-test.cpio
 	@O=$(O) $(PYTHON) tools/test.py
+
+fuzz:
+	@tools/deps.sh test
+	@$(MAKE) host-tests
+	@O=$(O) ONLY=fuzz $(PYTHON) tools/test.py
 
 bench:
 	@tools/deps.sh bench

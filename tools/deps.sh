@@ -30,7 +30,8 @@ table() {
 	test gdb|gdb|gdb|looks into the running kernel
 	test|/usr/lib/python3/dist-packages/pytest|python3-pytest|runs the boot tests
 	test|/usr/lib/python3/dist-packages/pexpect|python3-pexpect|talks to the console in the boot tests
-	lint|clang|clang|the second compiler (make LLVM=1)
+	test lint|clang|clang|the second compiler (make LLVM=1), and libFuzzer's
+	test|libfuzzer|libclang-rt-dev|libFuzzer, for the host tests
 	lint|clang-format|clang-format|checks the format
 	lint|clang-tidy|clang-tidy|checks the code
 	lint|cppcheck|cppcheck|checks the code
@@ -42,6 +43,9 @@ present() {
 	/*) [ -e "$1" ] ;;
 	busybox) # the static one: a dynamic busybox cannot run inside
 		[ -x /bin/busybox ] && ! head -c 4096 /bin/busybox | grep -q -a /ld-linux ;;
+	libfuzzer) # in Ubuntu 22.04 it comes with clang
+		ls "$(clang -print-runtime-dir 2>/dev/null)"/libclang_rt.fuzzer* >/dev/null 2>&1 ||
+			grep -q '^VERSION_ID="22.04"' /etc/os-release 2>/dev/null ;;
 	linux-headers) # the kernel that `make bench` compares with is Debian's; elsewhere there is nothing to compile for
 		! grep -q '^ID=debian' /etc/os-release 2>/dev/null || ls -d /usr/src/linux-headers-*-amd64 >/dev/null 2>&1 ;;
 	*) command -v "$1" >/dev/null 2>&1 ;;

@@ -2,12 +2,14 @@
 """Run every test, print one summary; `make test` builds what is needed and calls this.
 
 usage: O=build ONLY="host user kernel quire boot" T=PATTERN test.py
+       O=build ONLY=fuzz TIME=600 T=PATTERN test.py        (make fuzz)
 
-    host     library suites (tests/host), compiled for the host
+    host     pure parts (tests/host) compiled for the host: library suites, models with random inputs, libFuzzer for a moment
     user     user-space suites (tests/user) on the host's Linux, which proves the suites themselves
     kernel   the in-kernel suites in QEMU (`selftest` on the command line)
     quire    the user-space suites inside Quire
     boot     boots driven by pytest (tests/boot)
+    fuzz     not part of a whole run: libFuzzer for TIME seconds on each target, going on from what earlier runs found
 ONLY picks kinds, T tests by name (a word in the program's, suite's or test's name). Each program has a time limit that scales with the
 host's speed. A suite must print KTAP with a fulfilled plan and end with the right status; anything else counts as a failure. The last
 line is `N passed, N failed`; the status is 0 only when nothing failed and something passed.
@@ -60,8 +62,8 @@ class Tally:
 
 def programs(folder):
     path = os.path.join(BUILD, folder)
-    names = sorted(os.listdir(path)) if os.path.isdir(path) else []
-    return [os.path.join(path, n) for n in names if os.access(os.path.join(path, n), os.X_OK) and "." not in n and PATTERN in n]
+    found = [os.path.join(path, n) for n in sorted(os.listdir(path)) if PATTERN in n and "." not in n] if os.path.isdir(path) else []
+    return [p for p in found if os.path.isfile(p) and os.access(p, os.X_OK)]
 
 
 def run_here(tally, kind, folder, limit):
@@ -77,6 +79,37 @@ def run_here(tally, kind, folder, limit):
             except subprocess.TimeoutExpired as stuck:
                 text, fault = stuck.stdout or b"", f"not finished after {limit * machine.scale():.0f} s"
         tally.report(name, text.decode(errors="replace"), fault, os.path.relpath(program, ROOT))
+
+
+# In `make test`, of each target: this many inputs, or as many as fit into that many seconds.
+FUZZ_RUNS, FUZZ_SECONDS, FUZZ_SEED = 20000, 8, 1
+
+
+def run_fuzz(tally, seconds=None):
+    """libFuzzer's targets; without seconds a bounded run from nothing with a fixed seed, so that a failure repeats."""
+    for program in programs("fuzz"):
+        name = os.path.basename(program)
+        folder = os.path.join(BUILD, "fuzz", "found")
+        corpus = os.path.join(BUILD, "fuzz", "corpus", name)
+        command = [program, "-max_len=4096", "-timeout=20", "-rss_limit_mb=2048", f"-artifact_prefix={folder}/{name}-"]
+        if seconds:
+            command += [f"-max_total_time={seconds}", "-print_final_stats=1", corpus]
+        else:
+            command += [f"-runs={FUZZ_RUNS}", f"-max_total_time={FUZZ_SECONDS}", f"-seed={FUZZ_SEED}", "-len_control=20"]
+        os.makedirs(folder, exist_ok=True)
+        os.makedirs(corpus, exist_ok=True)
+        limit = (seconds or FUZZ_SECONDS) + 60 * machine.scale()
+        try:
+            done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=limit)
+            text, status = done.stdout.decode(errors="replace"), done.returncode
+        except subprocess.TimeoutExpired as stuck:
+            text, status = (stuck.stdout or b"").decode(errors="replace"), f"nothing after {limit:.0f} s"
+        runs = re.search(r"^Done (\d+) runs", text, re.M)
+        good = status == 0 and runs and int(runs.group(1)) > 100
+        kept = re.search(r"Test unit written to (\S+)", text)
+        repeat = f"{os.path.relpath(program, ROOT)} {kept.group(1)}" if kept else " ".join(command)
+        ktap = f"KTAP version 1\n1..1\n# seed {FUZZ_SEED}, {runs.group(1) if runs else 0} runs\n{'ok' if good else 'not ok'} 1 {name}\n"
+        tally.report(f"fuzz/{name}", ktap, "" if good else f"libFuzzer ended with status {status}", repeat, "" if good else text)
 
 
 def run_kernel(tally):
@@ -152,7 +185,7 @@ def run_boots(tally):
 
 def main():
     kinds = os.environ.get("ONLY", "").split() or KINDS
-    unknown = set(kinds) - set(KINDS)
+    unknown = set(kinds) - set(KINDS) - {"fuzz"}
     if unknown:
         sys.exit(f"ONLY={' '.join(kinds)}: the kinds are {' '.join(KINDS)}")
     # A run in the background of a script inherits ignored keyboard signals, and so would the suites that test them.
@@ -160,16 +193,19 @@ def main():
     signal.signal(signal.SIGQUIT, signal.SIG_DFL)
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
     tally, start = Tally(), time.monotonic()
-    for kind in [k for k in KINDS if k in kinds]:
+    for kind in [k for k in KINDS + ["fuzz"] if k in kinds]:
         print(f"{kind}:", flush=True)
         if kind == "host":
             run_here(tally, kind, "host", 120)
+            run_fuzz(tally)
         elif kind == "user":
             run_here(tally, kind, "usertest", 120)
         elif kind == "kernel":
             run_kernel(tally)
         elif kind == "quire":
             run_quire(tally)
+        elif kind == "fuzz":
+            run_fuzz(tally, float(os.environ.get("TIME") or 60))
         else:
             run_boots(tally)
     if tally.failed:
