@@ -6,31 +6,12 @@
  * model of what each page should allow and hold.
  */
 #include "fault.h"
-#include <sys/mman.h>
+#include "memory.h"
 #include <sys/resource.h>
 
 #ifndef MAP_FIXED_NOREPLACE
 #define MAP_FIXED_NOREPLACE 0x100000
 #endif
-
-#define RW   (PROT_READ | PROT_WRITE)
-#define ANON (MAP_PRIVATE | MAP_ANONYMOUS)
-
-static char *map_pages(size_t n)
-{
-	char *p = mmap(NULL, n * PAGE, RW, ANON, -1, 0);
-
-	ASSERT_NE(p, MAP_FAILED);
-	return p;
-}
-
-static int all_equal(const char *p, size_t len, char value)
-{
-	for (size_t i = 0; i < len; i++)
-		if (p[i] != value)
-			return 0;
-	return 1;
-}
 
 /* Lines of /proc/self/maps that touch [start, end); first and last bounds through the pointers. */
 static int maps_lines(uintptr_t start, uintptr_t end, uintptr_t *lo, uintptr_t *hi)

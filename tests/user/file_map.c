@@ -7,19 +7,11 @@
  * randomised test drives one tmpfs file through write, mmap, ftruncate and read against a model.
  */
 #include "fault.h"
-#include <sys/mman.h>
+#include "memory.h"
 #include <sys/vfs.h>
 
 #define RW	    (PROT_READ | PROT_WRITE)
 #define TMPFS_MAGIC 0x01021994
-
-static int all_equal(const char *p, size_t len, char value)
-{
-	for (size_t i = 0; i < len; i++)
-		if (p[i] != value)
-			return 0;
-	return 1;
-}
 
 /* The current directory becomes a fresh one on a tmpfs. */
 static void enter_tmpfs(void)

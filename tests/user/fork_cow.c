@@ -6,29 +6,12 @@
  * frame instead of copying it.  The randomised test runs a small tree of processes, each of which
  * checks all its pages against its own model after every step.
  */
-#include "test.h"
+#include "memory.h"
 #include <sched.h>
-#include <sys/mman.h>
 #include <sys/resource.h>
 
 static char data_page[PAGE] __attribute__((aligned(4096))) = "data";
 static char bss_page[PAGE] __attribute__((aligned(4096)));
-
-static char *map_pages(size_t n)
-{
-	char *p = mmap(NULL, n * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-
-	ASSERT_NE(p, MAP_FAILED);
-	return p;
-}
-
-static int all_equal(const char *p, size_t len, char value)
-{
-	for (size_t i = 0; i < len; i++)
-		if (p[i] != value)
-			return 0;
-	return 1;
-}
 
 /* A pair of pipes: step() lets the other side go on, turn() waits for it. */
 struct baton {

@@ -6,26 +6,16 @@
  * of them may touch is whole.
  */
 #include "fault.h"
-#include <sys/mman.h>
+#include "memory.h"
 #include <sys/resource.h>
 #include <sys/syscall.h>
 
-#define RW   (PROT_READ | PROT_WRITE)
-#define ANON (MAP_PRIVATE | MAP_ANONYMOUS)
-#define TOP  0x00007ffffffff000UL
+#define TOP 0x00007ffffffff000UL
 
 static long sys_mmap(unsigned long at, unsigned long len, long prot, long flags, long fd,
 		     unsigned long off)
 {
 	return syscall(SYS_mmap, at, len, prot, flags, fd, off);
-}
-
-static char *map_pages(size_t n)
-{
-	char *p = mmap(NULL, n * PAGE, RW, ANON, -1, 0);
-
-	ASSERT_NE(p, MAP_FAILED);
-	return p;
 }
 
 TEST(mmap_lengths)

@@ -7,20 +7,12 @@
  * threadends.c. Builds with musl and with glibc.
  */
 #include "fault.h"
+#include "memory.h"
 #include "threads.h"
 #include <limits.h>
 #include <semaphore.h>
-#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <time.h>
-
-static char *map_pages(size_t n)
-{
-	char *p = mmap(NULL, n * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-
-	ASSERT_NE(p, MAP_FAILED);
-	return p;
-}
 
 /* ---- the basics ---- */
 
