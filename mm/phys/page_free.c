@@ -64,6 +64,13 @@ void free_one_page(struct zone *zone, struct page *page, unsigned int order)
 	unsigned long pfn = page_to_pfn(page);
 
 	guard(zone_lock)(zone);
+	/* One of its two pageblocks may have become special (isolated) while it was in use. */
+	if (order > pageblock_order &&
+	    get_pfnblock_migratetype(pfn) != get_pfnblock_migratetype(pfn + pageblock_nr_pages)) {
+		order = pageblock_order;
+		__free_one_page(zone, pfn + pageblock_nr_pages, order,
+				get_pfnblock_migratetype(pfn + pageblock_nr_pages));
+	}
 	__free_one_page(zone, pfn, order, get_pfnblock_migratetype(pfn));
 }
 
