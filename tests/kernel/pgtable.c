@@ -11,6 +11,7 @@
 #include "mm/boot/fixmap.h"
 #include "mm/boot/memblock.h"
 #include "mm/boot/paging.h"
+#include "mm/debug/debug_pagealloc.h"
 #include "mm/phys/buddy.h"
 #include "mm/phys/pagewalk.h"
 
@@ -110,12 +111,15 @@ static int linear_pmd(pmd_t *pmd, unsigned long addr, unsigned long next, struct
 	return 0;
 }
 
-/* The guard pages of the first task's stack and of the exception stacks are absent on purpose. */
+/* The guard pages of the first task's stack and of the exception stacks are absent on purpose; so is a page that nobody
+ * has, with debug_pagealloc=on. */
 static bool is_guard(unsigned long addr)
 {
 	int cpu;
 
 	if (addr == (unsigned long)__va(__pa_symbol(stack_guard())))
+		return true;
+	if (debug_pagealloc_enabled() && !page_ref_count(virt_to_page(addr)))
 		return true;
 	for_each_possible_cpu(cpu) {
 		if (addr == ist_guard_page(cpu, 0) || addr == ist_guard_page(cpu, 1))
