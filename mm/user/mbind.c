@@ -102,7 +102,8 @@ static int mbind_range(struct mm_struct *mm, unsigned long start, unsigned long 
 	struct vm_area_struct *vma;
 	int err = 0;
 
-	while (!err && (vma = find_vma(mm, start)) != NULL && vma->vm_start < end) {
+	/* An area may have grown over the end by a merge. */
+	while (!err && start < end && (vma = find_vma(mm, start)) && vma->vm_start < end) {
 		unsigned long last = min(vma->vm_end, end);
 
 		err = vma_set_policy(mm, &vma, max(vma->vm_start, start), last, pol);
@@ -201,7 +202,7 @@ static int set_home_range(struct mm_struct *mm, unsigned long start, unsigned lo
 	struct vm_area_struct *vma;
 	int err = -ENOENT;
 
-	for (vma = find_vma(mm, start); vma && vma->vm_start < end; vma = find_vma(mm, start)) {
+	while (start < end && (vma = find_vma(mm, start)) && vma->vm_start < end) {
 		unsigned long first = max(vma->vm_start, start), last = min(vma->vm_end, end);
 
 		start = last;
