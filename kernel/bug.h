@@ -34,6 +34,8 @@ extern int panic_on_oops;
 extern int oops_in_progress;   /* a report is being printed: consoles must not wait for locks */
 extern unsigned int panic_cpu; /* CPU that panics, or ~0U */
 void bust_spinlocks(int yes);
+/* Is it this CPU that prints a report, or panics? => not to be moved to another CPU meanwhile */
+bool oops_on_this_cpu(void);
 
 /* What an oops leaves in /proc/sys/kernel/tainted and in the next report. */
 #define TAINT_BAD_PAGE 5

@@ -234,6 +234,15 @@ static void push_held(struct held *held, int *depth, int max, const void *lock, 
 	++*depth;
 }
 
+/*
+ * A CPU that prints a report takes locks as it can, and what it takes it gives back before the report ends: neither is noted.
+ * The other CPUs go on, and so do their lists.
+ */
+static bool unlisted_here(void)
+{
+	return unlikely(READ_ONCE(oops_in_progress)) && oops_on_this_cpu();
+}
+
 void lock_acquire(u8 *class, const void *lock, const char *name, int subclass, bool sleeping,
 		  bool trylock)
 {
@@ -241,7 +250,7 @@ void lock_acquire(u8 *class, const void *lock, const char *name, int subclass, b
 	struct held_task *ht;
 	unsigned long flags;
 
-	if (lockdep_off || oops_in_progress)
+	if (lockdep_off || unlisted_here())
 		return;
 	set_class(class, lock, name);
 	local_irq_save(flags);
@@ -276,7 +285,7 @@ void lock_release(u8 *class, const void *lock, bool sleeping)
 {
 	unsigned long flags;
 
-	if (lockdep_off || oops_in_progress)
+	if (lockdep_off || unlisted_here())
 		return;
 	local_irq_save(flags);
 	if (!sleeping) {
@@ -313,7 +322,7 @@ void __might_sleep(const char *file, int line)
 {
 	struct held_stack *st = this_cpu_ptr(&held_spin);
 
-	if (lockdep_off || oops_in_progress || panic_cpu != ~0U)
+	if (lockdep_off || unlisted_here() || panic_cpu != ~0U)
 		return;
 	if (st->depth)
 		lockdep_report(class_name[st->held[st->depth - 1].class] ?: "a spinlock", file,

@@ -78,6 +78,13 @@ unsigned long oops_begin(void)
 	return flags;
 }
 
+bool oops_on_this_cpu(void)
+{
+	unsigned int me = smp_processor_id();
+
+	return READ_ONCE(oops_cpu) == me || READ_ONCE(panic_cpu) == me;
+}
+
 void oops_end(unsigned long flags)
 {
 	bust_spinlocks(0);

@@ -7,7 +7,9 @@
  * reaching its end.
  */
 #include "arch/x86/atomic.h"
+#include "kernel/bug.h"
 #include "kernel/completion.h"
+#include "kernel/kthread.h"
 #include "kernel/mutex.h"
 #include "kernel/rcu.h"
 #include "kernel/rwsem.h"
@@ -444,7 +446,66 @@ static void checker_sees_inverted_order(struct ktest *t)
 	rcu_read_unlock();
 	lockdep_testing = false;
 }
+
+/* What another CPU does while a report is "printed" there. 1: printing, 2: enough. */
+static int report_stage;
+
+static int print_a_report(void *arg)
+{
+	unsigned long flags = oops_begin();
+
+	smp_store_release(&report_stage, 1);
+	while (smp_load_acquire(&report_stage) != 2)
+		cpu_relax();
+	oops_end(flags);
+	complete(arg);
+	return 0;
+}
+
+static void checker_goes_on_while_another_cpu_reports(struct ktest *t)
+{
+	static spinlock_t before, meanwhile;
+	static struct completion done;
+	struct task_struct *k;
+	unsigned int caught;
+
+	if (num_online_cpus() < 2) {
+		ktest_skip(t, "needs two CPUs");
+		return;
+	}
+	spin_lock_init(&before);
+	spin_lock_init(&meanwhile);
+	KTEST_ASSERT_FALSE(t, lockdep_off);
+	caught = lockdep_caught;
+	report_stage = 0;
+	init_completion(&done);
+	k = kthread_create(print_a_report, &done, "report");
+	KTEST_ASSERT_FALSE(t, IS_ERR(k));
+	lockdep_testing = true;
+	/* From here on this CPU stays ours, so the thread needs another. */
+	spin_lock(&before);
+	kthread_bind(k, cpumask_first(cpu_online_mask & ~BIT(smp_processor_id())));
+	wake_up_process(k);
+	while (smp_load_acquire(&report_stage) != 1)
+		cpu_relax();
+	/* Taken before the report and given back in it; taken in it and given back after it. */
+	spin_unlock(&before);
+	spin_lock(&meanwhile);
+	smp_store_release(&report_stage, 2);
+	while (READ_ONCE(oops_in_progress))
+		cpu_relax();
+	spin_unlock(&meanwhile);
+	wait_for_completion(&done);
+	might_sleep();
+	KTEST_EXPECT_EQ(t, lockdep_caught, caught);
+	lockdep_testing = false;
+}
 #else
+static void checker_goes_on_while_another_cpu_reports(struct ktest *t)
+{
+	ktest_skip(t, "only in debug kernels (make DEBUG=1)");
+}
+
 static void checker_sees_inverted_order(struct ktest *t)
 {
 	ktest_skip(t, "only in debug kernels (make DEBUG=1)");
@@ -465,6 +526,7 @@ static const struct ktest_case locks_cases[] = {
 	KTEST_CASE(wait_event_timeout_ends),
 	KTEST_CASE(bit_lock_excludes),
 	KTEST_CASE(checker_sees_inverted_order),
+	KTEST_CASE(checker_goes_on_while_another_cpu_reports),
 	{},
 };
 KTEST_SUITE(locks, locks_cases);
