@@ -82,6 +82,7 @@ static void init_machine(struct input *in)
 {
 	unsigned long border = FIRST + take(in, 2) % (PAGES + 1);
 	unsigned int holes = take_below(in, 8);
+	bool overlap;
 
 	if (take8(in) & 1)
 		border = ALIGN_DOWN(border, pageblock_nr_pages);
@@ -89,8 +90,10 @@ static void init_machine(struct input *in)
 	memset(&section, 0, sizeof(section));
 	section.subsection_map = ~0UL;
 	nr_owned = 0;
-	init_zone(zones[0], FIRST, border);
-	init_zone(zones[1], border, FIRST + PAGES);
+	/* With kernelcore=mirror the spans of two zones overlap: then only a page itself knows its zone. */
+	overlap = take8(in) & 1;
+	init_zone(zones[0], FIRST, overlap ? FIRST + PAGES : border);
+	init_zone(zones[1], overlap ? FIRST : border, FIRST + PAGES);
 	for (unsigned long i = 0; i < PAGES; i++) {
 		struct page *page = pfn_to_page(FIRST + i);
 
