@@ -3,10 +3,12 @@
  *
  * 1. Nodes are only added, at the end of their directory's list, so readers walk the list under
  *    RCU and a readdir position is a count.
- * 2. A link knows its target node; its text, relative to the link's directory, is made when it is
+ * 2. A directory may have its children made when they are first looked for (populate): boot then pays nothing for hundreds
+ *    of nodes that few read.
+ * 3. A link knows its target node; its text, relative to the link's directory, is made when it is
  *    read.
  *
- * Locks: kernfs_mutex for adding. Mirrors Linux fs/kernfs/{dir,inode,mount,symlink}.c. Exercised by
+ * Locks: kernfs_mutex for adding; populate_mutex, outside of it, while a directory is filled. Mirrors Linux fs/kernfs/{dir,inode,mount,symlink}.c. Exercised by
  * tests/user/sysfs.c.
  */
 #include "kernel/fs/sysfs/kernfs.h"
@@ -18,6 +20,7 @@
 #include "mm/slab/slab.h"
 
 static DEFINE_MUTEX(kernfs_mutex);
+static DEFINE_MUTEX(populate_mutex);
 static const struct inode_operations kernfs_dir_iops, kernfs_file_iops, kernfs_link_iops;
 static const struct file_operations kernfs_dir_fops;
 
@@ -93,6 +96,22 @@ struct kernfs_node *kernfs_create_link(struct kernfs_node *parent, const char *n
 	return kernfs_add(parent, name, &kn);
 }
 
+void kernfs_set_populate(struct kernfs_node *dir, void (*populate)(struct kernfs_node *dir))
+{
+	smp_store_release(&dir->populate, populate);
+}
+
+static void fill_dir(struct kernfs_node *dir)
+{
+	if (!smp_load_acquire(&dir->populate))
+		return;
+	guard(mutex)(&populate_mutex);
+	if (dir->populate) {
+		dir->populate(dir);
+		smp_store_release(&dir->populate, NULL);
+	}
+}
+
 /* --- links --- */
 
 static bool is_root(const struct kernfs_node *kn)
@@ -149,6 +168,7 @@ static struct inode *kernfs_get_inode(struct super_block *sb, struct kernfs_node
 		inode->i_op = &kernfs_dir_iops;
 		inode->i_fop = &kernfs_dir_fops;
 		inode->i_nlink = 2;
+		fill_dir(kn);
 		guard(rcu)();
 		list_for_each_entry_rcu(child, &kn->children, sibling)
 			inode->i_nlink += S_ISDIR(child->mode);
@@ -167,6 +187,7 @@ static struct dentry *kernfs_lookup(struct inode *dir, struct dentry *dentry, un
 	struct kernfs_node *kn;
 	struct inode *inode;
 
+	fill_dir(kernfs_of(dir));
 	rcu_read_lock();
 	kn = find_child(kernfs_of(dir), dentry->d_name.name, dentry->d_name.len);
 	rcu_read_unlock();
@@ -199,6 +220,7 @@ static int kernfs_iterate(struct file *file, struct dir_context *ctx)
 
 	if (!dir_emit_dots(file, ctx))
 		return 0;
+	fill_dir(dir);
 	while ((kn = nth_child(dir, ctx->pos - 2)) != NULL) {
 		if (!dir_emit(ctx, kn->name, strlen(kn->name), kn->ino, (kn->mode & S_IFMT) >> 12))
 			break;

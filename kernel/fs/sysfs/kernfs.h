@@ -20,7 +20,9 @@ struct kernfs_node {
 	const struct file_operations *fops; /* - files */
 	const struct kernfs_node *target;   /* - links: the node they lead to */
 	void *priv;			    /* - what fops work on */
-	u64 ino;			    /* - */
+	/* Makes the children when somebody first looks for them; NULL: done, or nothing to do. */
+	void (*populate)(struct kernfs_node *dir); /* populate_mutex */
+	u64 ino;				   /* - */
 };
 
 struct kernfs_root {
@@ -48,6 +50,11 @@ struct kernfs_node *kernfs_create_file(struct kernfs_node *parent, const char *n
 				       const struct file_operations *fops, void *priv);
 struct kernfs_node *kernfs_create_link(struct kernfs_node *parent, const char *name,
 				       const struct kernfs_node *target);
+/*
+ * The rest of dir's children is made by populate, when a look-up or a reader first comes: a large directory that nobody
+ * reads costs boot nothing. populate runs once, may sleep, and may add to other directories.
+ */
+void kernfs_set_populate(struct kernfs_node *dir, void (*populate)(struct kernfs_node *dir));
 static inline struct kernfs_node *kernfs_of(const struct inode *inode)
 {
 	return inode->i_private;

@@ -9,6 +9,9 @@
  * 3. There is no hotplug yet: nothing is removable. Asking for offline is refused with EOPNOTSUPP, asking for what already
  *    is (online) with EINVAL, as Linux does.
  *
+ * 4. A machine may have hundreds of blocks, so their directories are made when somebody first looks for them, here or in a
+ *    node's directory.
+ *
  * Locks: none, nothing changes after boot. Mirrors Linux drivers/base/memory.c, arch/x86/mm/init_64.c
  * (probe_memory_block_size). Exercised by tests/user/physviews.c and tests/boot/test_views.py.
  */
@@ -24,6 +27,7 @@
 #define MAX_BLOCK_PAGES PHYS_PFN(2UL * SZ_1G)
 
 static unsigned long block_pages; /* set once, before any file exists */
+static struct kernfs_node *memory_dir;
 
 static unsigned long memory_block_pages(void)
 {
@@ -125,24 +129,24 @@ static void add_block(struct kernfs_node *dir, unsigned long nr, nodemask_t node
 	}
 }
 
-/* Ranges come sorted: a block is complete when one comes that begins behind it. */
-static int memory_dev_init(void)
+/* For our directory and those of the nodes: whichever comes first makes the blocks of all. Ranges come sorted: a block is
+ * complete when one comes that begins behind it. => one at a time (kernfs) */
+static void add_blocks(struct kernfs_node *unused)
 {
-	struct kernfs_node *dir = sysfs_create_dir(sysfs_devices_system, "memory");
 	unsigned long start, end, nr = 0;
 	nodemask_t nodes = { 0 };
+	static bool done;
 	int i, nid;
 
-	if (IS_ERR(dir))
-		return PTR_ERR(dir);
-	block_pages = memory_block_pages();
-	sysfs_create_file(dir, "block_size_bytes", 0444, block_size_bytes_show, NULL, NULL);
+	if (done)
+		return;
+	done = true;
 	for_each_mem_pfn_range(i, NUMA_NO_NODE, &start, &end, &nid) {
 		unsigned long last = (end - 1) / block_pages;
 
 		for (unsigned long b = start / block_pages; b <= last; b++) {
 			if (b != nr && !nodes_empty(nodes)) {
-				add_block(dir, nr, nodes);
+				add_block(memory_dir, nr, nodes);
 				nodes = (nodemask_t){ 0 };
 			}
 			nr = b;
@@ -150,7 +154,23 @@ static int memory_dev_init(void)
 		}
 	}
 	if (!nodes_empty(nodes))
-		add_block(dir, nr, nodes);
+		add_block(memory_dir, nr, nodes);
+}
+
+static int memory_dev_init(void)
+{
+	struct kernfs_node *dir = sysfs_create_dir(sysfs_devices_system, "memory");
+
+	if (IS_ERR(dir))
+		return PTR_ERR(dir);
+	memory_dir = dir;
+	block_pages = memory_block_pages();
+	sysfs_create_file(dir, "block_size_bytes", 0444, block_size_bytes_show, NULL, NULL);
+	kernfs_set_populate(dir, add_blocks);
+	for (int nid = 0; nid < MAX_NUMNODES; nid++) {
+		if (sysfs_node_dirs[nid])
+			kernfs_set_populate(sysfs_node_dirs[nid], add_blocks);
+	}
 	return 0;
 }
 device_initcall(memory_dev_init);
