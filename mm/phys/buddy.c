@@ -186,8 +186,7 @@ static void move_to_free_list(struct page *page, struct zone *zone, unsigned int
 /* A page of another zone may share a block with ours; it is not ours to move. */
 static bool page_of_zone(const struct page *page, const struct zone *zone)
 {
-	return page_zone(page)->zone_pgdat == zone->zone_pgdat &&
-	       zone_spans_pfn(zone, page_to_pfn(page));
+	return page_zone(page) == zone;
 }
 
 /* If pfn's pageblock is part of a larger free block, that one is cut into pageblocks, each on the list of its type. */

@@ -177,8 +177,8 @@ struct reclaim_ops {
 	bool (*oom)(gfp_t gfp, unsigned int order, const struct alloc_context *ac);
 };
 
-/* One caller, at boot; members may be NULL. */
-void register_reclaim_ops(const struct reclaim_ops *ops);
+/* Members may be NULL, ops too. Returns what was registered before. */
+const struct reclaim_ops *register_reclaim_ops(const struct reclaim_ops *ops);
 
 /* Runs when a folio's last reference goes, before its pages do: takes it off the LRU, uncharges it. */
 struct folio_free_ops {

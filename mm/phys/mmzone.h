@@ -171,6 +171,7 @@ struct per_cpu_pages {
 	int batch; /* I pages moved to or from the zone at a time */
 	/* C blocks of each order taken from the lists; pages put on them: pgalloc_*, numa_hit, pgfree */
 	unsigned long allocs[NR_PCP_ORDERS], frees;
+	unsigned int next_drain; /* C the list that the next drain begins with */
 	unsigned long idle_seen; /* C what had gone through at the last idle tick */
 	/* C how often zone->lock was taken to fill a list, to empty some; and by this CPU past its lists */
 	unsigned long refills, drains, direct;

@@ -60,23 +60,22 @@ void pcp_drain(struct zone *zone, struct per_cpu_pages *pcp, int nr)
 
 	guard(spinlock_irqsave)(&zone->lock);
 	pcp->drains++;
-	/* The coldest block of each list in turn. */
+	/* Of one list the coldest blocks; the next drain goes on with the next list. */
 	while (left > 0) {
-		for (int i = 0; i < NR_PCP_LISTS && left > 0; i++) {
-			unsigned int order = i / MIGRATE_PCPTYPES;
-			struct page *page;
-			unsigned long pfn;
+		unsigned int list = pcp->next_drain, order = list / MIGRATE_PCPTYPES;
 
-			if (list_empty(&pcp->lists[i]))
-				continue;
-			page = list_last_entry(&pcp->lists[i], struct page, pcp_list);
+		while (left > 0 && !list_empty(&pcp->lists[list])) {
+			struct page *page =
+				list_last_entry(&pcp->lists[list], struct page, pcp_list);
+			unsigned long pfn = page_to_pfn(page);
+
 			__list_del_entry(&page->pcp_list);
 			pcp->count -= 1 << order;
 			left -= 1 << order;
-			pfn = page_to_pfn(page);
 			/* Not the list's type but the block's, which may have changed meanwhile. */
 			__free_one_page(zone, pfn, order, get_pfnblock_migratetype(pfn));
 		}
+		pcp->next_drain = list + 1 < NR_PCP_LISTS ? list + 1 : 0;
 	}
 }
 

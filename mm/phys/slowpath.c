@@ -36,9 +36,9 @@
 static const struct reclaim_ops no_ops;
 static const struct reclaim_ops *reclaim_ops = &no_ops;
 
-void register_reclaim_ops(const struct reclaim_ops *ops)
+const struct reclaim_ops *register_reclaim_ops(const struct reclaim_ops *ops)
 {
-	WRITE_ONCE(reclaim_ops, ops ?: &no_ops);
+	return __atomic_exchange_n(&reclaim_ops, ops ?: &no_ops, __ATOMIC_SEQ_CST);
 }
 
 /* One request on its way through the rounds. */
