@@ -128,6 +128,20 @@ static unused void touch(char *p, size_t pages)
 		((volatile char *)p)[i * PAGE] = 1;
 }
 
+/* A new file of this many pages in shared memory: memfd, else a file of a machine where every file is tmpfs. */
+static unused int shmem_file(size_t pages)
+{
+	int fd = memfd_create("policy", 0);
+
+	if (fd < 0) {
+		test_dir();
+		fd = open("policy", O_RDWR | O_CREAT, 0600);
+	}
+	ASSERT_OK(fd);
+	ASSERT_OK(ftruncate(fd, pages * PAGE));
+	return fd;
+}
+
 /* The line of numa_maps whose area begins at addr, or NULL. The text is reused. */
 static unused char *numa_line(const void *addr)
 {
