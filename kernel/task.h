@@ -96,6 +96,7 @@ struct sched_entity {
 	u32 scale;		   /* R  weighted ns for each ns, times 1024: 1024 for nice 0 */
 	u64 exec_start;		  /* R  sched_clock() when it got the CPU or was last charged, ns */
 	u64 sum_exec_runtime;	  /* R  ns */
+	u64 rt_charged;		  /* R  of them charged to the queue's real-time share */
 	int nice;		  /* R  -20..19 */
 	int policy;		  /* R  SCHED_OTHER.. */
 	unsigned int rt_priority; /* R  1..99, 0 for the others */
@@ -139,6 +140,8 @@ struct task_struct {
 	unsigned int personality;     /* C */
 	unsigned int no_new_privs;    /* C prctl: exec honours no set-user-ID bits */
 	unsigned long timer_slack_ns; /* C prctl */
+	u64 rt_ran;		/* C RLIMIT_RTTIME: ns it ran as a real-time task without a sleep */
+	unsigned long rt_slept; /* C nvcsw when that began */
 
 	/* mm */
 	struct mm_struct *mm;		/* A NULL for kernel threads */

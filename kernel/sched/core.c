@@ -366,6 +366,13 @@ void yield(void)
 
 	local_irq_disable();
 	rq = this_rq();
+	/* Nobody else wants this CPU. Without the lock somebody may come just now: the next call finds him. */
+	if (READ_ONCE(rq->nr_running) == 1 && !need_resched() &&
+	    likely(current->__state == TASK_RUNNING)) {
+		rcu_note_context_switch();
+		local_irq_enable();
+		return;
+	}
 	/*
 	 * Everyone else in this epoch is through: wait for the next one. Without the lock another CPU
 	 * may just be queueing a task here; then this is a wait of one epoch too many or too few.
@@ -488,6 +495,7 @@ int sched_fork(unsigned long clone_flags, struct task_struct *p)
 	p->wake_q_next = NULL;
 	p->in_iowait = 0;
 	p->nvcsw = p->nivcsw = 0;
+	p->rt_ran = p->rt_slept = 0;
 	p->rcu_read_depth = 0;
 	p->flags &= ~(PF_NO_SETAFFINITY | PF_IDLE);
 	p->worker_private = NULL;
@@ -495,7 +503,7 @@ int sched_fork(unsigned long clone_flags, struct task_struct *p)
 	spin_lock_init(&p->pi_lock);
 	INIT_LIST_HEAD(&p->held_locks);
 	INIT_LIST_HEAD(&se->run_list);
-	se->sum_exec_runtime = 0;
+	se->sum_exec_runtime = se->rt_charged = 0;
 	se->exec_start = 0;
 	if (se->reset_on_fork) {
 		if (rt_task(p) || se->nice < 0)
@@ -595,15 +603,21 @@ void scheduler_tick(bool user)
 {
 	struct rq *rq = this_rq();
 	struct task_struct *curr = current;
+	bool throttled;
+	u64 now;
 
 	printk_wake_readers();
 	if (curr == rq->idle)
 		return;
 	spin_lock(&rq->lock);
-	update_curr(rq, curr, sched_clock());
+	now = sched_clock();
+	update_curr(rq, curr, now);
+	throttled = rt_tick(rq, curr, now);
 	if (fair_tick(rq, curr))
 		resched_curr(rq);
 	spin_unlock(&rq->lock);
+	if (unlikely(throttled))
+		rt_say_throttled();
 	if (sched_smp)
 		balance_tick(rq);
 }

@@ -19,7 +19,7 @@
  *    sleeps more than it works runs at once, and one that works more cannot claim to be the other
  *    kind for longer than one slice.
  * 6. A task alone on its CPU starts an epoch of its own whenever its slice is used up.
- * 7. Real-time tasks wait in a list of their own by priority and go first.
+ * 7. Real-time tasks wait in a list of their own by priority and go first, up to their share (rt.c).
  *
  * Mirrors in purpose Linux kernel/sched/fair.c and rt.c, in shape the O(1) scheduler before it.
  * Exercised by tests/user/sched.c.
@@ -75,7 +75,7 @@ struct task_struct *rq_pick_slow(struct rq *rq)
 {
 	struct task_struct *p;
 
-	if (!list_empty(&rq->rt)) {
+	if (!list_empty(&rq->rt) && (likely(!rq->rt_throttled) || !rq_has_fair_waiters(rq))) {
 		p = list_first_entry(&rq->rt, struct task_struct, se.run_list);
 		__list_del_entry(&p->se.run_list);
 		return p;
@@ -102,6 +102,8 @@ bool wakeup_preempts(struct rq *rq, struct task_struct *p)
 
 	if (curr == rq->idle)
 		return true;
+	if (unlikely(rq->rt_throttled) && rt_task(p) != rt_task(curr))
+		return rt_task(curr);
 	if (unlikely(p->se.rt_priority || curr->se.rt_priority))
 		return p->se.rt_priority > curr->se.rt_priority;
 	if (unlikely(curr->se.policy == SCHED_IDLE))

@@ -24,6 +24,9 @@ struct rq {
 	struct list_head *expired; /* L    waiting tasks that have not */
 	struct list_head lists[2];
 	struct list_head rt;	    /* L    waiting real-time tasks, most urgent first */
+	u64 rt_time;		    /* L    ns that real-time tasks ran in this period */
+	u64 rt_period_start;	    /* L    sched_clock() */
+	bool rt_throttled;	    /* L    they have used up their share: others go first */
 	struct task_struct *curr;   /* L r */
 	struct task_struct *idle;   /* - */
 	struct task_struct *push;   /* L o  leaves this CPU when the switch away from it is done */
@@ -139,6 +142,18 @@ static __always_inline bool rq_has_waiters(const struct rq *rq)
 {
 	return !list_empty(rq->active) || !list_empty(rq->expired) || !list_empty(&rq->rt);
 }
+
+static __always_inline bool rq_has_fair_waiters(const struct rq *rq)
+{
+	return !list_empty(rq->active) || !list_empty(rq->expired);
+}
+
+/* ---- rt.c ---- */
+
+/* The tick's share, after update_curr(): true when real-time tasks were just throttled. => rq->lock held */
+bool rt_tick(struct rq *rq, struct task_struct *curr, u64 now);
+/* Says so in the log, once. => no lock */
+void rt_say_throttled(void);
 
 /* ---- balance.c: which CPU; SMP only ---- */
 

@@ -54,6 +54,9 @@ static void change_sched(struct task_struct *p, int policy, int nice, int rt_pri
 	if ((policy == SCHED_RR || rt_task(p)) && p->se.policy != policy)
 		p->se.time_slice = policy == SCHED_RR ? RR_TIMESLICE_NS : SLICE_NS;
 	p->se.policy = policy;
+	/* What ran until now was not a real-time task's. */
+	if (!rt_task(p))
+		p->se.rt_charged = p->se.sum_exec_runtime;
 	p->se.nice = nice;
 	p->se.rt_priority = rt_priority;
 	p->se.scale = rt_priority ? 1024 : sched_scale(policy, nice);

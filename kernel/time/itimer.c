@@ -4,17 +4,20 @@
  * 1. REAL is an hrtimer in the signal_struct. Its function sends SIGALRM and moves itself on by the interval; it is never due
  *    again sooner than MIN_PERIOD, or a period of a microsecond would leave no time to run programs.
  * 2. VIRTUAL (user time) and PROF (user and system time) are compared with the tick's samples, in the tick of the running thread.
- * 3. A value of 0 is "off"; the time left of a timer that runs is at least a microsecond.
+ * 3. The same tick looks after RLIMIT_CPU and RLIMIT_RTTIME: SIGXCPU each second past the soft limit, SIGKILL at the hard one.
+ * 4. A value of 0 is "off"; the time left of a timer that runs is at least a microsecond.
  *
  * Locks: siglock for the fields. The REAL timer's function takes siglock when it sends, so whoever holds siglock must not
  * wait for it: setitimer tries, lets go of the lock, and tries again.
  * Mirrors Linux kernel/time/itimer.c and posix-cpu-timers.c. Exercised by tests/user/{sigwait,times}.c.
  */
+#include "arch/x86/atomic.h"
 #include "arch/x86/barrier.h"
 #include "arch/x86/uaccess.h"
 #include "kernel/current.h"
 #include "kernel/pid.h"
 #include "kernel/rcu.h"
+#include "kernel/rlimit.h"
 #include "kernel/sched.h"
 #include "kernel/signal.h"
 #include "kernel/syscall.h"
@@ -186,15 +189,65 @@ static void check_cpu_itimer(struct signal_struct *sig, int which, int signo)
 	send_signal_locked(signo, SEND_SIG_PRIV, current, PIDTYPE_TGID);
 }
 
+/* ---- limits of CPU time ---- */
+
+/*
+ * @used of a limit on time that counts in units of @unit ns: the hard limit kills, the soft one warns and moves on by @step
+ * units. => siglock held
+ */
+static void check_time_limit(struct signal_struct *sig, int limit, u64 used, u64 unit,
+			     unsigned long step)
+{
+	unsigned long soft = READ_ONCE(sig->rlim[limit].rlim_cur);
+	unsigned long hard = READ_ONCE(sig->rlim[limit].rlim_max);
+
+	used /= unit;
+	if (hard != RLIM_INFINITY && used >= hard) {
+		send_signal_locked(SIGKILL, SEND_SIG_PRIV, current, PIDTYPE_TGID);
+	} else if (soft != RLIM_INFINITY && used >= soft) {
+		send_signal_locked(SIGXCPU, SEND_SIG_PRIV, current, PIDTYPE_TGID);
+		/* Whoever sets another limit at this moment prevails. */
+		(void)try_cmpxchg(&sig->rlim[limit].rlim_cur, &soft, soft + step);
+	}
+}
+
+/* A real-time task may run RLIMIT_RTTIME microseconds without a sleep. */
+static void check_rt_time(struct signal_struct *sig, u64 delta_ns)
+{
+	struct task_struct *me = current;
+
+	if (me->rt_slept != me->nvcsw) {
+		me->rt_slept = me->nvcsw;
+		me->rt_ran = 0;
+	}
+	me->rt_ran += delta_ns;
+	check_time_limit(sig, RLIMIT_RTTIME, me->rt_ran, NSEC_PER_USEC, USEC_PER_SEC);
+}
+
+static bool limited(const struct signal_struct *sig, int limit)
+{
+	return READ_ONCE(sig->rlim[limit].rlim_cur) != RLIM_INFINITY;
+}
+
 void run_itimers(bool user, u64 delta_ns)
 {
 	struct signal_struct *sig = current->signal;
+	bool rt_limit, cpu_limit;
 	unsigned long flags;
 
-	if (!sig || (likely(!READ_ONCE(sig->it[0].expires)) && !READ_ONCE(sig->it[1].expires)))
+	if (!sig)
+		return;
+	rt_limit = unlikely(rt_task(current)) && limited(sig, RLIMIT_RTTIME);
+	cpu_limit = limited(sig, RLIMIT_CPU);
+	if (likely(!READ_ONCE(sig->it[0].expires) && !READ_ONCE(sig->it[1].expires) && !cpu_limit &&
+		   !rt_limit))
 		return;
 	if (!lock_task_sighand(current, &flags))
 		return;
+	if (cpu_limit)
+		check_time_limit(sig, RLIMIT_CPU, itimer_now(sig, IT_PROF), NSEC_PER_SEC, 1);
+	if (rt_limit)
+		check_rt_time(sig, delta_ns);
 	check_cpu_itimer(sig, IT_PROF, SIGPROF);
 	if (user)
 		check_cpu_itimer(sig, IT_VIRTUAL, SIGVTALRM);

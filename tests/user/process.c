@@ -9,6 +9,7 @@
 #include <sys/syscall.h>
 #include <sys/sysinfo.h>
 #include <sys/utsname.h>
+#include <time.h>
 
 static int fd[2];
 
@@ -521,6 +522,47 @@ TEST(pids_are_not_reused_at_once)
 }
 
 /* ---- limits and scheduling ---- */
+
+static volatile sig_atomic_t warnings;
+
+static void warned(int sig unused)
+{
+	warnings++;
+}
+
+static void __attribute__((noreturn)) burn(void)
+{
+	for (;;)
+		asm volatile("" ::: "memory");
+}
+
+TEST_LIMIT(cpu_time_is_limited, 60)
+{
+	struct rlimit r = { 1, RLIM_INFINITY };
+	pid_t pid = test_fork();
+
+	if (!pid) {
+		alarm(50);
+		ASSERT_OK(setrlimit(RLIMIT_CPU, &r));
+		burn();
+	}
+	EXPECT_KILLED(pid, SIGXCPU);
+	/* Warned at one second and at two, killed at three. */
+	pid = test_fork();
+	if (!pid) {
+		alarm(50);
+		signal(SIGXCPU, warned);
+		r.rlim_max = 3;
+		ASSERT_OK(setrlimit(RLIMIT_CPU, &r));
+		while (warnings < 2)
+			;
+		ASSERT_OK(getrlimit(RLIMIT_CPU, &r));
+		EXPECT_EQ(r.rlim_cur, 3);
+		EXPECT_GE(clock(), CLOCKS_PER_SEC); /* the tick only samples: no exact bound */
+		burn();
+	}
+	EXPECT_KILLED(pid, SIGKILL);
+}
 
 TEST(limits_can_be_lowered_and_are_inherited)
 {

@@ -369,6 +369,71 @@ TEST(rr_interval)
 	EXPECT_ERR(syscall(SYS_sched_rr_get_interval, 0, (void *)8), EFAULT);
 }
 
+TEST_LIMIT(a_runaway_real_time_task_leaves_something, 60)
+{
+	int64_t *n = shared_numbers(), begin;
+	pid_t hog, other;
+
+	if (set_policy(0, SCHED_FIFO, 10))
+		skip("real-time policies are not allowed here");
+	ASSERT_OK(set_policy(0, SCHED_OTHER, 0));
+	bind_to_one();
+	other = test_fork();
+	if (!other) {
+		for (;;)
+			__atomic_store_n(n, cpu_ns(), __ATOMIC_SEQ_CST);
+	}
+	hog = test_fork();
+	if (!hog) {
+		ASSERT_OK(set_policy(0, SCHED_FIFO, 10));
+		begin = now_ns();
+		while (now_ns() - begin < 2500000000)
+			;
+		_exit(0);
+	}
+	usleep(100000);
+	int64_t before = __atomic_load_n(n, __ATOMIC_SEQ_CST);
+
+	EXPECT_EXIT(hog, 0);
+	/* In 2.4 seconds there are at least two ends of a period. */
+	EXPECT_GT(__atomic_load_n(n, __ATOMIC_SEQ_CST) - before, 10000000);
+	kill(other, SIGKILL);
+	EXPECT_KILLED(other, SIGKILL);
+}
+
+TEST_LIMIT(real_time_without_a_sleep_is_limited, 60)
+{
+	struct rlimit r = { 200000, RLIM_INFINITY };
+	int64_t begin;
+	pid_t pid;
+
+	if (set_policy(0, SCHED_FIFO, 10))
+		skip("real-time policies are not allowed here");
+	/* It may run for long if it sleeps now and then. */
+	pid = test_fork();
+	if (!pid) {
+		ASSERT_OK(setrlimit(RLIMIT_RTTIME, &r));
+		for (int i = 0; i < 5; i++) {
+			begin = cpu_ns();
+			while (cpu_ns() - begin < 100000000)
+				;
+			usleep(1000);
+		}
+		signal(SIGXCPU, SIG_DFL);
+		for (;;)
+			;
+	}
+	EXPECT_KILLED(pid, SIGXCPU);
+	pid = test_fork();
+	if (!pid) {
+		r.rlim_max = r.rlim_cur;
+		ASSERT_OK(setrlimit(RLIMIT_RTTIME, &r));
+		for (;;)
+			;
+	}
+	EXPECT_KILLED(pid, SIGKILL);
+}
+
 TEST(fifo_goes_before_others)
 {
 	int64_t *n = shared_numbers(), begin;
