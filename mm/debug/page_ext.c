@@ -136,18 +136,38 @@ static noinline void zero_granule(struct section_ext *s, unsigned long granule)
 	smp_store_release(&s->zeroed, s->zeroed | BIT(granule));
 }
 
-struct page_ext *page_ext_get(const struct page *page)
+/* The section of a page and the place in it; NULL: no records there. */
+static struct section_ext *find_section(const struct page *page, unsigned long *index)
 {
 	unsigned long pfn = page_to_pfn(page), nr = pfn_to_section_nr(pfn);
-	unsigned long index = pfn % PAGES_PER_SECTION, granule = index / GRANULE_PAGES;
 	struct section_ext *s;
 
+	*index = pfn % PAGES_PER_SECTION;
 	if (!sections || nr >= nr_mem_sections)
 		return NULL;
 	s = &sections[nr];
-	if (!(s->there & BIT(granule)))
+	return s->there & BIT(*index / GRANULE_PAGES) ? s : NULL;
+}
+
+struct page_ext *page_ext_get(const struct page *page)
+{
+	unsigned long index, granule;
+	struct section_ext *s = find_section(page, &index);
+
+	if (!s)
 		return NULL;
+	granule = index / GRANULE_PAGES;
 	if (unlikely(!(smp_load_acquire(&s->zeroed) & BIT(granule))))
 		zero_granule(s, granule);
+	return (struct page_ext *)(s->base + index * record_size);
+}
+
+struct page_ext *page_ext_peek(const struct page *page)
+{
+	unsigned long index;
+	struct section_ext *s = find_section(page, &index);
+
+	if (!s || !(smp_load_acquire(&s->zeroed) & BIT(index / GRANULE_PAGES)))
+		return NULL;
 	return (struct page_ext *)(s->base + index * record_size);
 }

@@ -30,6 +30,8 @@ struct page_ext_operations {
 void page_ext_init(void);
 /* The record of a page; NULL if no tool wanted one, or for a page that is no RAM. Any context. */
 struct page_ext *page_ext_get(const struct page *page);
+/* The same, but NULL also while nobody has written a record near it: all would be zero. */
+struct page_ext *page_ext_peek(const struct page *page);
 
 static __always_inline void *page_ext_data(struct page_ext *ext,
 					   const struct page_ext_operations *ops)

@@ -109,7 +109,7 @@ void page_owner_free(struct page *page, unsigned int order)
 	u64 now = local_clock();
 
 	for (unsigned long i = 0; i < BIT(order); i++) {
-		struct page_ext *ext = page_ext_get(page + i);
+		struct page_ext *ext = page_ext_peek(page + i);
 		struct page_owner *o;
 
 		/* Boot's gift to the allocator: nobody had it before. */
@@ -169,7 +169,7 @@ void page_owner_set_migrate_reason(struct page *page, int reason)
 
 bool page_owner_read(const struct page *page, struct page_owner *out, bool *allocated)
 {
-	struct page_ext *ext = page_debug_has(PAGE_DEBUG_OWNER) ? page_ext_get(page) : NULL;
+	struct page_ext *ext = page_debug_has(PAGE_DEBUG_OWNER) ? page_ext_peek(page) : NULL;
 
 	if (!ext || !(ext->flags & BIT(PAGE_EXT_OWNER)))
 		return false;

@@ -116,7 +116,8 @@ void __page_table_check_set(pte_t old, pte_t new)
 void page_table_check_zero(struct page *page, unsigned int order)
 {
 	for (unsigned long i = 0; i < BIT(order); i++) {
-		struct page_table_check *c = page_table_check_of(page + i);
+		struct page_ext *ext = page_ext_peek(page + i);
+		struct page_table_check *c = ext ? page_ext_data(ext, &page_table_check_ops) : NULL;
 
 		if (unlikely(c && (c->anon_map_count || c->file_map_count)))
 			broken(page + i, c,

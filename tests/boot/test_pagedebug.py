@@ -242,10 +242,9 @@ PROGRAMS = "vmstress fork_cow anon_map mmap_edge threads pipes files exec"
 def test_programs_survive_failing_allocations(quire):
     """Marked programs whose page allocations fail by chance: calls fail, programs end, the kernel neither stops nor loses memory."""
     m = boot(quire, "", initramfs=initramfs_with_tests(), mem="256M", timeout=300)
-    m.run(f"cd {FAIL}; echo N > ignore-gfp-wait; echo N > ignore-gfp-highmem; echo 0 > min-order; echo -1 > times; "
+    m.run(f"cd {FAIL}; echo N > ignore-gfp-wait; echo N > ignore-gfp-highmem; echo 0 > min-order; echo 1000000000 > times; "
           "echo 0 > verbose; echo Y > task-filter; cd /tmp")
-    run = (f"for t in {PROGRAMS}; do timeout -s KILL 60 sh -c \"echo 1 > /proc/self/make-it-fail; exec /tests/$t\" >/dev/null 2>&1; done")
-    run = run.replace("echo 1 > /proc/self/make-it-fail", "echo 1 > /proc/\\$\\$/make-it-fail")
+    run = f"for t in {PROGRAMS}; do timeout -s KILL 60 sh -c 'echo 1 > /proc/$$/make-it-fail; exec /tests/$0' $t >/dev/null 2>&1; done"
     m.run("/tests/pipes >/dev/null")
     m.run("sync; rm -rf /tmp/*; sleep 1")
     before = m.meminfo()
@@ -253,6 +252,7 @@ def test_programs_survive_failing_allocations(quire):
         m.run(f"echo {percent} > {FAIL}/probability")
         m.run(run, timeout=280, status=None)
     m.run(f"echo 0 > {FAIL}/probability")
+    assert int(m.run(f"cat {FAIL}/times")) < 1000000000 - 1000, "hardly a request failed"
     m.run("rm -rf /tmp/*; sleep 1")
     after = m.meminfo()
     assert after["MemFree"] > before["MemFree"] - 3072, (before, after)
@@ -262,12 +262,13 @@ def test_programs_survive_failing_allocations(quire):
 def test_each_nth_allocation_of_a_fork_fails(quire):
     """fail-nth, one after the other, over a whole fork and exec: every error path in it is taken once; none leaks or stops the kernel."""
     m = boot(quire, "", mem="128M")
-    m.run(f"cd {FAIL}; echo N > ignore-gfp-wait; echo N > ignore-gfp-highmem; echo 0 > min-order; echo 0 > verbose; cd /")
+    m.run(f"cd {FAIL}; echo N > ignore-gfp-wait; echo N > ignore-gfp-highmem; echo 0 > min-order; echo 1 > verbose; cd /")
     m.run("true")
     before = m.meminfo()["MemFree"]
-    m.run("n=1; while [ $n -le 60 ]; do sh -c \"echo $n > /proc/self/fail-nth; (ls /proc/1 | sort)\" >/dev/null 2>&1; n=$((n+1)); done",
+    m.run("n=1; while [ $n -le 60 ]; do sh -c 'echo $0 > /proc/$$/fail-nth; (ls /proc/1 | sort)' $n >/dev/null 2>&1; n=$((n+1)); done",
           timeout=120, status=None)
     m.run("sleep 1")
+    assert m.log.count("FAULT_INJECTION: forcing a failure.") >= 10 # the rest is rate-limited
     assert m.meminfo()["MemFree"] > before - 2048
 
 
