@@ -66,7 +66,9 @@ char *gfp_flags_string(gfp_t gfp, char *buf, size_t len)
 		gfp &= ~gfp_names[i].bits;
 	}
 	if (gfp)
-		scnprintf(buf + n, len - n, "%s%#x", n ? "|" : "", gfp);
+		n += scnprintf(buf + n, len - n, "%s%#x", n ? "|" : "", gfp);
+	if (!n)
+		scnprintf(buf, len, "none");
 	return buf;
 }
 

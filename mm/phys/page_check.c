@@ -4,8 +4,8 @@
  * 1. A page that comes back must have no life left: nobody holds it (_refcount 0), nobody maps it (_mapcount, entire and
  *    pinned counts), no type, no mapping, and no flag that says that somebody still believes in it. Anonymous pages keep
  *    their mapping until here: nobody may change it earlier.
- * 2. The tails of a compound page must point to their head; the other pages of a block that is none must have no references of
- *    their own.
+ * 2. The tails of a compound page must point to their head; the other pages of a block that is none must be as they were
+ *    given out, without references or flags of their own.
  * 3. A page that is given out must still be as it was freed. If not, somebody wrote into it through an old pointer, or its
  *    struct page itself was overwritten.
  * 4. A reference to a page whose count is zero is a use after free; so is dropping one. Then the count is left alone: the
@@ -41,14 +41,17 @@ static const char *page_bad_reason(const struct page *page, unsigned long flags)
 	return NULL;
 }
 
+/* True if there is something to report. */
+static bool report_bad(struct page *page, const char *reason)
+{
+	if (unlikely(reason))
+		bad_page(page, reason);
+	return reason;
+}
+
 static bool page_is_bad(struct page *page, unsigned long flags)
 {
-	const char *reason = page_bad_reason(page, flags);
-
-	if (likely(!reason))
-		return false;
-	bad_page(page, reason);
-	return true;
+	return report_bad(page, page_bad_reason(page, flags));
 }
 
 /* The first tail carries what only a large folio has. */
@@ -77,10 +80,7 @@ static bool tail_is_bad(struct page *tail, const struct page *head)
 		reason = "nonzero mapcount of a tail page";
 	else if (page_ref_count(tail))
 		reason = "nonzero _refcount of a tail page";
-	if (likely(!reason))
-		return false;
-	bad_page(tail, reason);
-	return true;
+	return report_bad(tail, reason);
 }
 
 bool page_free_ok(struct page *page, unsigned int order)
@@ -88,26 +88,18 @@ bool page_free_ok(struct page *page, unsigned int order)
 	struct folio *folio = (struct folio *)page;
 	bool compound = PageHead(page), bad = false;
 
-	if (PageTail(page)) {
-		bad_page(page, "a tail page is freed by itself");
+	if (PageTail(page))
+		return !report_bad(page, "a tail page is freed by itself");
+	if (compound && report_bad(page, order ? first_tail_bad_reason(folio, order)
+					       : "a compound page freed as a single one"))
 		return false;
-	}
-	if (compound) {
-		const char *reason = order ? first_tail_bad_reason(folio, order)
-					   : "a compound page freed as a single one";
-
-		if (reason) {
-			bad_page(page, reason);
-			return false;
-		}
-	}
 	for (unsigned long i = 1; i < BIT(order); i++) {
 		if (compound)
 			bad |= tail_is_bad(page + i, page);
 		else if (page[i].flags & BIT(PG_head) || PageTail(page + i))
-			bad_page(page + i, "part of another compound page"), bad = true;
+			bad |= report_bad(page + i, "part of another compound page");
 		else
-			bad |= page_is_bad(page + i, PAGE_FLAGS_CHECK_AT_FREE);
+			bad |= page_is_bad(page + i, PAGE_FLAGS_CHECK_AT_PREP);
 	}
 	if (folio_test_anon(folio))
 		page->mapping = NULL;
