@@ -106,6 +106,34 @@ static bool __init fits(unsigned long addr, phys_addr_t phys, unsigned long left
 	return left >= size && !((addr | phys) & (size - 1));
 }
 
+/*
+ * Fills entries of one table, all for pages of this size, from addr to the end of the table or of the range; bytes mapped.
+ * The largest step of boot that grows with memory, where the CPU has no 1 GiB pages: so the table is looked up once.
+ */
+static unsigned long __init fill_table(unsigned long addr, phys_addr_t phys, unsigned long size,
+				       pgprot_t prot, unsigned long page)
+{
+	unsigned long n = min(size / page, 512 - (addr / page) % 512);
+
+	if (page == PUD_SIZE) {
+		pud_t *pud = must(kernel_pud_alloc(addr));
+
+		for (unsigned long i = 0; i < n; i++)
+			set_pud(pud + i, pfn_pud_leaf(PHYS_PFN(phys + i * page), prot));
+	} else if (page == PMD_SIZE) {
+		pmd_t *pmd = must(kernel_pmd_alloc(addr));
+
+		for (unsigned long i = 0; i < n; i++)
+			set_pmd(pmd + i, pfn_pmd_leaf(PHYS_PFN(phys + i * page), prot));
+	} else {
+		pte_t *pte = must(kernel_pte_alloc(addr));
+
+		for (unsigned long i = 0; i < n; i++)
+			set_pte(pte + i, pfn_pte(PHYS_PFN(phys + i * page), prot));
+	}
+	return n * page;
+}
+
 /* Maps [addr, addr + size) to phys with the largest pages allowed; max_page bounds them. */
 static void __init map_range(unsigned long addr, phys_addr_t phys, unsigned long size,
 			     pgprot_t prot, unsigned long max_page)
@@ -113,16 +141,12 @@ static void __init map_range(unsigned long addr, phys_addr_t phys, unsigned long
 	unsigned long step;
 
 	for (; size; addr += step, phys += step, size -= step) {
-		if (max_page >= PUD_SIZE && fits(addr, phys, size, PUD_SIZE)) {
-			step = PUD_SIZE;
-			set_pud(must(kernel_pud_alloc(addr)), pfn_pud_leaf(PHYS_PFN(phys), prot));
-		} else if (max_page >= PMD_SIZE && fits(addr, phys, size, PMD_SIZE)) {
-			step = PMD_SIZE;
-			set_pmd(must(kernel_pmd_alloc(addr)), pfn_pmd_leaf(PHYS_PFN(phys), prot));
-		} else {
-			step = PAGE_SIZE;
-			set_pte(must(kernel_pte_alloc(addr)), pfn_pte(PHYS_PFN(phys), prot));
-		}
+		if (max_page >= PUD_SIZE && fits(addr, phys, size, PUD_SIZE))
+			step = fill_table(addr, phys, size, prot, PUD_SIZE);
+		else if (max_page >= PMD_SIZE && fits(addr, phys, size, PMD_SIZE))
+			step = fill_table(addr, phys, size, prot, PMD_SIZE);
+		else
+			step = fill_table(addr, phys, size, prot, PAGE_SIZE);
 	}
 }
 

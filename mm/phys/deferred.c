@@ -3,9 +3,9 @@
  *
  * 1. A struct page takes some instructions to write, and 64 GiB have 16 million of them: more work than all the rest of
  *    boot. So boot writes those of about 1 GiB, shared out to the nodes, and leaves the others to one thread per node,
- *    pgdatinitN, that runs on the node's own CPUs at the lowest priority while boot goes on. All totals (present,
+ *    pgdatinitN, that runs on the node's own CPUs, when nobody else wants them, while boot goes on. All totals (present,
  *    managed, watermarks) come from memblock and are right from the start; only free pages appear little by little.
- * 2. The unit is a chunk of 16 MiB that lies in one zone of one node. Anything else (borders of zones, ends of ranges) is
+ * 2. The unit is a chunk of 8 MiB that lies in one zone of one node. Anything else (borders of zones, ends of ranges) is
  *    done at once. A chunk's state is one bit in its section, `deferred`: set, it waits; who clears it, atomically, has
  *    claimed it and writes it. No lock is needed: the claim is the bit, and what it protects nobody else touches.
  * 3. zone->deferred_left counts chunks that are not finished; zone->deferred_pfn is where to look for the next one. Who
@@ -32,11 +32,12 @@
 #include "mm/debug/page_debug.h"
 #include "mm/phys/boot.h"
 
-#define EARLY_PAGES	 PHYS_PFN(SZ_1G) /* written at boot, all nodes together */
-#define CHUNK_PAGES	 PHYS_PFN(SZ_16M)
-#define SECTION_BIT(pfn) ((pfn) % PAGES_PER_SECTION / CHUNK_PAGES)
+#define EARLY_PAGES	   PHYS_PFN(SZ_1G) /* written at boot, all nodes together */
+#define CHUNK_PAGES	   PHYS_PFN(8UL << 20)
+#define CHUNKS_PER_SECTION (PAGES_PER_SECTION / CHUNK_PAGES)
+#define SECTION_BIT(pfn)   ((pfn) % PAGES_PER_SECTION / CHUNK_PAGES)
 BUILD_BUG_ON(CHUNK_PAGES % MAX_ORDER_NR_PAGES);
-BUILD_BUG_ON(PAGES_PER_SECTION / CHUNK_PAGES > BITS_PER_LONG);
+BUILD_BUG_ON(CHUNKS_PER_SECTION > BITS_PER_LONG);
 
 static unsigned long *chunk_word(unsigned long pfn)
 {
@@ -158,9 +159,10 @@ static int deferred_init_memmap(void *data)
 	/* Highest zone first: that is where most requests begin. */
 	for (int zid = MAX_NR_ZONES - 1; zid >= 0; zid--)
 		while (deferred_grow_zone(&pgdat->node_zones[zid], 0))
-			cond_resched();
-	pr_info("node %d deferred pages initialised in %lums\n", pgdat->node_id,
-		(unsigned long)((sched_clock() - start) / NSEC_PER_MSEC));
+			yield();
+	/* For the log only: by now somebody types at the console. */
+	printk(KERN_DEBUG "node %d deferred pages initialised in %lums\n", pgdat->node_id,
+	       (unsigned long)((sched_clock() - start) / NSEC_PER_MSEC));
 	return 0;
 }
 
@@ -194,12 +196,12 @@ static int start_deferred_threads(void)
 		}
 		if (node_cpus(pgdat->node_id))
 			set_cpus_allowed_ptr(t, node_cpus(pgdat->node_id));
-		set_user_nice(t, 19);
+		sched_setscheduler_nocheck(t, SCHED_IDLE, 0);
 		wake_up_process(t);
 	}
 	return 0;
 }
-core_initcall(start_deferred_threads);
+late_initcall(start_deferred_threads);
 
 /* ---- boot ---- */
 
@@ -211,12 +213,14 @@ static unsigned long __init defer_segment(const struct memmap_segment *seg, unsi
 	unsigned long from = ALIGN(seg->start + min(early, pages), CHUNK_PAGES);
 	unsigned long to = ALIGN_DOWN(seg->end, CHUNK_PAGES);
 
-	for (unsigned long pfn = from; pfn < to; pfn += CHUNK_PAGES) {
-		set_bit(SECTION_BIT(pfn), chunk_word(pfn));
-		atomic_long_inc(&zone->deferred_left);
-		if (!zone->deferred_pfn)
-			zone->deferred_pfn = pfn;
+	if (from < to && !zone->deferred_pfn)
+		zone->deferred_pfn = from;
+	for (unsigned long pfn = from, next; pfn < to; pfn = next) {
+		next = min(to, ALIGN(pfn + 1, PAGES_PER_SECTION));
+		*chunk_word(pfn) |= GENMASK(SECTION_BIT(next - 1), SECTION_BIT(pfn));
 	}
+	if (from < to)
+		atomic_long_add((to - from) / CHUNK_PAGES, &zone->deferred_left);
 	return early - min(early, pages);
 }
 
@@ -235,17 +239,20 @@ static void __init defer_all_but_the_first(void)
 
 void __init deferred_init_early(void)
 {
-	unsigned long start = 0, pfn, end = section_nr_to_pfn(nr_mem_sections);
+	unsigned long start = 0, pfn, next, end = section_nr_to_pfn(nr_mem_sections);
 
 	/* The debugging tools want to see every page from the first moment. */
 	if (!page_debug)
 		defer_all_but_the_first();
-	for (pfn = 0; pfn < end; pfn += CHUNK_PAGES) {
+	for (pfn = 0; pfn < end; pfn = next) {
+		bool whole = *chunk_word(pfn) == GENMASK(CHUNKS_PER_SECTION - 1, 0);
+
+		next = pfn + (whole ? PAGES_PER_SECTION : CHUNK_PAGES);
 		if (!chunk_waits(pfn))
 			continue;
 		if (start < pfn)
 			memmap_init_range(start, pfn);
-		start = pfn + CHUNK_PAGES;
+		start = next;
 	}
 	if (start < end)
 		memmap_init_range(start, end);

@@ -419,7 +419,8 @@ struct mem_section {
 	unsigned long memmap_map;     /* I bit n: they have memory behind them */
 	unsigned long deferred;	      /* A chunks that wait to be written (deferred.c) */
 	int nid;		      /* I */
-	u8 pageblock_type[PAGEBLOCKS_PER_SECTION]; /* Z migrate type of each 2 MiB block */
+	/* Z migrate type of each 2 MiB block */
+	u8 pageblock_type[PAGEBLOCKS_PER_SECTION] __aligned(64);
 } __aligned(128);
 
 extern struct mem_section *mem_sections; /* by section number, nr_mem_sections of them */

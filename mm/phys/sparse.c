@@ -15,10 +15,10 @@
  * Written at boot only. Mirrors Linux mm/sparse.c, mm/sparse-vmemmap.c. Exercised by the buddy and
  * pgtable suites.
  */
+#include "arch/x86/page_ops.h"
 #include "arch/x86/pgtable.h"
 #include "kernel/bug.h"
 #include "kernel/init.h"
-#include "lib/string.h"
 #include "mm/boot/memblock.h"
 #include "mm/boot/paging.h"
 #include "mm/phys/mmzone.h"
@@ -29,7 +29,7 @@ unsigned long nr_mem_sections;
 
 BUILD_BUG_ON(PAGES_PER_SECTION * sizeof(struct page) != PMD_SIZE);
 BUILD_BUG_ON(VMEMMAP_START &(PMD_SIZE - 1));
-BUILD_BUG_ON(SUBSECTIONS_PER_SECTION != 64);
+BUILD_BUG_ON(SUBSECTIONS_PER_SECTION != 64 || PAGEBLOCKS_PER_SECTION != 64);
 
 /* Memory for struct pages, on the node they describe if possible. Not cleared: every struct page gets written. */
 static phys_addr_t __init vmemmap_memory(unsigned long size, int nid)
@@ -38,14 +38,41 @@ static phys_addr_t __init vmemmap_memory(unsigned long size, int nid)
 				       false);
 }
 
+/* A piece of memory for the next whole sections, so that memblock is asked once for many. */
+static struct {
+	phys_addr_t next, end;
+} buffer __initdata;
+
+/* Makes the buffer hold `sections` large pages of the node, or half, or a quarter: whatever there is in a row. */
+static void __init fill_buffer(unsigned long sections, int nid)
+{
+	for (buffer.next = buffer.end = 0; sections && !buffer.next; sections /= 2) {
+		buffer.next = memblock_alloc_range_in(&memblock, sections * PMD_SIZE, PMD_SIZE, 0,
+						      MEMBLOCK_ALLOC_ACCESSIBLE, nid, true);
+		buffer.end = buffer.next + sections * PMD_SIZE;
+	}
+	if (!buffer.next)
+		buffer.end = 0;
+}
+
+static void __init drop_buffer(void)
+{
+	if (buffer.next < buffer.end)
+		memblock_phys_free(buffer.next, buffer.end - buffer.next);
+	buffer.next = buffer.end = 0;
+}
+
 static bool __init populate_large(unsigned long addr, int nid)
 {
 	pmd_t *pmd = kernel_pmd_alloc(addr);
-	phys_addr_t phys;
+	phys_addr_t phys = buffer.next;
 
 	if (!pmd || !pmd_none(*pmd))
 		return false;
-	phys = vmemmap_memory(PMD_SIZE, nid);
+	if (buffer.next < buffer.end)
+		buffer.next += PMD_SIZE;
+	else
+		phys = vmemmap_memory(PMD_SIZE, nid);
 	if (!phys)
 		return false;
 	set_pmd(pmd, pfn_pmd_leaf(PHYS_PFN(phys), PAGE_KERNEL));
@@ -69,8 +96,14 @@ static void __init populate_small(unsigned long addr, unsigned long end, int nid
 
 void __init sparse_init_range(int nid, unsigned long start_pfn, unsigned long end_pfn)
 {
+	static const u8 movable[64] __aligned(16) = { [0 ... 63] = MIGRATE_MOVABLE };
+
 	start_pfn = ALIGN_DOWN(start_pfn, MAX_ORDER_NR_PAGES);
 	end_pfn = ALIGN(end_pfn, MAX_ORDER_NR_PAGES);
+	if (end_pfn - start_pfn >= 2 * PAGES_PER_SECTION)
+		fill_buffer(ALIGN_DOWN(end_pfn, PAGES_PER_SECTION) / PAGES_PER_SECTION -
+				    DIV_ROUND_UP(start_pfn, PAGES_PER_SECTION),
+			    nid);
 
 	while (start_pfn < end_pfn) {
 		unsigned long nr = pfn_to_section_nr(start_pfn);
@@ -86,11 +119,14 @@ void __init sparse_init_range(int nid, unsigned long start_pfn, unsigned long en
 				populate_small(addr, (unsigned long)pfn_to_page(next), nid);
 			s->memmap_map |= GENMASK(last, first);
 		}
-		if (!s->flags)
+		if (!s->flags) {
 			s->nid = nid;
+			fill_blocks64(s->pageblock_type, movable, 1);
+		}
 		s->flags |= SECTION_MARKED_PRESENT | SECTION_HAS_MEM_MAP | SECTION_IS_ONLINE;
 		start_pfn = next;
 	}
+	drop_buffer();
 }
 
 void __init sparse_init(void)
@@ -100,8 +136,6 @@ void __init sparse_init(void)
 
 	nr_mem_sections = pfn_to_section_nr(max_pfn - 1) + 1;
 	mem_sections = memblock_alloc_or_panic(nr_mem_sections * sizeof(*mem_sections), 128);
-	for (unsigned long nr = 0; nr < nr_mem_sections; nr++)
-		memset(mem_sections[nr].pageblock_type, MIGRATE_MOVABLE, PAGEBLOCKS_PER_SECTION);
 
 	/* Ranges that share a granule count as one, so that small holes do not split a section. */
 	for_each_mem_pfn_range(i, NUMA_NO_NODE, &start, &end, &nid) {
