@@ -107,6 +107,7 @@ void release_task(struct task_struct *p)
 				leader->exit_state = EXIT_DEAD;
 		}
 		spin_unlock_irq(&tasklist_lock);
+		umount_dead();
 		call_rcu((struct rcu_head *)p->rcu_next, delayed_put_task);
 		p = leader;
 	} while (zap_leader);

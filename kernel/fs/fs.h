@@ -466,6 +466,8 @@ ssize_t simple_read_from_buffer(void __user *to, size_t count, loff_t *ppos, con
 
 /* --- mounts (namespace.c) --- */
 int do_mount(const char *dev, const char *dir, const char *type, unsigned long flags, char *data);
+/* A process has left /proc: mounts on its directory go, soon. => any context, after the pid is unhashed */
+void umount_dead(void);
 struct mount *kern_mount(struct file_system_type *type); /* a mount in no tree (pipefs, shm) */
 extern struct mount *root_mount;
 extern struct rw_semaphore namespace_sem;

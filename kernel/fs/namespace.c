@@ -7,6 +7,8 @@
  *    one; the list is then searched from its end, because the last mount on a place wins.
  * 3. A mount can go when nobody but the tree refers to it (EBUSY), or at once from the tree with
  *    MNT_DETACH, to die with its last user.
+ * 4. A dentry that its file system may declare dead (a process's directory in /proc) takes its mounts with it: they are counted
+ *    (mortal_mounts), and while there are any, each exit lets a worker look for dead ones.
  *
  * Locks: namespace_sem for changes of the tree; mount_lock for the list and parent links.
  * Mirrors Linux fs/namespace.c, fs/super.c, fs/filesystems.c. Exercised by tests/user/files.c.
@@ -16,6 +18,7 @@
 #include "kernel/fs/fs.h"
 #include "kernel/fs/internal.h"
 #include "kernel/syscall.h"
+#include "kernel/workqueue.h"
 #include "lib/string.h"
 #include "mm/slab/slab.h"
 
@@ -215,6 +218,13 @@ bool follow_mount(struct path *path)
 	return moved;
 }
 
+static atomic_t mortal_mounts;
+
+static bool is_mortal(const struct dentry *dentry)
+{
+	return dentry->d_op && dentry->d_op->d_revalidate;
+}
+
 /*
  * Keeps path's directory from going while a mount is put on it: rmdir, unlink and rename look for a mount under the
  * same lock. -ENOENT: it is gone already. => namespace_sem held for writing
@@ -225,8 +235,15 @@ static int lock_mountpoint(const struct path *path)
 	struct inode *inode = d_inode(dentry);
 
 	down_write(&inode->i_rwsem);
-	if ((dentry->d_flags & DCACHE_HASHED) || dentry == path->mnt->mnt_root)
+	/* Counted before the question: whoever dies after it sees the count. */
+	if (is_mortal(dentry))
+		atomic_inc(&mortal_mounts);
+	smp_mb();
+	if (((dentry->d_flags & DCACHE_HASHED) || dentry == path->mnt->mnt_root) &&
+	    !(is_mortal(dentry) && !dentry->d_op->d_revalidate(dentry)))
 		return 0;
+	if (is_mortal(dentry))
+		atomic_dec(&mortal_mounts);
 	up_write(&inode->i_rwsem);
 	return -ENOENT;
 }
@@ -264,6 +281,8 @@ static void detach_mount(struct mount *m)
 	}
 	spin_unlock(&mount_lock);
 	d_set_mounted(at, still);
+	if (is_mortal(at))
+		atomic_dec(&mortal_mounts);
 	dput(at);
 	mntput(parent);
 }
@@ -291,6 +310,41 @@ static void detach_tree(struct mount *m)
 		detach_mount(leaf);
 		mntput(leaf);
 	} while (leaf != m);
+}
+
+/* A mount whose place is dead, or NULL. => namespace_sem held */
+static struct mount *dead_mount(void)
+{
+	struct mount *m;
+
+	list_for_each_entry(m, &mount_list, mnt_list) {
+		struct dentry *at = m->mnt_mountpoint;
+
+		if (m->mnt_parent != m && is_mortal(at) && !at->d_op->d_revalidate(at))
+			return m;
+	}
+	return NULL;
+}
+
+static void umount_dead_fn(struct work_struct *work)
+{
+	struct mount *m;
+
+	down_write(&namespace_sem);
+	while ((m = dead_mount()) != NULL) {
+		d_drop(m->mnt_mountpoint);
+		detach_tree(m);
+	}
+	up_write(&namespace_sem);
+}
+
+void umount_dead(void)
+{
+	static DECLARE_WORK(work, umount_dead_fn);
+
+	smp_mb();
+	if (unlikely(atomic_read(&mortal_mounts)))
+		schedule_work(&work);
 }
 
 static struct mount *new_fs_mount(struct file_system_type *fs, unsigned long flags, const char *dev,

@@ -7,6 +7,8 @@
  */
 #include "files.h"
 #include <limits.h>
+#include <sched.h>
+#include <sys/mount.h>
 #include <sys/syscall.h>
 
 /* ---- names ---- */
@@ -377,6 +379,55 @@ static void model_matches(int i)
 	EXPECT_EQ(S_ISDIR(st.st_mode), tree[i].kind == 'd');
 	if (tree[i].kind == 'f')
 		EXPECT_EQ(st.st_size, tree[i].size);
+}
+
+/* Is there a mount at this place? */
+static int mounted(const char *place)
+{
+	char line[80];
+
+	snprintf(line, sizeof(line), " %s ", place);
+	return strstr(read_text("/proc/self/mounts"), line) != NULL;
+}
+
+TEST(a_mount_goes_with_the_process_it_stands_on)
+{
+	char dir[32], task[40];
+	int fd, i;
+
+	need_root();
+	if (unshare(CLONE_NEWNS) && errno != ENOSYS)
+		skip("no mounts allowed here");
+	pid_t pid = test_fork();
+
+	if (!pid)
+		for (;;)
+			pause();
+	snprintf(dir, sizeof(dir), "/proc/%d", pid);
+	snprintf(task, sizeof(task), "/proc/%d/task/%d", pid, pid);
+	fd = open(dir, O_RDONLY | O_DIRECTORY);
+	ASSERT_OK(fd);
+	ASSERT_OK(fchdir(fd));
+	if (mount("none", task, "tmpfs", 0, NULL) && errno == EPERM) {
+		kill(pid, SIGKILL);
+		skip("no mounts allowed here");
+	}
+	ASSERT_OK(mount("none", dir, "tmpfs", 0, NULL));
+	EXPECT(mounted(dir));
+	char name[60];
+
+	snprintf(name, sizeof(name), "%s/inside", dir);
+	make_file(name, "x", 1);
+	kill(pid, SIGKILL);
+	EXPECT_KILLED(pid, SIGKILL);
+	for (i = 0; i < 200 && (mounted(dir) || mounted(task)); i++)
+		usleep(10000);
+	EXPECT(!mounted(dir));
+	EXPECT(!mounted(task));
+	EXPECT_ERR(open(name, O_RDONLY), ENOENT);
+	/* Nor can one mount there any more, though the directory is still open. */
+	EXPECT_EQ(mount("none", ".", "tmpfs", 0, NULL), -1);
+	EXPECT(errno == ENOENT || errno == ESRCH);
 }
 
 TEST_LIMIT(random_calls_agree_with_a_model, 60)
