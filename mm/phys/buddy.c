@@ -140,6 +140,18 @@ void __free_one_page(struct zone *zone, unsigned long pfn, unsigned int order, i
 		list_move_tail(&page->buddy_list, &zone->free_area[order].free_list[migratetype]);
 }
 
+void __free_range(struct zone *zone, unsigned long pfn, unsigned long end)
+{
+	while (pfn < end) {
+		/* Not beyond the pageblock: the next one may have another type. */
+		unsigned int order = __builtin_ctzl(pfn | pageblock_nr_pages);
+
+		order = min_t(unsigned int, order, ilog2(end - pfn));
+		__free_one_page(zone, pfn, order, get_pfnblock_migratetype(pfn));
+		pfn += BIT(order);
+	}
+}
+
 /* page is a block of order high, off its list: keeps 2^low pages of it and frees the rest, upper halves first. */
 static __always_inline void expand(struct zone *zone, struct page *page, unsigned int low,
 				   unsigned int high, int migratetype)

@@ -104,6 +104,8 @@ void adjust_managed_page_count(struct page *page, long count);
 
 /* Puts a block on its free list and merges it upward. => zone->lock held */
 void __free_one_page(struct zone *zone, unsigned long pfn, unsigned int order, int migratetype);
+/* The same for all pages from pfn to end, as the largest blocks that alignment allows, each of its pageblock's type. */
+void __free_range(struct zone *zone, unsigned long pfn, unsigned long end);
 /* Takes a block of exactly this order and type out, splitting a larger one. NULL if none.
  * => zone->lock held */
 struct page *__rmqueue_smallest(struct zone *zone, unsigned int order, int migratetype);

@@ -134,10 +134,17 @@ void __free_pages(struct page *page, unsigned int order)
 {
 	bool head = PageHead(page); /* asked before it may be gone */
 
-	if (likely(put_page_testzero(page)))
-		free_unref_page(page, order);
-	else if (!head && unlikely(order))
-		free_all_but_first(page, order);
+	if (unlikely(!put_page_testzero(page))) {
+		if (!head && order)
+			free_all_but_first(page, order);
+		return;
+	}
+	if (likely(!order)) {
+		if (free_pages_prepare(page, 0))
+			free_to_pcp(page, 0);
+		return;
+	}
+	free_unref_page(page, order);
 }
 
 void free_pages(unsigned long addr, unsigned int order)
@@ -166,21 +173,15 @@ void split_page(struct page *page, unsigned int order)
 
 /* ---- many at once ---- */
 
-/* nr neighbours of one zone, prepared: as the largest blocks that alignment allows, none beyond its pageblock. */
+/* nr neighbours of one zone, prepared. */
 static noinline void free_run(struct page *page, unsigned long nr)
 {
 	struct zone *zone = page_zone(page);
-	unsigned long pfn = page_to_pfn(page), end = pfn + nr;
+	unsigned long pfn = page_to_pfn(page);
 
 	count_vm_events(PGFREE, nr);
 	guard(zone_lock)(zone);
-	while (pfn < end) {
-		unsigned int order = __builtin_ctzl(pfn | pageblock_nr_pages);
-
-		order = min_t(unsigned int, order, ilog2(end - pfn));
-		__free_one_page(zone, pfn, order, get_pfnblock_migratetype(pfn));
-		pfn += BIT(order);
-	}
+	__free_range(zone, pfn, pfn + nr);
 }
 
 void free_pages_bulk(struct page **pages, unsigned long nr)

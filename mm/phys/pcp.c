@@ -4,7 +4,8 @@
  * 1. Most requests are for one page, and most pages come back soon. Each CPU therefore keeps free blocks of order 0..3 for
  *    each zone and type. Taking and giving back are list operations on memory that only this CPU writes.
  * 2. The lists touch the zone in batches: when one is empty it gets `batch` pages under one zone->lock; when the CPU
- *    has more than `high` pages in all, it gives a batch back. So the lock is taken at most once per batch.
+ *    has more than `high` pages in all, it gives a batch back, the coldest ones, neighbours as one block. So the lock is
+ *    taken at most once per batch.
  * 3. Pages on a list are neither in the buddy lists nor counted in NR_FREE_PAGES: the watermarks were checked when
  *    they left the zone. They cannot merge, so whoever needs large blocks drains the lists first.
  * 4. Who may touch a list: its CPU, with pcp->busy set. The kernel is not preempted, so the only rival is an
@@ -54,9 +55,37 @@ void pcp_refill(struct zone *zone, struct per_cpu_pages *pcp, unsigned int order
 	}
 }
 
+/*
+ * Takes the coldest block of a list, and as many of the next ones as lie beside it: pages are freed in a row more often than
+ * not, and then they go back as one large block. Pages taken; they are [*pfn, *pfn + that). => list not empty
+ */
+static unsigned long take_coldest_run(struct list_head *list, unsigned int order, unsigned long max,
+				      unsigned long *pfn)
+{
+	struct page *low = list_last_entry(list, struct page, pcp_list), *high = low;
+	struct list_head *pos = low->pcp_list.prev;
+	unsigned long step = BIT(order), run = step;
+
+	for (; pos != list && run < max; pos = pos->prev, run += step) {
+		struct page *page = list_entry(pos, struct page, pcp_list);
+
+		if (page == high + step)
+			high = page;
+		else if (page == low - step)
+			low = page;
+		else
+			break;
+	}
+	/* pos stays, and is the last one now. */
+	pos->next = list;
+	list->prev = pos;
+	*pfn = page_to_pfn(low);
+	return run;
+}
+
 void pcp_drain(struct zone *zone, struct per_cpu_pages *pcp, int nr)
 {
-	int left = min(nr, pcp->count);
+	long left = min(nr, pcp->count);
 
 	guard(spinlock_irqsave)(&zone->lock);
 	pcp->drains++;
@@ -65,15 +94,13 @@ void pcp_drain(struct zone *zone, struct per_cpu_pages *pcp, int nr)
 		unsigned int list = pcp->next_drain, order = list / MIGRATE_PCPTYPES;
 
 		while (left > 0 && !list_empty(&pcp->lists[list])) {
-			struct page *page =
-				list_last_entry(&pcp->lists[list], struct page, pcp_list);
-			unsigned long pfn = page_to_pfn(page);
+			unsigned long pfn,
+				run = take_coldest_run(&pcp->lists[list], order, left, &pfn);
 
-			__list_del_entry(&page->pcp_list);
-			pcp->count -= 1 << order;
-			left -= 1 << order;
-			/* Not the list's type but the block's, which may have changed meanwhile. */
-			__free_one_page(zone, pfn, order, get_pfnblock_migratetype(pfn));
+			pcp->count -= run;
+			left -= run;
+			/* Not the list's type but the pageblocks', which may have changed meanwhile. */
+			__free_range(zone, pfn, pfn + run);
 		}
 		pcp->next_drain = list + 1 < NR_PCP_LISTS ? list + 1 : 0;
 	}
