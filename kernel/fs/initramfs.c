@@ -3,7 +3,7 @@
  *
  * Every number in the archive is checked against what is left of it before it is used; the first thing
  * that cannot be true stops the unpacking with one line that says where. Hard links share their inode by
- * (inode number, device) of the archive.
+ * (inode number, device) of the archive; a hash table finds the first name, made when the first link comes.
  *
  * Format: cpio(5), "New ASCII Format". Mirrors Linux init/initramfs.c. Exercised by tests/boot.
  */
@@ -12,6 +12,7 @@
 #include "kernel/fs/fs.h"
 #include "kernel/fs/internal.h"
 #include "kernel/printk.h"
+#include "lib/hash.h"
 #include "lib/list.h"
 #include "lib/printf.h"
 #include "lib/string.h"
@@ -19,8 +20,10 @@
 #include "mm/phys/buddy.h"
 #include "mm/slab/slab.h"
 
-#define CPIO_HEADER 110
-#define CPIO_FIELDS 13
+#define CPIO_HEADER  110
+#define CPIO_FIELDS  13
+#define LINK_BITS    11
+#define LINK_BUCKETS (1 << LINK_BITS)
 
 enum {
 	C_INO,
@@ -42,11 +45,11 @@ struct cpio {
 	const char *data;
 	size_t size, pos;
 	const char *error;
-	struct list_head links;
+	struct hlist_head *links; /* LINK_BUCKETS, or NULL */
 };
 
 struct hardlink {
-	struct list_head list;
+	struct hlist_node node;
 	u32 ino, maj, min;
 	char *name;
 };
@@ -116,9 +119,15 @@ static bool next_entry(struct cpio *c, struct cpio_entry *e)
 /* The earlier name of the same file, or NULL (then this name is remembered). */
 static const char *find_link(struct cpio *c, const struct cpio_entry *e)
 {
+	struct hlist_head *bucket;
 	struct hardlink *l;
 
-	list_for_each_entry(l, &c->links, list) {
+	if (!c->links)
+		c->links = kcalloc(LINK_BUCKETS, sizeof(*c->links), GFP_KERNEL);
+	if (!c->links)
+		return NULL;
+	bucket = &c->links[hash_32(e->f[C_INO] ^ e->f[C_MAJ] << 20 ^ e->f[C_MIN] << 12, LINK_BITS)];
+	hlist_for_each_entry(l, bucket, node) {
 		if (l->ino == e->f[C_INO] && l->maj == e->f[C_MAJ] && l->min == e->f[C_MIN])
 			return l->name;
 	}
@@ -132,7 +141,7 @@ static const char *find_link(struct cpio *c, const struct cpio_entry *e)
 	if (!l->name)
 		kfree(l);
 	else
-		list_add(&l->list, &c->links);
+		hlist_add_head(&l->node, bucket);
 	return NULL;
 }
 
@@ -267,12 +276,16 @@ static int unpack(struct cpio *c)
 
 static void free_links(struct cpio *c)
 {
-	struct hardlink *l, *n;
+	struct hlist_node *n;
+	struct hardlink *l;
 
-	list_for_each_entry_safe(l, n, &c->links, list) {
-		kfree(l->name);
-		kfree(l);
+	for (int i = 0; c->links && i < LINK_BUCKETS; i++) {
+		hlist_for_each_entry_safe(l, n, &c->links[i], node) {
+			kfree(l->name);
+			kfree(l);
+		}
 	}
+	kfree(c->links);
 }
 
 int populate_rootfs(void)
@@ -287,7 +300,6 @@ int populate_rootfs(void)
 	c.size = mod->end - mod->start;
 	if (!c.size)
 		return -ENOMEM; /* it lay outside of the memory we may use */
-	INIT_LIST_HEAD(&c.links);
 	ret = unpack(&c);
 	free_links(&c);
 	if (ret >= 0) {

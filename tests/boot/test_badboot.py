@@ -133,6 +133,19 @@ def test_odd_init(quire):
         assert "init" in outcome(quire(cmdline=f"panic=-1 init={path}")), path
 
 
+def test_twenty_thousand_hard_links(quire):
+    """Each of 20000 inodes has two names, the body comes with the second: every pair is one file, whatever lies between them."""
+    n = 20000
+    first = [entry(b"l/a%d" % i, 0o100644, ino=100 + i, nlink=2) for i in range(n)]
+    second = [entry(b"l/b%d" % i, 0o100644, b"%d\n" % i, ino=100 + i, nlink=2) for i in range(n)]
+    m = quire(initramfs=with_shell(entry(b"l", 0o040755), *first, *second), cmdline="panic=-1")
+    m.prompt()
+    assert m.run("cat /l/a0 /l/a777 /l/a19999").split() == ["0", "777", "19999"]
+    assert m.run("ls -i /l/a12345 | awk '{print $1}'") == m.run("ls -i /l/b12345 | awk '{print $1}'")
+    assert m.run("stat -c %h /l/b19999").strip() == "2"
+    assert m.run("find /l -links 2 | wc -l").strip() == str(2 * n)
+
+
 def test_a_table_with_an_impossible_address(quire, tmp_path):
     """An HPET at an address that the processor cannot form is not used; the next clock is."""
     table = tmp_path / "hpet.bin"
