@@ -250,7 +250,7 @@ static __always_inline void deactivate_curr(struct rq *rq, struct task_struct *p
 }
 
 /* The running task stays runnable but gives up the CPU. => rq->lock held */
-static __always_inline void requeue_curr(struct rq *rq, struct task_struct *p)
+static __always_inline void requeue_curr(struct rq *rq, struct task_struct *p, bool yielded)
 {
 	if (unlikely(!(p->cpus_mask & BIT(rq->cpu))) &&
 	    (p->cpus_mask & READ_ONCE(cpu_online_mask))) {
@@ -261,8 +261,8 @@ static __always_inline void requeue_curr(struct rq *rq, struct task_struct *p)
 		rq->push = p;
 		return;
 	}
-	/* A real-time task that was preempted goes on before its equals; others take turns. */
-	rq_queue(rq, p, p->se.policy == SCHED_FIFO);
+	/* A FIFO task that was preempted goes on before its equals; others take turns. */
+	rq_queue(rq, p, p->se.policy == SCHED_FIFO && !yielded);
 }
 
 static noinline void note_idle(struct rq *rq, bool idle)
@@ -288,7 +288,7 @@ static __always_inline struct task_struct *pick_next_task(struct rq *rq)
 }
 
 /* => interrupts off; returns with interrupts on */
-static void __schedule(void)
+static void __schedule(bool yielded)
 {
 	struct rq *rq = this_rq();
 	struct task_struct *prev = current, *next;
@@ -305,10 +305,10 @@ static void __schedule(void)
 		state = prev->__state;
 		if (state == TASK_RUNNING) {
 			prev->nivcsw++;
-			requeue_curr(rq, prev);
+			requeue_curr(rq, prev, yielded);
 		} else if (unlikely(signal_pending_state(state, prev))) {
 			WRITE_ONCE(prev->__state, TASK_RUNNING);
-			requeue_curr(rq, prev);
+			requeue_curr(rq, prev, yielded);
 		} else {
 			prev->nvcsw++;
 			deactivate_curr(rq, prev, state);
@@ -334,7 +334,7 @@ void schedule(void)
 {
 	might_sleep();
 	local_irq_disable();
-	__schedule();
+	__schedule(false);
 }
 
 void schedule_tail(struct task_struct *prev)
@@ -380,7 +380,7 @@ void yield(void)
 	if (unlikely(list_empty(rq->active)) && !list_empty(rq->expired) && !rt_task(current) &&
 	    current->se.time_slice > 0)
 		current->se.time_slice = 0;
-	__schedule();
+	__schedule(true);
 }
 
 void io_schedule(void)
@@ -406,7 +406,7 @@ void do_task_dead(void)
 {
 	local_irq_disable();
 	WRITE_ONCE(current->__state, TASK_DEAD);
-	__schedule();
+	__schedule(false);
 	BUG();
 }
 

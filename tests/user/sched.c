@@ -434,6 +434,35 @@ TEST_LIMIT(real_time_without_a_sleep_is_limited, 60)
 	EXPECT_KILLED(pid, SIGKILL);
 }
 
+/* Two of one priority on one CPU: after each call it is the other's turn. */
+TEST(fifo_tasks_yield_to_their_equals)
+{
+	int64_t *n = shared_numbers();
+	int twice = 0;
+	pid_t pid;
+
+	if (set_policy(0, SCHED_FIFO, 10))
+		skip("real-time policies are not allowed here");
+	bind_to_one();
+	pid = test_fork();
+	if (!pid) {
+		while (!__atomic_load_n(&n[1], __ATOMIC_SEQ_CST)) {
+			__atomic_store_n(&n[0], 2, __ATOMIC_SEQ_CST);
+			sched_yield();
+		}
+		_exit(0);
+	}
+	sched_yield(); /* the child begins */
+	for (int i = 0; i < 100; i++) {
+		twice += __atomic_exchange_n(&n[0], 1, __ATOMIC_SEQ_CST) == 1;
+		sched_yield();
+	}
+	__atomic_store_n(&n[1], 1, __ATOMIC_SEQ_CST);
+	EXPECT_EXIT(pid, 0);
+	/* Once, should real-time tasks just be throttled. */
+	EXPECT_LT(twice, 3);
+}
+
 TEST(fifo_goes_before_others)
 {
 	int64_t *n = shared_numbers(), begin;
