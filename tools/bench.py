@@ -73,7 +73,9 @@ OPS = {
     "fork_exec_wait": ("fork + exec + wait", None),
     "signal_self": ("kill(self) to a handler and back", None),
     "pipe_self": ("pipe write + read, one process", None),
-    "sched_yield": ("sched_yield, two processes", None),
+    "sched_yield": ("sched_yield, two (Linux stays)", None),
+    "yield_switch": ("sched_yield, two FIFO: 2 switches", None),
+    "yield_alone": ("sched_yield, alone", None),
     "mmap_munmap": ("mmap + munmap, 16 pages untouched", None),
     "mmap_touch16_munmap": ("mmap + 16 writes + munmap", None),
     "mprotect_pair": ("mprotect read-only and back", None),
@@ -383,7 +385,7 @@ def parse(text):
 
 
 def entry_tsc(kernel, memory, words, icount):
-    data = boot(kernel, memory, words, icount, probe=True, limit=30)
+    data = boot(kernel, memory, words, icount, probe=True, limit=60)
     if len(data) < 8:
         raise BenchError(f"{kernel.name}'s entry point was not reached at {memory}")
     return struct.unpack_from("<Q", data)[0]

@@ -289,14 +289,16 @@ static uint64_t op_pipe_self(int n)
 	return t;
 }
 
-/* Two processes that only yield; each trip round is two switches. */
-static uint64_t op_yield(int n)
+/* Two processes that only yield. Linux's fair class may let the caller go on, since a new child starts with a debit. */
+static uint64_t yield_pair(int n, const struct sched_param *fifo)
 {
 	int fd[2];
 	char c;
 
 	if (pipe(fd))
 		die("pipe");
+	if (fifo && syscall(SYS_sched_setscheduler, 0, SCHED_FIFO, fifo))
+		die("SCHED_FIFO");
 	pid_t pid = raw_fork();
 
 	if (!pid) {
@@ -316,7 +318,29 @@ static uint64_t op_yield(int n)
 	close(fd[1]);
 	close(fd[0]);
 	reap(pid);
+	if (fifo && syscall(SYS_sched_setscheduler, 0, SCHED_OTHER, &(struct sched_param){ 0 }))
+		die("SCHED_OTHER");
 	return t;
+}
+
+static uint64_t op_yield(int n)
+{
+	return yield_pair(n, NULL);
+}
+
+/* Equal real-time priority: POSIX leaves no choice, each call is a switch; two of them until we run again. */
+static uint64_t op_yield_switch(int n)
+{
+	return yield_pair(n, &(struct sched_param){ .sched_priority = 1 });
+}
+
+static uint64_t op_yield_alone(int n)
+{
+	uint64_t t = rdtsc();
+
+	while (n--)
+		syscall(SYS_sched_yield);
+	return rdtsc() - t;
 }
 
 static void skip_store(int sig, siginfo_t *info, void *context)
@@ -514,6 +538,8 @@ static const struct op {
 	{ "signal_self", op_signal_self, 32, 61 },
 	{ "pipe_self", op_pipe_self, 64, 41 },
 	{ "sched_yield", op_yield, 64, 41 },
+	{ "yield_switch", op_yield_switch, 64, 41 },
+	{ "yield_alone", op_yield_alone, 64, 41 },
 	{ "mmap_munmap", op_mmap_munmap, 32, 41 },
 	{ "mmap_touch16_munmap", op_mmap_touch_munmap, 8, 41 },
 	{ "mprotect_pair", op_mprotect, 32, 41 },
