@@ -43,6 +43,7 @@ def zones(m):
     pytest.param("512M", 2, 4, "", {(0, "DMA"), (0, "DMA32"), (1, "DMA32")}, id="two-nodes"),
     pytest.param("512M", 1, 2, "memmap=48M$0x9000000", {(0, "DMA"), (0, "DMA32")}, id="hole"),
     pytest.param("5G", 1, 2, "", {(0, "DMA"), (0, "DMA32"), (0, "Normal")}, id="three-zones"),
+    pytest.param("512M", 1, 2, "kernelcore=256M", {(0, "DMA"), (0, "DMA32"), (0, "Movable")}, id="movable"),
 ])
 def test_views_agree(mem, nodes, cpus, cmdline, expected):
     """Formats and sums hold on every machine, and the zones are those that its memory has."""
