@@ -136,7 +136,7 @@ void __free_one_page(struct zone *zone, unsigned long pfn, unsigned int order, i
 	}
 	set_buddy_order(page, order);
 	add_to_free_list(page, zone, order, migratetype);
-	if (unlikely(page_shuffle) && order >= SHUFFLE_ORDER && shuffle_pick_tail())
+	if (unlikely(page_shuffle) && order == SHUFFLE_ORDER && shuffle_pick_tail())
 		list_move_tail(&page->buddy_list, &zone->free_area[order].free_list[migratetype]);
 }
 

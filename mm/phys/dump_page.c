@@ -93,16 +93,14 @@ char *page_flags_string(unsigned long flags, char *buf, size_t len)
 static const char *page_type_name(const struct page *page)
 {
 	static const char *const names[] = {
-		[PGTY_buddy - PGTY_buddy] = "buddy",	   [PGTY_offline - PGTY_buddy] = "offline",
-		[PGTY_table - PGTY_buddy] = "table",	   [PGTY_guard - PGTY_buddy] = "guard",
-		[PGTY_hugetlb - PGTY_buddy] = "hugetlb",   [PGTY_slab - PGTY_buddy] = "slab",
-		[PGTY_zsmalloc - PGTY_buddy] = "zsmalloc",
+		[PGTY_buddy & 0xf] = "buddy",	    [PGTY_offline & 0xf] = "offline",
+		[PGTY_table & 0xf] = "table",	    [PGTY_guard & 0xf] = "guard",
+		[PGTY_hugetlb & 0xf] = "hugetlb",   [PGTY_slab & 0xf] = "slab",
+		[PGTY_zsmalloc & 0xf] = "zsmalloc",
 	};
-	unsigned int type = page->page_type >> 24;
+	unsigned int type = (page->page_type >> 24) - PGTY_buddy;
 
-	return type >= PGTY_buddy && type - PGTY_buddy < ARRAY_SIZE(names)
-		       ? names[type - PGTY_buddy]
-		       : NULL;
+	return type < ARRAY_SIZE(names) ? names[type] : NULL;
 }
 
 /* ---- one page ---- */

@@ -568,14 +568,14 @@ static bool logged(u64 seq, const char *text)
 static void failure_is_reported_as_on_linux(struct ktest *t)
 {
 	static const char *const lines[] = {
-		"page allocation failure: order:0, mode:0x10cc0(GFP_KERNEL|__GFP_NORETRY), "
-		"nodemask=(null)",
+		"page allocation failure: order:0, mode:0x10cc0(GFP_KERNEL|__GFP_NORETRY)",
+		", nodemask=(null)",
 		"CPU: ",
 		"Call Trace:",
 		"Mem-Info:",
 		"active_anon:",
 		"lowmem_reserve[]:",
-		"4096kB (",
+		"*4096kB ",
 		"total pagecache pages",
 		"pages RAM",
 		"pages reserved",
@@ -595,7 +595,7 @@ static void failure_is_reported_as_on_linux(struct ktest *t)
 		return ktest_skip(t, "somebody freed memory meanwhile");
 	}
 	for (int i = 0; i < ARRAY_SIZE(lines); i++)
-		if (!logged(seq, lines[i]) && i != 6)
+		if (!logged(seq, lines[i]))
 			KTEST_FAIL(t, "no line with \"%s\"", lines[i]);
 }
 
