@@ -6,7 +6,7 @@ import re
 import machine
 import pytest
 
-SUITES = ("physviews", "kpage", "vmsettings")
+SUITES = ("physviews", "memnodes", "kpage", "vmsettings")
 
 
 def with_suites(**knobs):

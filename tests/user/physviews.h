@@ -1,6 +1,6 @@
 /*
  * physviews.h - reading the views of physical memory strictly: a line is read into numbers and printed again as Linux does,
- * and the two must be the same. For the suites that compare views: physviews, kpage, vmsettings.
+ * and the two must be the same. For the suites that compare views: physviews, memnodes, kpage, vmsettings.
  */
 #ifndef TESTS_USER_PHYSVIEWS_H
 #define TESTS_USER_PHYSVIEWS_H
@@ -414,6 +414,21 @@ static unused long node_meminfo(int nid, const char *name)
 
 	snprintf(want, sizeof(want), "Node %d %s", nid, name);
 	return field(text, want);
+}
+
+/* The names of a file of "name value" lines. */
+static unused int stat_names(char *text, char (*names)[48], long *values, int max)
+{
+	const char *p = text;
+	char again[1024], *line;
+	int n = 0;
+
+	for (; n < max && (line = next_line(&p)); n++) {
+		ASSERT_EQ(sscanf(line, "%47s %ld", names[n], &values[n]), 2);
+		snprintf(again, sizeof(again), "%s %lu", names[n], values[n]);
+		EXPECT_STR(line, again);
+	}
+	return n;
 }
 
 /* ---- flags of frames ---- */

@@ -9,7 +9,7 @@
  *    /proc/buddyinfo. Pages on per-CPU lists are free too and show nothing: they are in no block.
  *
  * Locks: none; a page may change while it is looked at. Mirrors Linux fs/proc/page.c. Exercised by
- * tests/user/procsys.c and physviews.c.
+ * tests/user/procsys.c and kpage.c.
  */
 #include "arch/x86/uaccess.h"
 #include "kernel/fs/proc/proc.h"

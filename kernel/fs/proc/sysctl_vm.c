@@ -10,7 +10,7 @@
  *
  * Only settings that mean something here. Locks: vm_sysctl_mutex around each write; readers take values as they are. Mirrors
  * Linux kernel/sysctl.c (proc_dointvec_minmax) and the tables of mm/page_alloc.c, mm/vmstat.c. Exercised by
- * tests/user/physviews.c and procsys.c.
+ * tests/user/vmsettings.c and procsys.c.
  */
 #include "arch/x86/uaccess.h"
 #include "kernel/fs/proc/proc.h"

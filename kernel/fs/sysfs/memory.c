@@ -13,7 +13,7 @@
  *    node's directory.
  *
  * Locks: none, nothing changes after boot. Mirrors Linux drivers/base/memory.c, arch/x86/mm/init_64.c
- * (probe_memory_block_size). Exercised by tests/user/physviews.c and tests/boot/test_views.py.
+ * (probe_memory_block_size). Exercised by tests/user/memnodes.c and tests/boot/test_views.py.
  */
 #include "kernel/fs/sysfs/node.h"
 #include "kernel/fs/sysfs/sysfs.h"

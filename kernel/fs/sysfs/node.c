@@ -5,7 +5,7 @@
  * those of /proc/vmstat; numastat counts allocations, not pages. The links to memory blocks are made by memory.c.
  *
  * Locks: none, the counters are read one after the other. Mirrors Linux drivers/base/node.c. Exercised by
- * tests/user/sysfs.c and physviews.c.
+ * tests/user/sysfs.c and memnodes.c.
  */
 #include "arch/x86/numa.h"
 #include "kernel/fs/sysfs/cpu.h"

@@ -1,7 +1,7 @@
 /*
  * The directories of the nodes in sysfs, for links from other directories and files of other rooms.
  *
- * Mirrors node_devices[] of Linux include/linux/node.h. Exercised by tests/user/physviews.c.
+ * Mirrors node_devices[] of Linux include/linux/node.h. Exercised by tests/user/memnodes.c.
  */
 #pragma once
 
