@@ -23,7 +23,6 @@
 #include "mm/cache/mempolicy.h"
 #include "mm/phys/buddy.h"
 
-
 /* Pages that a file of this size has. */
 static pgoff_t i_size_pages(const struct inode *inode)
 {
