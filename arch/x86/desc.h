@@ -27,6 +27,7 @@
 #ifndef __ASSEMBLY__
 
 #include "kernel/percpu.h"
+#include "arch/x86/page.h"
 #include "lib/types.h"
 
 struct tss_struct {
@@ -55,15 +56,18 @@ struct desc_ptr {
 	u64 address;
 } __packed;
 
+/* A page of its own: mark_rodata_ro() makes it read-only. */
 struct gdt_page {
 	u64 gdt[GDT_ENTRIES];
-};
+} __aligned(PAGE_SIZE);
 
 DECLARE_PER_CPU(struct gdt_page, gdt_page);
 DECLARE_PER_CPU(struct tss_struct, cpu_tss);
 /* Top of the kernel stack of the task on this CPU: where system calls begin. */
 DECLARE_PER_CPU(unsigned long, cpu_current_top_of_stack);
 
+/* The page of @cpu's GDT, in the linear map. */
+unsigned long gdt_page_of(int cpu);
 /* Guard page below the n-th (of NR_IST_STACKS) exception stack of @cpu: an address in the linear map. */
 #define NR_IST_STACKS 2
 unsigned long ist_guard_page(int cpu, unsigned int n);

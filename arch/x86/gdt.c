@@ -2,7 +2,8 @@
  * Each CPU's segment descriptors and task state segment.
  *
  * The GDT is the same on every CPU but for the address of its TSS, so the per-CPU template is complete enough
- * to boot on. Order of the user segments is fixed by SYSRET: 32-bit code, data, 64-bit code.
+ * to boot on. Once all CPUs are up, the tables are made read-only (mark_rodata_ro): every descriptor is marked accessed and the TSS
+ * busy by then, so the processor has nothing left to write. Order of the user segments is fixed by SYSRET: 32-bit code, data, 64-bit code.
  *
  * Facts: Intel SDM volume 3A, 3.4.5 and 8.7. Mirrors Linux arch/x86/kernel/cpu/common.c. Exercised by every boot.
  */
@@ -19,7 +20,7 @@
 #define DESC_CODE32(dpl) (0x00cf9b000000ffffULL | (u64)(dpl) << 45)
 #define DESC_DATA(dpl)	 (0x00cf93000000ffffULL | (u64)(dpl) << 45)
 
-DEFINE_PER_CPU(struct gdt_page, gdt_page) __aligned(64) = {
+DEFINE_PER_CPU_PAGE_ALIGNED(struct gdt_page, gdt_page) = {
 	.gdt = {
 		[GDT_ENTRY_KERNEL_CS] = DESC_CODE64(0),
 		[GDT_ENTRY_KERNEL_DS] = DESC_DATA(0),
@@ -55,6 +56,11 @@ bool in_ist_stack(unsigned long sp, unsigned long *low, unsigned long *high)
 	*low = nmi ? (unsigned long)ist->nmi : (unsigned long)ist->fatal;
 	*high = *low + (nmi ? IST_NMI_STACK_SIZE : IST_FATAL_STACK_SIZE);
 	return true;
+}
+
+unsigned long gdt_page_of(int cpu)
+{
+	return (unsigned long)per_cpu_ptr(&gdt_page, cpu);
 }
 
 unsigned long ist_guard_page(int cpu, unsigned int n)

@@ -47,7 +47,7 @@ static bool rodata_test(void)
 	return true;
 }
 
-static void guard_ist_stacks(void)
+static void protect_cpu_tables(void)
 {
 	unsigned int n;
 	int cpu;
@@ -57,6 +57,8 @@ static void guard_ist_stacks(void)
 			if (set_memory_np(ist_guard_page(cpu, n), 1))
 				pr_err("CPU %d: an exception stack is without a guard page\n", cpu);
 		}
+		if (set_memory_ro(gdt_page_of(cpu), 1))
+			pr_err("CPU %d: the GDT stays writable\n", cpu);
 	}
 }
 
@@ -71,7 +73,7 @@ void mark_rodata_ro(void)
 		pr_err("Write protecting the kernel read-only data: failed\n");
 	if (set_memory_np((unsigned long)init_stack - PAGE_SIZE, 1))
 		pr_err("The first task's stack is without a guard page\n");
-	guard_ist_stacks();
+	protect_cpu_tables();
 	rodata_test();
 	ptdump_check_wx();
 }

@@ -93,6 +93,19 @@ static void exception_stacks_have_guard_pages(struct ktest *t)
 	}
 }
 
+static void descriptor_tables_are_read_only(struct ktest *t)
+{
+	int cpu;
+
+	for_each_possible_cpu(cpu) {
+		char *gdt = (char *)gdt_page_of(cpu);
+
+		KTEST_EXPECT_EQ(t, (unsigned long)gdt & ~PAGE_MASK, 0UL);
+		KTEST_EXPECT_FALSE(t, writable(gdt));
+		KTEST_EXPECT_FALSE(t, writable(gdt + sizeof(struct gdt_page) - 1));
+	}
+}
+
 static void linear_map_page_changes_and_recovers(struct ktest *t)
 {
 	struct page *page = alloc_pages(GFP_KERNEL | __GFP_COMP, 2);
@@ -178,6 +191,7 @@ static const struct ktest_case pgperm_cases[] = {
 	KTEST_CASE(nothing_is_writable_and_executable),
 	KTEST_CASE(first_stack_has_a_guard_page),
 	KTEST_CASE(exception_stacks_have_guard_pages),
+	KTEST_CASE(descriptor_tables_are_read_only),
 	KTEST_CASE(linear_map_page_changes_and_recovers),
 	KTEST_CASE(vmalloc_page_changes),
 	KTEST_CASE(bad_ranges_are_refused),

@@ -488,6 +488,21 @@ TEST(names_and_numbers)
 	EXPECT_EQ(cpu, PR_TSC_ENABLE);
 }
 
+/* Each load makes the processor look at the GDT, which the kernel keeps read-only. */
+TEST(segments_of_user_mode_can_be_loaded)
+{
+	unsigned int cs, ds, limit = 0;
+
+	asm volatile("mov %%cs, %0" : "=r"(cs));
+	EXPECT_EQ(cs, 0x33);
+	asm volatile("mov %1, %%ds\n\tmov %1, %%es\n\tmov %%ds, %0\n\tmov %2, %%ds\n\tmov %2, %%es"
+		     : "=&r"(ds)
+		     : "r"(0x2b), "r"(0));
+	EXPECT_EQ(ds, 0x2b);
+	asm volatile("lsl %1, %0" : "+r"(limit) : "r"(0x7b));
+	EXPECT_LT(limit & 0xfff, 1024); /* the number of this CPU */
+}
+
 TEST(the_pid_is_reported_alike_everywhere)
 {
 	pid_t told;
