@@ -87,7 +87,7 @@ else
 	ok gdb "$(version gdb --version), knows i386:x86-64"
 fi
 
-tool wanted clang clang "make LLVM=1"
+tool wanted clang clang "make LLVM=1, the host tests"
 tool wanted clang-format clang-format "make format, make lint"
 tool wanted clang-tidy clang-tidy "make lint"
 tool wanted cppcheck cppcheck "make lint"
