@@ -162,6 +162,10 @@ TEST(times_of_files)
 	set[0].tv_nsec = 1000000000;
 	EXPECT_ERR(utimensat(AT_FDCWD, "f", set, 0), EINVAL);
 	EXPECT_ERR(utimensat(AT_FDCWD, "absent", NULL, 0), ENOENT);
+	/* Nothing to set: nobody looks whether there is such a file. */
+	omit[1].tv_nsec = UTIME_OMIT;
+	EXPECT_OK(utimensat(AT_FDCWD, "absent", omit, 0));
+	EXPECT_ERR(syscall(SYS_utimensat, fd, NULL, NULL, AT_SYMLINK_NOFOLLOW), EINVAL);
 }
 
 TEST(permissions_by_user)

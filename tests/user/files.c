@@ -71,6 +71,22 @@ TEST(reading_and_writing_need_the_right_descriptor)
 	EXPECT_ERR(write(w, (void *)8, 1), EFAULT);
 }
 
+TEST(an_open_file_has_an_owner_and_a_block_size)
+{
+	int fd, size = 0;
+
+	enter();
+	fd = open("f", O_CREAT | O_RDWR, 0600);
+	EXPECT_EQ(fcntl(fd, F_GETOWN), 0);
+	ASSERT_OK(fcntl(fd, F_SETOWN, getpid()));
+	EXPECT_EQ(fcntl(fd, F_GETOWN), getpid());
+	ASSERT_OK(fcntl(fd, F_SETOWN, -getpgrp()));
+	EXPECT_EQ(fcntl(fd, F_GETOWN), -getpgrp());
+	ASSERT_OK(ioctl(fd, 2 /* FIGETBSZ */, &size));
+	EXPECT_GE(size, 512);
+	EXPECT_ERR(ioctl(fd, 2, 8), EFAULT);
+}
+
 TEST(append_always_writes_at_the_end)
 {
 	enter();

@@ -395,6 +395,7 @@ TEST_LIMIT(a_runaway_real_time_task_leaves_something, 60)
 	int64_t before = __atomic_load_n(n, __ATOMIC_SEQ_CST);
 
 	EXPECT_EXIT(hog, 0);
+	EXPECT(read_text("/proc/sys/kernel/sched_rt_runtime_us") != NULL);
 	/* In 2.4 seconds there are at least two ends of a period. */
 	EXPECT_GT(__atomic_load_n(n, __ATOMIC_SEQ_CST) - before, 10000000);
 	kill(other, SIGKILL);
