@@ -50,6 +50,8 @@ char boot_command_line[2048];
 
 static const u8 *mmap_first; /* entries in the loader's block */
 static u32 mmap_stride;
+static const u8 *efi_first; /* UEFI's own map, likewise */
+static u32 efi_stride;
 static struct mmap_entry basic[2]; /* made from the older tag when there is no map */
 
 /* Copies at most the tag's own bytes; ends the string in any case. */
@@ -95,6 +97,27 @@ static void take_mmap(const struct tag *tag, size_t len)
 	boot_info.nr_mmap = (len - sizeof(head)) / head[0];
 }
 
+/* UEFI Specification 2.10, section 7.2.3 (EFI_MEMORY_DESCRIPTOR). */
+struct efi_descriptor {
+	u32 type, pad;
+	u64 phys, virt, pages, attribute;
+};
+
+static void take_efi_mmap(const struct tag *tag, size_t len)
+{
+	u32 head[2]; /* size of a descriptor, version */
+
+	boot_info.efi = true;
+	if (len < sizeof(head) || efi_first)
+		return;
+	memcpy(head, tag->data, sizeof(head));
+	if (head[0] < sizeof(struct efi_descriptor) || head[0] % 8)
+		return;
+	efi_first = tag->data + sizeof(head);
+	efi_stride = head[0];
+	boot_info.nr_efi_mmap = (len - sizeof(head)) / head[0];
+}
+
 /* KiB below and above 1 MiB: all that a very old firmware knows. */
 static void take_basic_meminfo(const struct tag *tag, size_t len)
 {
@@ -137,8 +160,10 @@ static void take_tag(const struct tag *tag)
 		break;
 	case TAG_EFI32:
 	case TAG_EFI64:
-	case TAG_EFI_MMAP:
 		boot_info.efi = true;
+		break;
+	case TAG_EFI_MMAP:
+		take_efi_mmap(tag, len);
 		break;
 	case TAG_ACPI_OLD:
 	case TAG_ACPI_NEW:
@@ -183,5 +208,18 @@ bool boot_mmap_entry(unsigned int i, u64 *base, u64 *len, u32 *type)
 	*base = e.base;
 	*len = e.len;
 	*type = e.type;
+	return true;
+}
+
+bool boot_efi_mmap_entry(unsigned int i, u64 *base, u64 *pages, u64 *attribute)
+{
+	struct efi_descriptor e;
+
+	if (i >= boot_info.nr_efi_mmap)
+		return false;
+	memcpy(&e, efi_first + (size_t)i * efi_stride, sizeof(e));
+	*base = e.phys;
+	*pages = e.pages;
+	*attribute = e.attribute;
 	return true;
 }

@@ -31,7 +31,8 @@ struct boot_info {
 	size_t rsdp_len;	/* 0: the loader gave none */
 	u8 rsdp[BOOT_RSDP_MAX]; /* ACPI 2.0's if there, else ACPI 1.0's */
 	unsigned int nr_mmap;
-	bool efi; /* the loader came from UEFI */
+	unsigned int nr_efi_mmap; /* 0: not from UEFI, or the loader kept it */
+	bool efi;		  /* the loader came from UEFI */
 };
 
 extern struct boot_info boot_info;
@@ -48,3 +49,5 @@ void boot_info_init(void);
 bool boot_mmap_entry(unsigned int i, u64 *base, u64 *len, u32 *type);
 #define for_each_boot_mmap(i, base, len, type) \
 	for ((i) = 0; boot_mmap_entry((i), (base), (len), (type)); (i)++)
+/* Entry @i of UEFI's own map; pages of 4 KiB. False past the end. */
+bool boot_efi_mmap_entry(unsigned int i, u64 *base, u64 *pages, u64 *attribute);

@@ -43,6 +43,7 @@
 #include "mm/boot/e820.h"
 #include "mm/boot/early_ioremap.h"
 #include "mm/boot/fixmap.h"
+#include "mm/boot/memtest.h"
 #include "mm/boot/paging.h"
 #include "mm/boot/realmode.h"
 #include "mm/debug/page_debug.h"
@@ -65,6 +66,7 @@ static void __init setup_arch(void)
 	early_ioremap_init();
 	reserve_real_mode(); /* a page below 1 MiB for the other CPUs' first steps */
 	init_mem_mapping();  /* final tables: linear map, kernel image W^X */
+	early_memtest();     /* memtest=N */
 	acpi_boot_init(boot_info.rsdp_len ? boot_info.rsdp : NULL, boot_info.rsdp_len);
 	prefill_possible_map();
 	apic_init_early();
@@ -79,7 +81,7 @@ static void __init mm_core_init(void)
 	page_debug_init();     /* what the debugging tools need, while memblock has it */
 	mem_init();	       /* memblock's free memory goes to the buddy allocator */
 	shuffle_free_memory();
-	kmem_cache_init();     /* kmalloc works */
+	kmem_cache_init(); /* kmalloc works */
 	kmem_cache_init_late();
 	vmalloc_init(); /* kernel addresses beyond the linear map */
 }

@@ -4,7 +4,7 @@
 #   MEM=512M         memory, also more than the host has (it is reserved only when the guest touches it)
 #   CPUS=2           processors
 #   CPU=max          model (qemu64, max, host with ACCEL=kvm)
-#   NODES=1          NUMA nodes: memory and processors are split evenly
+#   NODES=1          NUMA nodes: memory and processors are split evenly; 0: QEMU_ARGS says -object and -numa
 #   ACCEL=tcg        or kvm
 #   FIRMWARE=bios    or uefi (OVMF)
 #   DISK=            a raw disk image, as virtio-blk
@@ -58,6 +58,8 @@ if [ "$NODES" -gt 1 ]; then
 		fi
 		node=$((node + 1)) cpu=$((last + 1))
 	done
+elif [ "$NODES" -eq 0 ]; then
+	set -- "$@" -machine "$MACHINE"
 else
 	set -- "$@" -object "memory-backend-ram,id=ram0,size=${mib}M,reserve=off" -machine "$MACHINE,memory-backend=ram0"
 fi

@@ -8,7 +8,7 @@
  *    wins: to lose some RAM is harmless, to allocate what the firmware uses is not. Equal neighbours merge.
  *    Ranges go in one by one, each carving its place out of those that are already there.
  * 3. Then come the limits of the command line: mem=SIZE drops RAM above that address, memmap=SIZE@ADDR gives a range of it
- *    back, memmap=SIZE$ADDR reserves one. RAM that only the command line knows of is not believed: page tables in
+ *    back, memmap=SIZE$ADDR reserves one, memmap=SIZE#ADDR calls it ACPI data. RAM that only the command line knows of is not believed: page tables in
  *    memory that is not there would be the end. The first page always goes: firmware keeps its data there, and so no
  *    valid physical address is 0.
  * 4. setup_memory_map() turns the table into memblock: first what is in use is reserved (kernel, modules),
@@ -29,6 +29,7 @@
 #include "lib/printf.h"
 #include "lib/string.h"
 #include "mm/boot/memblock.h"
+#include "mm/boot/mirror.h"
 #include "mm/boot/resource.h"
 
 /* What the first page tables (boot/header.S) reach: until the final ones, memory comes from below. */
@@ -271,18 +272,27 @@ static int __init early_memmap(char *arg)
 	char *rest = NULL;
 	u64 size = arg ? memparse(arg, &rest) : 0, addr;
 	enum e820_type type;
+	const char *number;
 
-	if (!size || rest == arg || (*rest != '@' && *rest != '$'))
+	if (!size || rest == arg)
 		goto bad;
-	type = *rest == '@' ? E820_TYPE_RAM : E820_TYPE_RESERVED;
-	addr = memparse(rest + 1, &rest);
-	if (*rest || nr_user_ranges == MAX_USER_RANGES)
+	if (*rest == '@')
+		type = E820_TYPE_RAM;
+	else if (*rest == '#')
+		type = E820_TYPE_ACPI;
+	else if (*rest == '$')
+		type = E820_TYPE_RESERVED;
+	else
+		goto bad;
+	number = rest + 1;
+	addr = memparse(number, &rest);
+	if (*rest || rest == number || nr_user_ranges == MAX_USER_RANGES)
 		goto bad;
 	user_ranges[nr_user_ranges++] = (struct e820_entry){ addr, size, type };
 	user_defined = true;
 	return 0;
 bad:
-	pr_warn("memmap=%s: not SIZE@ADDR or SIZE$ADDR (at most %d of them), ignored\n",
+	pr_warn("memmap=%s: not SIZE@ADDR, SIZE#ADDR or SIZE$ADDR (at most %d of them), ignored\n",
 		arg ? arg : "", MAX_USER_RANGES);
 	return -EINVAL;
 }
@@ -426,6 +436,8 @@ void __init setup_memory_map(void)
 {
 	finish_table();
 	reserve_what_is_used();
+	/* UEFI's map in it is still to be read, while arrays may grow. */
+	memblock_reserve(boot_info.info_start, boot_info.info_end - boot_info.info_start);
 	memblock_set_current_limit(EARLY_MAP_END);
 	memblock_allow_resize();
 
@@ -440,6 +452,9 @@ void __init setup_memory_map(void)
 		panic("No usable memory: the boot loader's memory map has no RAM (mem= too "
 		      "small?)");
 	add_kernel_range();
+	mark_mirrored_memory();
+	memblock_phys_free(boot_info.info_start, boot_info.info_end - boot_info.info_start);
+	reserve_what_is_used(); /* again: a size that lies may have reached into it */
 	drop_modules_outside_ram();
 	memblock_dump();
 }
