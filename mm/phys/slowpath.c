@@ -16,7 +16,7 @@
  * 5. The OOM killer, when no round helps: for small orders, unless the caller said that failure is fine, or asks for memory
  *    that no process's death would bring (a low zone, one node only). Then again from 4.
  * 6. __GFP_NOFAIL: the caller has no way back. It may empty the reserves; after that it waits for a tick and begins anew.
- *    It must be able to sleep and ask for little, otherwise it is warned about.
+ *    It must be able to sleep and ask for little, otherwise it is warned about. Every ten seconds of waiting are reported.
  * 7. Otherwise NULL, and a report in the log unless __GFP_NOWARN.
  *
  * What reclaim, compaction and the OOM killer do is not known here: mm/reclaim registers reclaim_ops, and a member that is
@@ -28,6 +28,7 @@
 #include "kernel/current.h"
 #include "kernel/sched.h"
 #include "kernel/task.h"
+#include "kernel/time.h"
 #include "mm/phys/internal.h"
 #include "mm/phys/memalloc.h"
 
@@ -50,6 +51,7 @@ struct slowpath {
 	const struct reclaim_ops *ops;
 	int no_progress; /* rounds in a row that freed nothing */
 	bool drained;	 /* the per-CPU lists have been emptied for us */
+	int waits;	 /* ticks that a request which cannot fail has slept */
 };
 
 /* ---- how deep ---- */
@@ -200,6 +202,9 @@ static struct page *nofail_round(struct slowpath *sp)
 	struct page *page = get_page_from_freelist(sp->gfp, sp->order, ALLOC_NO_WATERMARKS, sp->ac);
 
 	if (!page) {
+		/* It may be for ever: say so now and then. */
+		if (++sp->waits % (10 * HZ) == 0)
+			warn_alloc(sp->gfp & ~__GFP_NOWARN, sp->order, sp->ac->nodemask);
 		schedule_timeout_uninterruptible(1);
 		sp->drained = false;
 		sp->no_progress = 0;

@@ -190,7 +190,7 @@ static void what_frees_memory_ends_the_search(struct ktest *t)
 static void atomic_goes_deeper_than_kernel(struct ktest *t)
 {
 	struct page *page;
-	unsigned long kernel, nowait;
+	unsigned long kernel, high, atomic;
 
 	use_up(GFP_KERNEL | __GFP_NORETRY, NUMA_NO_NODE);
 	page = alloc_page(GFP_KERNEL | __GFP_NORETRY | __GFP_NOWARN);
@@ -200,9 +200,14 @@ static void atomic_goes_deeper_than_kernel(struct ktest *t)
 	KTEST_EXPECT_NOT_NULL(t, page);
 	if (page)
 		__free_page(page);
+	/* Who may sleep but is important gets half of min, who cannot sleep a quarter of the rest besides. */
+	use_up(GFP_KERNEL | __GFP_HIGH | __GFP_NORETRY, NUMA_NO_NODE);
+	high = hoarded - kernel;
+	KTEST_EXPECT_GT(t, high, 0UL);
 	use_up(GFP_ATOMIC, NUMA_NO_NODE);
-	nowait = hoarded - kernel;
-	KTEST_EXPECT_GT(t, nowait, 0UL);
+	atomic = hoarded - kernel - high;
+	KTEST_EXPECT_GT(t, atomic, 0UL);
+	KTEST_EXPECT_LT(t, atomic, high);
 	KTEST_EXPECT_NULL(t, alloc_page(GFP_ATOMIC | __GFP_NOWARN));
 	/* Who frees memory gets all of it, unless he declines. */
 	unsigned int flags = memalloc_noreclaim_save();
@@ -218,7 +223,8 @@ static void atomic_goes_deeper_than_kernel(struct ktest *t)
 	if (page)
 		__free_page(page);
 	release_all();
-	ktest_info(t, "%lu pages for GFP_KERNEL, %lu more for GFP_ATOMIC", kernel, nowait);
+	ktest_info(t, "%lu pages for GFP_KERNEL, %lu more with __GFP_HIGH, %lu more for GFP_ATOMIC",
+		   kernel, high, atomic);
 }
 
 static void nofail_never_fails(struct ktest *t)

@@ -153,6 +153,48 @@ static void boost_grows_by_a_pageblock_up_to_its_limit(struct ktest *t)
 	arena.zone->watermark_boost = 0;
 }
 
+/* ---- watermarks ---- */
+
+/* The highest mark that lets a request pass, found by trying. */
+static long highest_mark(unsigned int order, unsigned int alloc_flags)
+{
+	long mark = 0;
+
+	while (zone_watermark_ok(arena.zone, order, mark, ZONE_DEVICE, alloc_flags))
+		mark++;
+	return mark - 1;
+}
+
+static void watermark_leaves_what_it_promises(struct ktest *t)
+{
+	struct zone *zone;
+	long free, mark;
+
+	NEED_ARENA(t, 1);
+	zone = arena.zone;
+	free = free_count();
+	KTEST_EXPECT_EQ(t, highest_mark(0, 0), free - 1);
+	/* All but one page of a block do not help. */
+	KTEST_EXPECT_EQ(t, highest_mark(4, 0), free - 1 - 15);
+	zone->lowmem_reserve[ZONE_DEVICE] = 100;
+	KTEST_EXPECT_EQ(t, highest_mark(0, 0), free - 1 - 100);
+	zone->lowmem_reserve[ZONE_DEVICE] = 0;
+	/* With a reserve the mark itself shrinks, to a half and to three eighths. */
+	mark = highest_mark(0, ALLOC_MIN_RESERVE);
+	KTEST_EXPECT_EQ(t, mark - mark / 2, free - 1);
+	mark = highest_mark(0, ALLOC_MIN_RESERVE | ALLOC_NON_BLOCK);
+	KTEST_EXPECT_EQ(t, mark - mark / 2 - (mark - mark / 2) / 4, free - 1);
+	/* Not being able to sleep is no reserve by itself. */
+	KTEST_EXPECT_EQ(t, highest_mark(0, ALLOC_NON_BLOCK), free - 1);
+	/* Enough pages, but no block. */
+	while (take(MAX_PAGE_ORDER, MIGRATE_MOVABLE))
+		;
+	give_free(arena.blocks[0], 3, MIGRATE_MOVABLE);
+	give_free(arena.blocks[0] + 16, 3, MIGRATE_MOVABLE);
+	KTEST_EXPECT_TRUE(t, zone_watermark_ok(zone, 3, 0, ZONE_DEVICE, 0));
+	KTEST_EXPECT_FALSE(t, zone_watermark_ok(zone, 4, 0, ZONE_DEVICE, 0));
+}
+
 /* ---- the highatomic reserve ---- */
 
 #define ATOMIC_FLAGS (ALLOC_WMARK_MIN | ALLOC_MIN_RESERVE | ALLOC_NON_BLOCK | ALLOC_HIGHATOMIC)
@@ -359,6 +401,7 @@ static const struct ktest_case cases[] = {
 	KTEST_CASE(no_theft_inside_a_block_with_nofragment),
 	KTEST_CASE(no_boost_where_no_kswapd_would_take_it_back),
 	KTEST_CASE(boost_grows_by_a_pageblock_up_to_its_limit),
+	KTEST_CASE(watermark_leaves_what_it_promises),
 	KTEST_CASE(atomic_success_reserves_its_pageblock),
 	KTEST_CASE(reserve_is_left_out_for_others),
 	KTEST_CASE(reserve_comes_back_under_pressure),
