@@ -44,6 +44,9 @@ void pcp_refill(struct zone *zone, struct per_cpu_pages *pcp, unsigned int order
 
 	guard(spinlock_irqsave)(&zone->lock);
 	pcp->refills++;
+	/* Asked once, not for every block: most machines have none. */
+	if (!zone_page_state(zone, NR_FREE_CMA_PAGES))
+		alloc_flags &= ~ALLOC_CMA;
 	while (blocks-- > 0) {
 		struct page *page = __rmqueue(zone, order, migratetype, alloc_flags);
 
