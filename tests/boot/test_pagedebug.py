@@ -244,15 +244,16 @@ def test_programs_survive_failing_allocations(quire):
     m = boot(quire, "", initramfs=initramfs_with_tests(), mem="256M", timeout=300)
     m.run(f"cd {FAIL}; echo N > ignore-gfp-wait; echo N > ignore-gfp-highmem; echo 0 > min-order; echo 1000000000 > times; "
           "echo 0 > verbose; echo Y > task-filter; cd /tmp")
-    run = f"for t in {PROGRAMS}; do timeout -s KILL 60 sh -c 'echo 1 > /proc/$$/make-it-fail; exec /tests/$0' $t >/dev/null 2>&1; done"
+    m.run("dmesg -n 3")  # whom the OOM killer ends is said at any moment, also behind the prompt that is waited for
+    run = f"for t in {PROGRAMS}; do timeout -s KILL 15 sh -c 'echo 1 > /proc/$$/make-it-fail; exec /tests/$0' $t >/dev/null 2>&1; done"
     m.run("/tests/pipes >/dev/null")
     m.run("sync; rm -rf /tmp/*; sleep 1")
     before = m.meminfo()
-    for percent in (1, 10):
+    for percent in (1, 3, 10):
         m.run(f"echo {percent} > {FAIL}/probability")
         m.run(run, timeout=280, status=None)
     m.run(f"echo 0 > {FAIL}/probability")
-    assert int(m.run(f"cat {FAIL}/times")) < 1000000000 - 1000, "hardly a request failed"
+    assert int(m.run(f"cat {FAIL}/times")) < 1000000000 - 30, "hardly a request failed"
     m.run("rm -rf /tmp/*; sleep 1")
     after = m.meminfo()
     assert after["MemFree"] > before["MemFree"] - 3072, (before, after)
