@@ -89,7 +89,9 @@ static phys_addr_t __init cut_after(phys_addr_t from, phys_addr_t to, phys_addr_
 /* Cuts a parent into n pieces, which become the nodes nids[0..n-1]; false if there is no room for the result. */
 static bool __init split_parent(int parent, const int *nids, int n)
 {
-	phys_addr_t share = ALIGN_DOWN(ram_of_parent(parent) / n, FAKE_NODE_MIN_SIZE), left = share;
+	/* Firmware keeps some KiB of a round number: not worth 32 MiB. */
+	phys_addr_t share = ALIGN_DOWN(ram_of_parent(parent) / n + SZ_1M, FAKE_NODE_MIN_SIZE);
+	phys_addr_t left = share;
 	int k = 0;
 
 	for (unsigned int i = 0; i < numa_nr_memblks; i++) {
@@ -177,7 +179,7 @@ static const char *__init count_pieces(int *count, bool *consecutive, char **res
 		else if (plain)
 			count[parent] = n / parents + (n % parents > (unsigned int)parent);
 		else
-			count[parent] = clamp_t(u64, ram / size, 1, MAX_NUMNODES + 1);
+			count[parent] = clamp_t(u64, (ram + size / 2) / size, 1, MAX_NUMNODES);
 		if (ram / max(count[parent], 1) < FAKE_NODE_MIN_SIZE)
 			return "a node has 32M at least";
 	}

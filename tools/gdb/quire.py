@@ -124,7 +124,7 @@ q-ps             the tasks, with their state and kernel stack pointer"""
 
 
 class Memblock(Command):
-    """What memblock knows as memory and as reserved (until mem_init() hands it over)."""
+    """What memblock knows as memory and as reserved; constant once mem_init() has handed memory over."""
 
     def run(self, args):
         memblock = symbol("memblock")

@@ -1,0 +1,221 @@
+"""Nodes, zones and odd memory maps: what firmware and the command line say about memory is what the memory manager does.
+
+Where the in-kernel suite `zones` runs on a map it compares every struct page, pfn_valid() at each border, the place of data and the order of
+fallback with memblock; so most odd maps here end with it.
+"""
+import re
+
+import machine
+
+
+def with_nodes(sizes, distances=(), cpus=None, **knobs):
+    """=> arguments of quire() for nodes of these sizes in MiB (0: no memory); distances {(i, j): d}; cpus {node: "first-last"}."""
+    words = []
+    for n, size in enumerate(sizes):
+        node = f"node,nodeid={n}"
+        if size:
+            words += ["-object", f"memory-backend-ram,id=n{n},size={size}M,reserve=off"]
+            node += f",memdev=n{n}"
+        if cpus and n in cpus:
+            node += f",cpus={cpus[n]}"
+        words += ["-numa", node]
+    for (i, j), d in dict(distances).items():
+        words += ["-numa", f"dist,src={i},dst={j},val={d}"]
+    return {"mem": f"{sum(sizes)}M", "nodes": 0, "args": " ".join(words), **knobs}
+
+
+def zones(m):
+    """=> {(node, zone): {"present": MiB, "managed": MiB, "min": pages}} of the zones with pages, from /proc/zoneinfo."""
+    result = {}
+    for block in re.split(r"(?m)^(?=Node \d+, zone)", m.run("cat /proc/zoneinfo"))[1:]:
+        head = re.match(r"Node (\d+), zone +(\w+)", block)
+        fields = {k: int(v) for k, v in re.findall(r"(?m)^ +(min|present|managed) +(\d+)\s*$", block)}
+        if fields["present"]:
+            result[int(head.group(1)), head.group(2)] = {"present": fields["present"] / 256, "managed": fields["managed"] / 256,
+                                                         "min": fields["min"]}
+    return result
+
+
+def near(value, wanted, slack=4.5):
+    """Within a block of the highest order (4 MiB) of what was wanted."""
+    return abs(value - wanted) <= slack
+
+
+def suite_passes(m):
+    """Wait for the end of a boot with selftest=zones: every case passed."""
+    status = m.wait(90)
+    passed, failed, _, complete = machine.count_ktap(m.log)
+    if status != machine.PASS or failed or not complete or passed < 10:
+        m.fail(f"status {status}, {passed} passed, failed: {failed}")
+
+
+def fallback(m):
+    """=> {node: [its order of fallback]}."""
+    return {int(n): [int(x) for x in rest.split()] for n, rest in re.findall(r"Fallback order for Node (\d+):((?: \d+)+)", m.log)}
+
+
+# ---- what firmware says ----
+
+
+def test_ring_of_four_nodes(quire):
+    """SLIT orders the fallback, equally near nodes are shared out among their neighbours, and all data is in its place."""
+    ring = {(i, j): 10 if i == j else 20 if (i - j) % 4 in (1, 3) else 30 for i in range(4) for j in range(4)}
+    m = quire(**with_nodes([256] * 4, ring, {n: n for n in range(4)}), cpus=4, cmdline="selftest=zones")
+    suite_passes(m)
+    order = fallback(m)
+    assert all(order[n][0] == n and order[n][3] == (n + 2) % 4 for n in range(4)), order
+    assert sorted(order[n][1] for n in range(4)) == [0, 1, 2, 3], order
+
+
+def test_node_without_memory_and_node_without_cpus(quire):
+    """CPUs of a node without memory allocate from the nearest; a node without CPUs is a node."""
+    far = {(i, j): 10 if i == j else 15 if {i, j} == {0, 2} else 40 for i in range(3) for j in range(3)}
+    m = quire(**with_nodes([0, 256, 256], far, {0: "0-1"}), cpus=2, cmdline="selftest=zones")
+    suite_passes(m)
+    assert fallback(m)[0] == [2, 1]
+    assert "Initmem setup node 0 as memoryless" in m.log
+
+
+def test_pages_of_each_node_are_used(quire):
+    """A program with more memory than one node has gets it from the others."""
+    m = quire(**with_nodes([256] * 3, cpus={0: "0-1"}), cpus=2, cmdline="panic=-1").prompt()
+    m.run("dd if=/dev/zero of=/big bs=1M count=350")
+    free = [int(x) for x in re.findall(r"MemFree: +(\d+) kB", m.run("cat /sys/devices/system/node/node*/meminfo"))]
+    assert len(free) == 3 and free[0] < 60 * 1024 and min(free[1:]) < 200 * 1024, free
+
+
+def test_interleaved_and_holed_map(quire):
+    """Holes in DMA and DMA32 and Normal, a border inside a block of 4 MiB: every count and pfn_valid() are right."""
+    holes = "memmap=1M#9M memmap=100K#8200K memmap=3M#101M memmap=20K#64M memmap=8M#0x123456000 memmap=64K#0x17fff0000"
+    m = quire(mem="6G", machine="pc", cmdline=f"selftest=zones {holes}")
+    suite_passes(m)
+    for zone in ("DMA", "DMA32", "Normal"):
+        assert re.search(rf"On node 0, zone {zone}: [1-9]\d* pages in unavailable ranges", m.log)
+
+
+def test_numa_off(quire):
+    """numa=off: one node, whatever SRAT says."""
+    m = quire(nodes=2, cmdline="panic=-1 numa=off").prompt()
+    assert "NUMA turned off" in m.log
+    assert m.run("cat /sys/devices/system/node/online").strip() == "0"
+
+
+# ---- emulated nodes ----
+
+
+def test_fake_four_nodes(quire):
+    """numa=fake=4 makes four nodes of a quarter each, with the distances given, and the suite passes on them."""
+    matrix = "10,20,30,40,20,10,20,30,30,20,10,20,40,30,20,10"
+    m = quire(mem="1G", cmdline=f"selftest=zones numa=fake=4:{matrix}")
+    suite_passes(m)
+    sizes = [int(x) for x in re.findall(r"Faking node \d+ at .* \((\d+)MB\)", m.log)]
+    assert len(sizes) == 4 and all(near(s, 256, 33) for s in sizes)
+    assert fallback(m)[0] == [0, 1, 2, 3] and fallback(m)[3] == [3, 2, 1, 0]
+
+
+def test_fake_size_on_two_real_nodes(quire):
+    """numa=fake=128M cuts both real nodes; pieces of one parent are at distance 10, others at 20."""
+    m = quire(nodes=2, mem="512M", cmdline="panic=-1 numa=fake=128M").prompt()
+    assert m.run("cat /sys/devices/system/node/online").strip() == "0-3"
+    assert m.run("cat /sys/devices/system/node/node0/distance").split() == ["10", "20", "10", "20"]
+
+
+# ---- ZONE_MOVABLE ----
+
+
+def test_movablecore_size(quire):
+    """movablecore= takes the upper part of every node alike."""
+    m = quire(nodes=2, mem="1G", cmdline="panic=-1 movablecore=256M").prompt()
+    z = zones(m)
+    assert near(z[0, "Movable"]["present"], 128) and near(z[1, "Movable"]["present"], 128), z
+    assert len(re.findall(r"Movable zone start for each node\n(?:\[[^]]*\]   Node \d: 0x[0-9a-f]{16}\n){2}", m.log)) == 1
+    assert 32 <= z[0, "Movable"]["min"] <= 128
+
+
+def test_kernelcore_percent_and_suite(quire):
+    """kernelcore=30% leaves 70 % to ZONE_MOVABLE; programs use it, and the suite passes on the result."""
+    m = quire(nodes=2, mem="1G", cmdline="selftest=zones kernelcore=30%")
+    suite_passes(m)
+    assert m.log.count("   Node 0: 0x") == 1 and m.log.count("   Node 1: 0x") == 1
+
+
+def test_both_cores_the_larger_kernel_counts(quire):
+    """With both words the one that leaves more to the kernel counts; user pages go to ZONE_MOVABLE."""
+    m = quire(mem="1G", cmdline="panic=-1 kernelcore=128M movablecore=25%").prompt()
+    z = zones(m)
+    assert near(z[0, "Movable"]["present"], 256, 9), z
+    m.run("dd if=/dev/zero of=/big bs=1M count=100")
+    free = re.search(r"zone +Movable\s+pages free +(\d+)", m.run("cat /proc/zoneinfo"))
+    assert int(free.group(1)) / 256 < z[0, "Movable"]["managed"] - 90
+
+
+def test_kernelcore_mirror(quire):
+    """kernelcore=mirror: above 4 GiB the mirrored range is the kernel's, the rest is movable, and their spans overlap."""
+    m = quire(mem="6G", cmdline="selftest=zones kernelcore=mirror mirror=0,4G mirror=5G,512M")
+    suite_passes(m)
+    assert re.search(r"Node 0: 0x0*100000000\n", m.log)
+
+
+# ---- large machines ----
+
+
+def test_deferred_memory_all_comes(quire):
+    """On 64 GiB and two nodes boot leaves most struct pages for later; a sum waits for all of them."""
+    m = quire(mem="64G", nodes=2, cmdline="panic=-1", timeout=120).prompt()
+    info = m.meminfo()
+    assert info["MemFree"] > 62 << 20 and info["MemTotal"] > 62 << 20
+    log = m.run("dmesg")
+    assert re.search(r"node 0 deferred pages initialised in \d+ms", log) and re.search(r"node 1 deferred pages initialised", log)
+
+
+def test_deferred_suite(quire):
+    """The suite on a machine of which three quarters are deferred."""
+    suite_passes(quire(mem="4G", nodes=2, cmdline="selftest=zones"))
+
+
+def test_memtest(quire):
+    """memtest=2 goes over all free memory twice and the machine is whole afterwards."""
+    m = quire(mem="128M", cmdline="panic=-1 memtest=2").prompt()
+    assert "early_memtest: # of tests: 2" in m.log
+    tested = sum(int(b, 16) - int(a, 16) for a, b in re.findall(r"  (0x\w+) - (0x\w+) pattern 0000000000000000", m.log))
+    assert tested > 100 << 20
+    assert m.meminfo()["MemTotal"] > 115 << 10
+
+
+def test_iomem_tree(quire):
+    """/proc/iomem: RAM, what firmware keeps, and the kernel's sections inside RAM."""
+    m = quire(mem="512M", cmdline="panic=-1 memmap=1M#100M memmap=16K#300M").prompt()
+    tree = m.run("cat /proc/iomem").replace("\r", "")
+    for words in (r"(?m)^[0-9a-f]+-[0-9a-f]+ : System RAM$", r"(?m)^[0-9a-f]+-[0-9a-f]+ : Reserved$", r"(?m)^  [0-9a-f]+-[0-9a-f]+ : Kernel code$",
+                  r"(?m)^  [0-9a-f]+-[0-9a-f]+ : Kernel bss$", r"(?m)^06400000-064fffff : ACPI Tables$"):
+        assert re.search(words, tree), f"{words}:\n{tree}"
+    blocks = m.run("cat /sys/kernel/debug/memblock/memory", status=None)
+    if "No such file" in blocks:
+        m.run("mkdir -p /d; mount -t debugfs debugfs /d")
+        blocks = m.run("cat /d/memblock/memory")
+    assert re.search(r"0: 0x0+1000\.\.0x0+9", blocks), blocks
+
+
+# ---- bad input ----
+
+
+def test_bad_words_are_refused_by_name(quire):
+    """Each malformed or excessive value costs one line with its word and the limit, and the default is used."""
+    bad = ["mem=abc", "memmap=1M?3", "memmap=1M@", "numa=on", "numa=fake=9", "kernelcore=-1", "kernelcore=101%", "kernelcore=12Q",
+           "movablecore=", "movablecore=999999T", "mirror=1M", "mirror=0,0", "memtest=18", "memtest=x"]
+    m = quire(mem="512M", cmdline="panic=-1 " + " ".join(bad)).prompt()
+    log = m.run("dmesg")
+    for word in bad:
+        name, value = word.split("=", 1)
+        value = value.replace("fake=", "")
+        assert re.search(rf"{name}=(fake=)?{re.escape(value)}: .*, ignored", log), f"{word} is not refused in:\n{log}"
+    assert len(re.findall(r", ignored", log)) == len(bad)
+    assert 500 << 10 < m.meminfo()["MemTotal"] < 512 << 10
+    assert m.run("cat /sys/devices/system/node/online").strip() == "0"
+
+
+def test_fake_too_small(quire):
+    """Nodes below 32 MiB are refused, with real nodes left as they are."""
+    m = quire(nodes=2, mem="128M", cmdline="panic=-1 numa=fake=8").prompt()
+    assert re.search(r"numa=fake=8: a node has 32M at least, ignored", m.log)
+    assert m.run("cat /sys/devices/system/node/online").strip() == "0-1"
