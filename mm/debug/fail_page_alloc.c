@@ -15,6 +15,7 @@
 #include "kernel/init.h"
 #include "lib/err.h"
 #include "mm/debug/debug_internal.h"
+#include "mm/debug/failslab.h"
 #include "mm/debug/stackdepot.h"
 #include "mm/phys/gfp.h"
 #include "mm/phys/mmzone.h"
@@ -41,6 +42,7 @@ void fault_inject_nth_used(void)
 {
 	WRITE_ONCE(nth_used, true);
 	settings_changed(&fail_page_alloc.attr);
+	failslab_nth_used();
 }
 
 static int __init param_fail_page_alloc(char *value)

@@ -22,16 +22,21 @@
 
 struct kmem_cache;
 
-/* kmem_cache_create() flags. */
-#define SLAB_CONSISTENCY_CHECKS 0x00000100UL /* verify each free (DEBUG builds always do) */
+/* kmem_cache_create() flags. The debugging ones (docs/debugging.md) are also set by slub_debug=. */
+#define SLAB_CONSISTENCY_CHECKS 0x00000100UL /* verify lists, slabs and objects at each step */
+#define SLAB_RED_ZONE		0x00000400UL /* bytes left and right of an object that nobody may touch */
+#define SLAB_POISON		0x00000800UL /* free objects are filled, and verified when they are used */
 #define SLAB_HWCACHE_ALIGN	0x00002000UL /* objects start on a cache line */
 #define SLAB_CACHE_DMA		0x00004000UL /* pages from ZONE_DMA */
-#define SLAB_PANIC		0x00040000UL /* failing to create the cache is fatal */
+#define SLAB_STORE_USER		0x00010000UL /* who allocated and who freed, with stacks */
 #define SLAB_RECLAIM_ACCOUNT	0x00020000UL /* counted as SReclaimable */
+#define SLAB_PANIC		0x00040000UL /* failing to create the cache is fatal */
 #define SLAB_TYPESAFE_BY_RCU	0x00080000UL /* pages live for a grace period; objects do not */
-#define SLAB_NO_MERGE		0x01000000UL /* never share the cache with another of like objects */
-#define SLAB_ACCOUNT		0x04000000UL /* charge to the memory cgroup of the caller */
+#define SLAB_TRACE		0x00200000UL /* a report in the log for each allocation and freeing */
 #define SLAB_NOLEAKTRACE	0x00800000UL /* the leak detector ignores these objects */
+#define SLAB_NO_MERGE		0x01000000UL /* never share the cache with another of like objects */
+#define SLAB_FAILSLAB		0x02000000UL /* failslab/cache-filter lets these allocations fail */
+#define SLAB_ACCOUNT		0x04000000UL /* charge to the memory cgroup of the caller */
 
 /* The address that kmalloc(0) returns: not NULL, faults when used, accepted by kfree(). */
 #define ZERO_SIZE_PTR	    ((void *)16)
@@ -42,12 +47,15 @@ struct kmem_cache;
 #define KMALLOC_MAX_SIZE       (4UL << 20)
 #define ARCH_KMALLOC_MINALIGN  8 /* a power of two size is aligned to itself, up to a page */
 
+#define _RET_IP_ ((unsigned long)__builtin_return_address(0))
+
 /* ---- caches ---- */
 
 /*
  * A new cache. size in bytes (1 .. a page times 8); align 0 or a power of two (at least 8 is
  * given); ctor, if any, runs on each object once when its slab is made, not at each allocation. The
- * name must outlive the cache. => may sleep NULL when out of memory or when the arguments make no
+ * name must outlive the cache. A cache whose objects are like those of another (size, flags, no
+ * constructor, no debugging) may be that one: see SLAB_NO_MERGE. => may sleep. NULL when out of memory or when the arguments make no
  * sense (one warning); SLAB_PANIC panics instead.
  */
 struct kmem_cache *kmem_cache_create(const char *name, unsigned int size, unsigned int align,
@@ -62,8 +70,8 @@ struct kmem_cache *kmem_cache_create_usercopy(const char *name, unsigned int siz
 			  (__flags), NULL)
 
 /*
- * Frees the cache; NULL is fine. Objects still in use are reported and the cache stays. => may
- * sleep
+ * Gives up one reference (merged caches have several) and frees the cache with the last; NULL is
+ * fine. Objects still in use are reported one by one, and the cache stays. => may sleep
  */
 void kmem_cache_destroy(struct kmem_cache *s);
 /* Gives every empty slab back to the buddy allocator. 0, or 1 if slabs are left. => may sleep */
@@ -84,6 +92,8 @@ int kmem_cache_alloc_bulk(struct kmem_cache *s, gfp_t flags, size_t nr, void **p
 void kmem_cache_free_bulk(struct kmem_cache *s, size_t nr, void **p);
 
 unsigned int kmem_cache_size(struct kmem_cache *s); /* bytes a caller may use */
+/* Checks every slab of a cache that is debugged: the number of faults found (each reported), -EINVAL, -ENOMEM. */
+long validate_slab_cache(struct kmem_cache *s);
 const char *kmem_cache_name(struct kmem_cache *s);
 
 static __always_inline void *kmem_cache_zalloc(struct kmem_cache *s, gfp_t flags)
@@ -130,6 +140,11 @@ static __always_inline unsigned int kmalloc_index(size_t size)
 void *__kmalloc(size_t size, gfp_t flags) __malloc;
 void *__kmalloc_node(size_t size, gfp_t flags, int node) __malloc;
 void *__kmalloc_large(size_t size, gfp_t flags) __malloc; /* whole pages, any size up to 4 MiB */
+/* __kmalloc_node() for somebody else: caller is who reports and owner records name. */
+void *__kmalloc_node_track_caller(size_t size, gfp_t flags, int node,
+				  unsigned long caller) __malloc;
+#define kmalloc_track_caller(size, flags) \
+	__kmalloc_node_track_caller(size, flags, NUMA_NO_NODE, _RET_IP_)
 
 /*
  * size bytes, aligned to 8, and to size (at most a page) when size is a power of two. kmalloc(0) is
@@ -183,6 +198,7 @@ void kfree_sensitive(const void *p); /* clears the object first */
 /*
  * The object with at least new_size bytes: the same one while it is large enough, else a copy, and
  * p is freed. p NULL is kmalloc; new_size 0 is kfree and gives ZERO_SIZE_PTR. NULL: p is untouched.
+ * __GFP_ZERO clears what is beyond ksize(p).
  */
 void *krealloc(const void *p, size_t new_size, gfp_t flags) __must_check;
 void *krealloc_array(void *p, size_t n, size_t size, gfp_t flags) __must_check;

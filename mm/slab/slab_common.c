@@ -11,6 +11,9 @@
  * 3. Above 8 KiB a kmalloc is a compound page of its own. Its head page carries
  *    KMALLOC_LARGE_COOKIE where a slab has its cache, which is how kfree tells it from an address
  *    that was never allocated.
+ * 4. Caches of like objects are merged: the second gets the first, with one more reference and an
+ *    alias, so that half-empty slabs are shared. Not with a constructor, a debugging flag or
+ *    SLAB_TYPESAFE_BY_RCU: there the objects of one cache are no use for another.
  *
  * Locks: slab_mutex is outermost here. Mirrors Linux mm/slab_common.c and mm/util.c.
  * Exercised by the slab suite.
@@ -21,6 +24,7 @@
 #include "kernel/init.h"
 #include "kernel/printk.h"
 #include "kernel/smp.h"
+#include "lib/errno.h"
 #include "lib/printf.h"
 #include "lib/string.h"
 #include "mm/boot/resource.h"
@@ -28,19 +32,30 @@
 #include "mm/phys/vmstat.h"
 
 LIST_HEAD(slab_caches);
+LIST_HEAD(slab_aliases);
+unsigned long slab_generation;
 DEFINE_MUTEX(slab_mutex);
 bool slab_up;
+unsigned long slab_debug_hooks;
+
+void slab_hook_set(enum slab_hooks hook, bool on)
+{
+	if (on)
+		__atomic_or_fetch(&slab_debug_hooks, BIT(hook), __ATOMIC_RELAXED);
+	else
+		__atomic_and_fetch(&slab_debug_hooks, ~BIT(hook), __ATOMIC_RELAXED);
+}
 
 struct kmem_cache boot_kmem_cache = {
 	.name = "kmem_cache",
 	.align = 8,
-	.refcount = 1,
+	.refcount = -1,
 };
 struct kmem_cache boot_kmem_cache_node = {
 	.name = "kmem_cache_node",
 	.object_size = sizeof(struct kmem_cache_node),
 	.align = 8,
-	.refcount = 1,
+	.refcount = -1,
 };
 
 struct kmem_cache *kmalloc_caches[KMALLOC_NR_CLASSES];
@@ -52,27 +67,145 @@ bool slab_is_available(void)
 
 /* ---- caches ---- */
 
-static struct kmem_cache *create_cache(const char *name, unsigned int size, unsigned int align,
-				       unsigned long flags, void (*ctor)(void *))
+/* A cache with one of these is like no other. */
+#define SLAB_NEVER_MERGE                                                                        \
+	(SLAB_RED_ZONE | SLAB_POISON | SLAB_STORE_USER | SLAB_TRACE | SLAB_CONSISTENCY_CHECKS | \
+	 SLAB_TYPESAFE_BY_RCU | SLAB_NOLEAKTRACE | SLAB_FAILSLAB | SLAB_NO_MERGE)
+/* Like caches agree in these. */
+#define SLAB_MERGE_SAME (SLAB_RECLAIM_ACCOUNT | SLAB_CACHE_DMA | SLAB_ACCOUNT)
+
+bool slab_unmergeable(const struct kmem_cache *s)
+{
+	return slab_nomerge || (s->flags & SLAB_NEVER_MERGE) || s->ctor || s->refcount < 0 ||
+	       s->usersize != s->object_size; /* only a part may go to user space */
+}
+
+/* What a new cache would be. */
+struct shape {
+	const char *name;
+	unsigned int size, align, useroffset, usersize;
+	unsigned long flags;
+	void (*ctor)(void *);
+};
+
+/*
+ * A cache whose objects serve as well: of the same kind, and less than a word larger. => slab_mutex
+ * held
+ */
+static struct kmem_cache *find_mergeable(const struct shape *want)
+{
+	unsigned long flags = kmem_cache_flags(want->name, want->flags);
+	struct kmem_cache *s;
+	unsigned int align, size;
+
+	if (slab_nomerge || want->ctor || (flags & SLAB_NEVER_MERGE) ||
+	    want->usersize != want->size)
+		return NULL;
+	align = calculate_alignment(flags, want->align, want->size);
+	size = ALIGN(want->size, align);
+	list_for_each_entry_reverse(s, &slab_caches, list) {
+		if (slab_unmergeable(s) || size > s->size || s->size - size >= sizeof(void *))
+			continue;
+		if ((flags & SLAB_MERGE_SAME) != (s->flags & SLAB_MERGE_SAME))
+			continue;
+		/* Slots are multiples of the size from a page on. */
+		if (s->size & (align - 1))
+			continue;
+		return s;
+	}
+	return NULL;
+}
+
+/* One more name for s. A name that was given up may come again. => slab_mutex held */
+static int add_alias(struct kmem_cache *s, const char *name)
+{
+	struct slab_alias *a;
+
+	slab_generation++;
+	list_for_each_entry(a, &slab_aliases, list) {
+		if (!strcmp(a->name, name)) {
+			a->s = s;
+			a->name = name;
+			return 0;
+		}
+	}
+	a = kmalloc(sizeof(*a), GFP_KERNEL);
+	if (!a)
+		return -ENOMEM;
+	a->s = s;
+	a->name = name;
+	list_add_tail(&a->list, &slab_aliases);
+	return 0;
+}
+
+static void forget_aliases(const struct kmem_cache *s)
+{
+	struct slab_alias *a, *next;
+
+	list_for_each_entry_safe(a, next, &slab_aliases, list) {
+		if (a->s == s) {
+			list_del(&a->list);
+			kfree(a);
+		}
+	}
+}
+
+/* => slab_mutex held */
+static struct kmem_cache *merge_cache(const struct shape *want)
+{
+	struct kmem_cache *s = find_mergeable(want);
+
+	if (!s || add_alias(s, want->name))
+		return NULL;
+	s->refcount++;
+	/* The whole of the larger object is cleared, and may be used. */
+	s->object_size = max(s->object_size, want->size);
+	s->usersize = s->object_size;
+	s->inuse = max_t(unsigned int, s->inuse, ALIGN(want->size, sizeof(void *)));
+	return s;
+}
+
+/* => slab_mutex held */
+static struct kmem_cache *create_cache(const struct shape *want)
 {
 	struct kmem_cache *s = kmem_cache_zalloc(&boot_kmem_cache, GFP_KERNEL);
 
 	if (!s)
 		return NULL;
-	s->name = name;
-	s->object_size = size;
-	s->align = align;
-	s->ctor = ctor;
+	s->name = want->name;
+	s->object_size = want->size;
+	s->align = want->align;
+	s->ctor = want->ctor;
 	s->refcount = 1;
-	s->usersize = size;
-	if (__kmem_cache_setup(s, flags)) {
+	s->useroffset = want->useroffset;
+	s->usersize = want->usersize;
+	if (__kmem_cache_setup(s, want->flags)) {
 		__kmem_cache_release(s);
 		kmem_cache_free(&boot_kmem_cache, s);
 		return NULL;
 	}
-	mutex_lock(&slab_mutex);
 	list_add_tail(&s->list, &slab_caches);
-	mutex_unlock(&slab_mutex);
+	slab_generation++;
+	return s;
+}
+
+static struct kmem_cache *create_or_merge(const struct shape *want, unsigned long caller)
+{
+	struct kmem_cache *s = NULL;
+
+	if (!want->name || !want->size || want->size > 8 * PAGE_SIZE || want->align > PAGE_SIZE ||
+	    (want->align && !is_power_of_2(want->align)) || want->useroffset > want->size ||
+	    want->usersize > want->size - want->useroffset) {
+		WARN_ONCE(1, "kmem_cache_create(%s): size %u, align %u from %pS make no sense\n",
+			  want->name, want->size, want->align, (void *)caller);
+	} else {
+		guard(mutex)(&slab_mutex);
+		s = merge_cache(want);
+		if (!s)
+			s = create_cache(want);
+	}
+	if (!s && (want->flags & SLAB_PANIC))
+		panic("kmem_cache_create(%s): failed", want->name);
 	return s;
 }
 
@@ -81,51 +214,38 @@ struct kmem_cache *kmem_cache_create_usercopy(const char *name, unsigned int siz
 					      unsigned int useroffset, unsigned int usersize,
 					      void (*ctor)(void *))
 {
-	struct kmem_cache *s = NULL;
+	const struct shape want = { name, size, align, useroffset, usersize, flags, ctor };
 
-	if (!name || !size || size > 8 * PAGE_SIZE || align > PAGE_SIZE ||
-	    (align && !is_power_of_2(align)) || useroffset > size || usersize > size - useroffset) {
-		WARN_ONCE(1, "kmem_cache_create(%s): size %u, align %u from %pS make no sense\n",
-			  name, size, align, __builtin_return_address(0));
-	} else {
-		s = create_cache(name, size, align, flags, ctor);
-		if (s) {
-			s->useroffset = useroffset;
-			s->usersize = usersize;
-		}
-	}
-	if (!s && (flags & SLAB_PANIC))
-		panic("kmem_cache_create(%s): failed", name);
-	return s;
+	return create_or_merge(&want, _RET_IP_);
 }
 
 struct kmem_cache *kmem_cache_create(const char *name, unsigned int size, unsigned int align,
 				     unsigned long flags, void (*ctor)(void *))
 {
-	return kmem_cache_create_usercopy(name, size, align, flags, 0, size, ctor);
+	const struct shape want = { name, size, align, 0, size, flags, ctor };
+
+	return create_or_merge(&want, _RET_IP_);
 }
 
 void kmem_cache_destroy(struct kmem_cache *s)
 {
-	struct slabinfo info;
-
-	if (!s)
+	if (!s || WARN_ON_ONCE(s->refcount < 0))
 		return;
 	mutex_lock(&slab_mutex);
 	if (--s->refcount) {
 		mutex_unlock(&slab_mutex);
 		return;
 	}
-	list_del(&s->list);
 	if (__kmem_cache_shutdown(s)) {
-		get_slabinfo(s, &info);
-		pr_err("kmem_cache_destroy %s: %lu objects are still in use; called from %pS\n",
-		       s->name, info.active_objs, __builtin_return_address(0));
+		pr_err("kmem_cache_destroy %s: Slab cache still has objects when called from %pS\n",
+		       s->name, __builtin_return_address(0));
 		s->refcount = 1;
-		list_add_tail(&s->list, &slab_caches);
 		mutex_unlock(&slab_mutex);
 		return;
 	}
+	list_del(&s->list);
+	slab_generation++;
+	forget_aliases(s);
 	mutex_unlock(&slab_mutex);
 	/* Slabs that wait for a grace period do not look at the cache any more: it may go now. */
 	__kmem_cache_release(s);
@@ -162,20 +282,10 @@ int kmem_cache_for_each(int (*fn)(struct kmem_cache *s, const struct slabinfo *i
 
 /* ---- kmalloc ---- */
 
-/* Class of (size - 1) / 8 for sizes up to 192. */
-static const u8 size_index[24] = { 3, 4, 5, 5, 6, 6, 6, 6, 1, 1, 1, 1,
-				   7, 7, 7, 7, 2, 2, 2, 2, 2, 2, 2, 2 };
+const u8 kmalloc_size_index[24] = { 3, 4, 5, 5, 6, 6, 6, 6, 1, 1, 1, 1,
+				    7, 7, 7, 7, 2, 2, 2, 2, 2, 2, 2, 2 };
 
-/* => 1 <= size <= KMALLOC_MAX_CACHE_SIZE */
-static __always_inline struct kmem_cache *kmalloc_slab(size_t size)
-{
-	unsigned int index = size <= 192 ? size_index[(size - 1) / 8]
-					 : 64 - __builtin_clzl(size - 1);
-
-	return kmalloc_caches[index];
-}
-
-void *__kmalloc_large(size_t size, gfp_t gfp)
+static void *kmalloc_large(size_t size, gfp_t gfp, int node, unsigned long caller)
 {
 	unsigned int order = order_base_2(DIV_ROUND_UP(size, PAGE_SIZE));
 	struct page *page;
@@ -183,10 +293,11 @@ void *__kmalloc_large(size_t size, gfp_t gfp)
 	if (unlikely(size > KMALLOC_MAX_SIZE)) {
 		if (!(gfp & __GFP_NOWARN))
 			WARN_ONCE(1, "kmalloc(%zu) from %pS is more than an allocation may have\n",
-				  size, __builtin_return_address(0));
+				  size, (void *)caller);
 		return NULL;
 	}
-	page = alloc_pages(gfp | __GFP_COMP, order);
+	gfp |= __GFP_COMP;
+	page = node == NUMA_NO_NODE ? alloc_pages(gfp, order) : alloc_pages_node(node, gfp, order);
 	if (unlikely(!page))
 		return NULL;
 	page_slab(page)->slab_cache = KMALLOC_LARGE_COOKIE;
@@ -194,18 +305,29 @@ void *__kmalloc_large(size_t size, gfp_t gfp)
 	return page_address(page);
 }
 
-void *__kmalloc(size_t size, gfp_t gfp)
+void *__kmalloc_large(size_t size, gfp_t gfp)
 {
-	if (unlikely(size - 1 >= KMALLOC_MAX_CACHE_SIZE || (gfp & __GFP_DMA)))
-		return size ? __kmalloc_large(size, gfp) : ZERO_SIZE_PTR;
-	return kmem_cache_alloc(kmalloc_slab(size), gfp);
+	return kmalloc_large(size, gfp, NUMA_NO_NODE, _RET_IP_);
 }
 
-void *__kmalloc_node(size_t size, gfp_t gfp, int node)
+void *__kmalloc_pages(size_t size, gfp_t gfp, int node, unsigned long caller)
 {
-	if (unlikely(size - 1 >= KMALLOC_MAX_CACHE_SIZE || (gfp & __GFP_DMA)))
-		return size ? __kmalloc_large(size, gfp) : ZERO_SIZE_PTR;
-	return kmem_cache_alloc_node(kmalloc_slab(size), gfp, node);
+	return size ? kmalloc_large(size, gfp, node, caller) : ZERO_SIZE_PTR;
+}
+
+void __kfree_large(struct slab *slab, void *p)
+{
+	struct page *page = slab_page(slab);
+	unsigned int order;
+
+	if (unlikely(slab->slab_cache != KMALLOC_LARGE_COOKIE || page_address(page) != p)) {
+		slab_report(NULL, slab, p, "kfree of an address that kmalloc did not return");
+		return;
+	}
+	order = compound_order(page);
+	slab->slab_cache = NULL;
+	mod_node_page_state(page_pgdat(page), NR_SLAB_UNRECLAIMABLE, -(1L << order));
+	__free_pages(page, order);
 }
 
 size_t ksize(const void *p)
@@ -232,7 +354,7 @@ size_t kmalloc_size_roundup(size_t size)
 					: size;
 }
 
-void *krealloc(const void *p, size_t new_size, gfp_t gfp)
+static void *do_krealloc(const void *p, size_t new_size, gfp_t gfp, unsigned long caller)
 {
 	size_t have = ksize(p);
 	void *new;
@@ -243,12 +365,17 @@ void *krealloc(const void *p, size_t new_size, gfp_t gfp)
 	}
 	if (have >= new_size)
 		return (void *)p;
-	new = __kmalloc(new_size, gfp);
+	new = __kmalloc_node_track_caller(new_size, gfp, NUMA_NO_NODE, caller);
 	if (new &&have) {
 		memcpy(new, p, have);
 		kfree(p);
 	}
 	return new;
+}
+
+void *krealloc(const void *p, size_t new_size, gfp_t gfp)
+{
+	return do_krealloc(p, new_size, gfp, _RET_IP_);
 }
 
 void *krealloc_array(void *p, size_t n, size_t size, gfp_t gfp)
@@ -257,7 +384,7 @@ void *krealloc_array(void *p, size_t n, size_t size, gfp_t gfp)
 
 	if (__builtin_mul_overflow(n, size, &bytes))
 		return NULL;
-	return krealloc(p, bytes, gfp);
+	return do_krealloc(p, bytes, gfp, _RET_IP_);
 }
 
 void kfree_sensitive(const void *p)
@@ -280,37 +407,40 @@ void kfree_rcu_callback(struct rcu_head *head)
 		kfree(base);
 		return;
 	}
-	kmem_cache_free(s, base + (size_t)obj_to_index(s, slab, head) * s->size);
+	kmem_cache_free(s, nth_object(s, slab, obj_to_index(s, slab, head)));
 }
 
 /* ---- copies and strings ---- */
 
+static void *dup_bytes(const void *src, size_t len, size_t zeroes, gfp_t gfp, unsigned long caller)
+{
+	char *p = src ? __kmalloc_node_track_caller(len + zeroes, gfp, NUMA_NO_NODE, caller) : NULL;
+
+	if (ZERO_OR_NULL_PTR(p))
+		return p;
+	memcpy(p, src, len);
+	memset(p + len, 0, zeroes);
+	return p;
+}
+
 void *kmemdup(const void *src, size_t len, gfp_t gfp)
 {
-	void *p = src ? __kmalloc(len, gfp) : NULL;
-
-	return p && len ? memcpy(p, src, len) : p;
+	return dup_bytes(src, len, 0, gfp, _RET_IP_);
 }
 
 char *kmemdup_nul(const char *s, size_t len, gfp_t gfp)
 {
-	char *p = s ? __kmalloc(len + 1, gfp) : NULL;
-
-	if (p) {
-		memcpy(p, s, len);
-		p[len] = '\0';
-	}
-	return p;
+	return dup_bytes(s, len, 1, gfp, _RET_IP_);
 }
 
 char *kstrdup(const char *s, gfp_t gfp)
 {
-	return s ? kmemdup(s, strlen(s) + 1, gfp) : NULL;
+	return s ? dup_bytes(s, strlen(s) + 1, 0, gfp, _RET_IP_) : NULL;
 }
 
 char *kstrndup(const char *s, size_t max, gfp_t gfp)
 {
-	return s ? kmemdup_nul(s, strnlen(s, max), gfp) : NULL;
+	return s ? dup_bytes(s, strnlen(s, max), 1, gfp, _RET_IP_) : NULL;
 }
 
 extern const char __start_rodata[], __end_rodata[];
@@ -337,7 +467,7 @@ char *kvasprintf(gfp_t gfp, const char *fmt, va_list ap)
 	va_copy(again, ap);
 	len = vsnprintf(NULL, 0, fmt, again);
 	va_end(again);
-	p = __kmalloc(len + 1, gfp);
+	p = kmalloc_track_caller(len + 1, gfp);
 	if (p)
 		vsnprintf(p, len + 1, fmt, ap);
 	return p;
@@ -374,6 +504,7 @@ static void *resource_from_slab(size_t size)
 
 void __init kmem_cache_init(void)
 {
+	slub_words_init();
 	slub_boot();
 	list_add_tail(&boot_kmem_cache.list, &slab_caches);
 	list_add_tail(&boot_kmem_cache_node.list, &slab_caches);
@@ -386,8 +517,7 @@ void __init kmem_cache_init(void)
 	}
 	slab_up = true;
 	resource_alloc_hook = resource_from_slab;
-	pr_info("SLUB: HWalign=%d, Order=0-%u, MinObjects=%u, CPUs=%u, Nodes=%u\n", L1_CACHE_BYTES,
-		totalram_pages() < (1UL << (30 - PAGE_SHIFT)) ? 1 : 3,
-		totalram_pages() < (1UL << (30 - PAGE_SHIFT)) ? 4 : 16, num_possible_cpus(),
+	pr_info("SLUB: HWalign=%d, Order=%u-%u, MinObjects=%u, CPUs=%u, Nodes=%u\n", L1_CACHE_BYTES,
+		slub_min_order, slub_max_order, slub_min_objects, num_possible_cpus(),
 		num_online_nodes());
 }

@@ -28,6 +28,11 @@
  *    whole.
  * 6. Memory: a node keeps at most s->min_partial empty slabs. Orders are small: the smallest that
  *    wastes little (slub_setup.c), for a machine of 16 MiB shall have room for programs.
+ * 7. Debugging costs the fast path nothing. A cache that is debugged never has a current slab, so
+ *    that each of its allocations and frees goes the slow way by itself, and there to slub_debug.c.
+ *    What concerns all caches (failslab) sets a bit in slab_debug_hooks, which is tested once.
+ * 8. An address without a struct page makes the load of its page fault. The exception table turns
+ *    that into a report, so that freeing a stray pointer is told from everything else for nothing.
  *
  * Locks: slab_mutex > list_lock (interrupts off) > zone locks. Complexity: O(1), except
  * deactivation, which counts one free list.
@@ -36,25 +41,22 @@
  */
 #include "mm/slab/slab_internal.h"
 
+#include "arch/x86/extable.h"
 #include "arch/x86/irqflags.h"
 #include "arch/x86/numa.h"
+#include "arch/x86/tsc.h"
 #include "kernel/bug.h"
 #include "kernel/printk.h"
 #include "kernel/smp.h"
 #include "lib/string.h"
+#include "mm/debug/failslab.h"
 #include "mm/phys/buddy.h"
-#include "mm/phys/vmstat.h"
 
 #ifdef CONFIG_DEBUG_VM
 #define SLAB_ALWAYS_CHECK 1
 #else
 #define SLAB_ALWAYS_CHECK 0
 #endif
-
-static __always_inline void *get_freepointer(const struct kmem_cache *s, const void *object)
-{
-	return *(void *const *)((const char *)object + s->offset);
-}
 
 /* Replaces (freelist, counters) if they are still as they were read. */
 static __always_inline bool slab_update(struct slab *slab, void *old_list,
@@ -157,7 +159,7 @@ static void put_cpu_partial(struct kmem_cache *s, struct slab *slab)
 	struct slab *old = c->partial, *drain = NULL;
 	unsigned int slabs = old ? old->slabs : 0;
 
-	if (slabs >= s->cpu_partial) {
+	if (slabs >= s->cpu_partial_slabs) {
 		drain = old;
 		old = NULL;
 		slabs = 0;
@@ -195,7 +197,7 @@ static void *get_freelist(struct slab *slab)
 static struct slab *get_partial_node(struct kmem_cache *s, struct kmem_cache_node *n, void **list)
 {
 	struct slab *slab, *next, *found = NULL;
-	unsigned int more = s->cpu_partial / 2;
+	unsigned int more = s->cpu_partial_slabs / 2;
 
 	if (!n || !READ_ONCE(n->nr_partial))
 		return NULL;
@@ -246,11 +248,20 @@ static struct slab *get_any_partial(struct kmem_cache *s, void **list)
 
 static struct slab *get_partial(struct kmem_cache *s, int node, void **list)
 {
-	if (node == NUMA_NO_NODE)
+	bool any = node == NUMA_NO_NODE;
+	struct slab *slab;
+
+	if (any)
 		node = numa_node_id();
 	if (unlikely(node >= slab_nr_nodes || !s->node[node]))
 		return get_any_partial(s, list);
-	return get_partial_node(s, s->node[node], list);
+	slab = get_partial_node(s, s->node[node], list);
+	if (slab || !any || slab_nr_nodes == 1)
+		return slab;
+	/* Sometimes objects of another node rather than new pages here: else partial slabs pile up. */
+	if (rdtsc() % 1024 >= READ_ONCE(s->remote_node_defrag_ratio))
+		return NULL;
+	return get_any_partial(s, list);
 }
 
 /* ---- allocation ---- */
@@ -318,17 +329,24 @@ take:
 
 /* => interrupts off; restores them */
 static noinline void *slab_alloc_slow(struct kmem_cache *s, gfp_t gfp, int node,
-				      unsigned long irqflags)
+				      unsigned long irqflags, unsigned long addr)
 {
-	void *object = alloc_from_slabs(s, gfp, node, irqflags);
+	void *object;
 
-	local_irq_restore(irqflags);
+	if (unlikely(kmem_cache_debug(s))) {
+		local_irq_restore(irqflags);
+		object = debug_alloc(s, gfp, node, addr);
+	} else {
+		object = alloc_from_slabs(s, gfp, node, irqflags);
+		local_irq_restore(irqflags);
+	}
 	if ((gfp & __GFP_ZERO) && object)
 		memset(object, 0, s->object_size);
 	return object;
 }
 
-static __always_inline void *slab_alloc(struct kmem_cache *s, gfp_t gfp, int node)
+static __always_inline void *__slab_alloc(struct kmem_cache *s, gfp_t gfp, int node,
+					  unsigned long addr)
 {
 	unsigned long irqflags;
 	void *object;
@@ -337,7 +355,7 @@ static __always_inline void *slab_alloc(struct kmem_cache *s, gfp_t gfp, int nod
 	object = this_cpu_read(s->cpu_slab->freelist);
 	if (unlikely(!object ||
 		     (node != NUMA_NO_NODE && !node_match(this_cpu_read(s->cpu_slab->slab), node))))
-		return slab_alloc_slow(s, gfp, node, irqflags);
+		return slab_alloc_slow(s, gfp, node, irqflags, addr);
 	this_cpu_write(s->cpu_slab->freelist, get_freepointer(s, object));
 	local_irq_restore(irqflags);
 	if (unlikely(gfp & __GFP_ZERO))
@@ -345,17 +363,54 @@ static __always_inline void *slab_alloc(struct kmem_cache *s, gfp_t gfp, int nod
 	return object;
 }
 
+/* Somebody wants to know of each allocation. */
+static noinline void *slab_alloc_hooked(struct kmem_cache *s, gfp_t gfp, int node,
+					unsigned long addr)
+{
+	if ((slab_debug_hooks & BIT(SLAB_HOOK_FAIL)) && should_failslab(s, gfp))
+		return NULL;
+	return __slab_alloc(s, gfp, node, addr);
+}
+
+static __always_inline void *slab_alloc(struct kmem_cache *s, gfp_t gfp, int node,
+					unsigned long addr)
+{
+	if (unlikely(READ_ONCE(slab_debug_hooks)))
+		return slab_alloc_hooked(s, gfp, node, addr);
+	return __slab_alloc(s, gfp, node, addr);
+}
+
 void *kmem_cache_alloc(struct kmem_cache *s, gfp_t gfp)
 {
-	return slab_alloc(s, gfp, NUMA_NO_NODE);
+	return slab_alloc(s, gfp, NUMA_NO_NODE, _RET_IP_);
 }
 
 void *kmem_cache_alloc_node(struct kmem_cache *s, gfp_t gfp, int node)
 {
-	return slab_alloc(s, gfp, node);
+	return slab_alloc(s, gfp, node, _RET_IP_);
 }
 
-int kmem_cache_alloc_bulk(struct kmem_cache *s, gfp_t gfp, size_t nr, void **p)
+void *__kmalloc(size_t size, gfp_t gfp)
+{
+	if (unlikely(size - 1 >= KMALLOC_MAX_CACHE_SIZE || (gfp & __GFP_DMA)))
+		return __kmalloc_pages(size, gfp, NUMA_NO_NODE, _RET_IP_);
+	return slab_alloc(kmalloc_slab(size), gfp, NUMA_NO_NODE, _RET_IP_);
+}
+
+void *__kmalloc_node_track_caller(size_t size, gfp_t gfp, int node, unsigned long caller)
+{
+	if (unlikely(size - 1 >= KMALLOC_MAX_CACHE_SIZE || (gfp & __GFP_DMA)))
+		return __kmalloc_pages(size, gfp, node, caller);
+	return slab_alloc(kmalloc_slab(size), gfp, node, caller);
+}
+
+void *__kmalloc_node(size_t size, gfp_t gfp, int node)
+{
+	return __kmalloc_node_track_caller(size, gfp, node, _RET_IP_);
+}
+
+/* Up to nr objects into p[]. Returns how many. */
+static size_t alloc_many(struct kmem_cache *s, gfp_t gfp, size_t nr, void **p)
 {
 	unsigned long irqflags;
 	size_t i;
@@ -374,11 +429,25 @@ int kmem_cache_alloc_bulk(struct kmem_cache *s, gfp_t gfp, size_t nr, void **p)
 		p[i] = object;
 	}
 	local_irq_restore(irqflags);
+	return i;
+}
+
+int kmem_cache_alloc_bulk(struct kmem_cache *s, gfp_t gfp, size_t nr, void **p)
+{
+	bool one_by_one = kmem_cache_debug(s) || READ_ONCE(slab_debug_hooks);
+	size_t i = 0;
+
+	if (unlikely(one_by_one)) {
+		while (i < nr && (p[i] = slab_alloc(s, gfp, NUMA_NO_NODE, _RET_IP_)) != NULL)
+			i++;
+	} else {
+		i = alloc_many(s, gfp, nr, p);
+	}
 	if (unlikely(i < nr)) {
 		kmem_cache_free_bulk(s, i, p);
 		return 0;
 	}
-	if (gfp & __GFP_ZERO)
+	if ((gfp & __GFP_ZERO) && !one_by_one)
 		for (i = 0; i < nr; i++)
 			memset(p[i], 0, s->object_size);
 	return nr;
@@ -403,7 +472,7 @@ static noinline void slab_free_slow(struct kmem_cache *s, struct slab *slab, voi
 		if (unlikely(old.inuse < cnt || prior == head)) {
 			if (n)
 				spin_unlock(&n->list_lock);
-			slab_report(s, slab, head, "object freed twice");
+			slab_report(s, slab, head, "Object already free");
 			return;
 		}
 		set_freepointer(s, tail, prior);
@@ -456,7 +525,7 @@ static noinline void slab_free_state(struct kmem_cache *s, struct slab *slab, vo
 		slab_free_slow(s, slab, object, object, 1);
 	local_irq_restore(irqflags);
 	if (unlikely(current_slab))
-		slab_report(s, slab, object, "object freed twice");
+		slab_report(s, slab, object, "Object already free");
 }
 
 /*
@@ -464,11 +533,16 @@ static noinline void slab_free_state(struct kmem_cache *s, struct slab *slab, vo
  * in the state that they are in: then one exchange is all. => interrupts off; restores them
  */
 static noinline void slab_free_cold(struct kmem_cache *s, struct slab *slab, void *object,
-				    unsigned long irqflags)
+				    unsigned long irqflags, unsigned long addr)
 {
 	void *prior = READ_ONCE(slab->freelist);
 	union slab_counters old = { READ_ONCE(slab->counters) };
 
+	if (unlikely(kmem_cache_debug(s))) {
+		local_irq_restore(irqflags);
+		debug_free(s, slab, object, addr);
+		return;
+	}
 	if (likely(prior && prior != object && old.inuse > 1 &&
 		   slab != this_cpu_read(s->cpu_slab->slab))) {
 		set_freepointer(s, object, prior);
@@ -481,7 +555,8 @@ static noinline void slab_free_cold(struct kmem_cache *s, struct slab *slab, voi
 }
 
 /* Nothing lives across the calls below, so that the short way saves no register. */
-static __always_inline void __slab_free(struct kmem_cache *s, struct slab *slab, void *object)
+static __always_inline void __slab_free(struct kmem_cache *s, struct slab *slab, void *object,
+					unsigned long addr)
 {
 	unsigned long irqflags;
 	void *list;
@@ -489,7 +564,7 @@ static __always_inline void __slab_free(struct kmem_cache *s, struct slab *slab,
 	local_irq_save(irqflags);
 	list = this_cpu_read(s->cpu_slab->freelist);
 	if (unlikely(slab != this_cpu_read(s->cpu_slab->slab) || list == object)) {
-		slab_free_cold(s, slab, object, irqflags);
+		slab_free_cold(s, slab, object, irqflags, addr);
 		return;
 	}
 	set_freepointer(s, object, list);
@@ -497,61 +572,79 @@ static __always_inline void __slab_free(struct kmem_cache *s, struct slab *slab,
 	local_irq_restore(irqflags);
 }
 
-static noinline void slab_free_checked(struct kmem_cache *s, struct slab *slab, void *object)
+static noinline void slab_free_checked(struct kmem_cache *s, struct slab *slab, void *object,
+				       unsigned long addr)
 {
-	if (slab_free_is_sane(s, slab, object))
-		__slab_free(s, slab, object);
+	if (kmem_cache_debug(s) || slab_free_is_sane(s, slab, object))
+		__slab_free(s, slab, object, addr);
 }
 
-static __always_inline void slab_free(struct kmem_cache *s, struct slab *slab, void *object)
+static __always_inline void slab_free(struct kmem_cache *s, struct slab *slab, void *object,
+				      unsigned long addr)
 {
-	if (SLAB_ALWAYS_CHECK || unlikely(s->flags & SLAB_CONSISTENCY_CHECKS))
-		slab_free_checked(s, slab, object);
+	if (SLAB_ALWAYS_CHECK)
+		slab_free_checked(s, slab, object, addr);
 	else
-		__slab_free(s, slab, object);
+		__slab_free(s, slab, object, addr);
 }
+
+/*
+ * The second word of the page of p: the head page of a tail (bit 0 set), else the slab's cache.
+ * Jumps to `none` when there is no such page.
+ */
+#define load_page_word(word, page, none)                                                 \
+	__asm__ goto("1: movq 8(%[p]), %[w]\n\t" _ASM_EXTABLE_STR("1b", "%l[" #none "]") \
+		     : [w] "=r"(word)                                                    \
+		     : [p] "r"(page)                                                     \
+		     : "memory"                                                          \
+		     : none)
 
 void kmem_cache_free(struct kmem_cache *s, void *object)
 {
-	struct slab *slab;
+	struct page *page;
+	unsigned long word;
 
+	BUILD_BUG_ON(offsetof(struct page, compound_head) != 8);
+	BUILD_BUG_ON(offsetof(struct slab, slab_cache) != 8);
 	if (unlikely(!object))
 		return;
-	slab = virt_to_slab_head(object);
-	if (unlikely(slab->slab_cache != s)) {
-		slab_report(s, slab, object, "object freed to a cache that it is not from");
+	page = pfn_to_page(((unsigned long)object - PAGE_OFFSET) >> PAGE_SHIFT);
+	load_page_word(word, page, foreign);
+	if (word & 1) {
+		page = (struct page *)(word - 1);
+		word = (unsigned long)page_slab(page)->slab_cache;
+	}
+	if (unlikely(word != (unsigned long)s)) {
+		slab_report(s, page_slab(page), object, "Wrong slab cache");
 		return;
 	}
-	slab_free(s, slab, object);
-}
-
-static noinline void kfree_large(struct slab *slab, const void *p)
-{
-	struct page *page = slab_page(slab);
-	unsigned int order;
-
-	if (unlikely(slab->slab_cache != KMALLOC_LARGE_COOKIE || page_address(page) != p)) {
-		slab_report(NULL, slab, p, "kfree of an address that kmalloc did not return");
-		return;
-	}
-	order = compound_order(page);
-	slab->slab_cache = NULL;
-	mod_node_page_state(page_pgdat(page), NR_SLAB_UNRECLAIMABLE, -(1L << order));
-	__free_pages(page, order);
+	slab_free(s, page_slab(page), object, _RET_IP_);
+	return;
+foreign:
+	slab_report_foreign("kmem_cache_free", object);
 }
 
 void kfree(const void *p)
 {
-	struct slab *slab;
+	struct page *page;
+	unsigned long word;
 
 	if (unlikely(ZERO_OR_NULL_PTR(p)))
 		return;
-	slab = virt_to_slab_head(p);
-	if (unlikely(!PageSlab(slab_page(slab)))) {
-		kfree_large(slab, p);
+	page = pfn_to_page(((unsigned long)p - PAGE_OFFSET) >> PAGE_SHIFT);
+	load_page_word(word, page, foreign);
+	if (word & 1) {
+		page = (struct page *)(word - 1);
+		word = (unsigned long)page_slab(page)->slab_cache;
+	}
+	if (unlikely(!PageSlab(page))) {
+		__kfree_large(page_slab(page), (void *)p);
 		return;
 	}
-	slab_free(slab->slab_cache, slab, (void *)p);
+	slab_free((struct kmem_cache *)word, page_slab(page), (void *)p, _RET_IP_);
+	return;
+foreign:
+	slab_report_foreign("kfree", p);
 }
 
 /* Runs of objects from one slab are linked first and freed with one exchange. */
@@ -567,7 +660,7 @@ void kmem_cache_free_bulk(struct kmem_cache *s, size_t nr, void **p)
 		unsigned int cnt = 1;
 
 		if (unlikely(!PageSlab(slab_page(slab)) || (s && slab->slab_cache != s) ||
-			     SLAB_ALWAYS_CHECK)) {
+			     SLAB_ALWAYS_CHECK || kmem_cache_debug(slab->slab_cache))) {
 			if (s)
 				kmem_cache_free(s, p[i]);
 			else
@@ -591,10 +684,8 @@ void kmem_cache_free_bulk(struct kmem_cache *s, size_t nr, void **p)
 	}
 }
 
-/* ---- emptying caches ---- */
-
 /* Runs on each CPU with interrupts off: it gives up its slabs of the cache. */
-static void flush_cpu_slab(void *info)
+void flush_cpu_slab(void *info)
 {
 	struct kmem_cache *s = info;
 	struct kmem_cache_cpu *c = this_cpu_ptr(s->cpu_slab);
@@ -604,52 +695,4 @@ static void flush_cpu_slab(void *info)
 	if (c->slab)
 		deactivate_slab(s, c);
 	unfreeze_partials(s, partial);
-}
-
-/*
- * Empty slabs of a node go; the fullest of the others come first, so that the emptier ones may
- * drain.
- */
-static unsigned long shrink_node(struct kmem_cache *s, struct kmem_cache_node *n)
-{
-	struct list_head bins[8], discard;
-	struct slab *slab, *next;
-	unsigned long irqflags;
-
-	INIT_LIST_HEAD(&discard);
-	for (int i = 0; i < ARRAY_SIZE(bins); i++)
-		INIT_LIST_HEAD(&bins[i]);
-	spin_lock_irqsave(&n->list_lock, irqflags);
-	list_for_each_entry_safe(slab, next, &n->partial, slab_list) {
-		unsigned int free = slab->objects - slab->inuse;
-
-		if (free == slab->objects) {
-			list_move(&slab->slab_list, &discard);
-			n->nr_partial--;
-		} else {
-			list_move(&slab->slab_list, &bins[free * ARRAY_SIZE(bins) / slab->objects]);
-		}
-	}
-	for (int i = 0; i < ARRAY_SIZE(bins); i++)
-		list_splice_tail(&bins[i], &n->partial);
-	spin_unlock_irqrestore(&n->list_lock, irqflags);
-	list_for_each_entry_safe(slab, next, &discard, slab_list)
-		discard_slab(s, slab);
-	return atomic_long_read(&n->nr_slabs);
-}
-
-int kmem_cache_shrink(struct kmem_cache *s)
-{
-	unsigned long left = 0;
-
-	on_each_cpu(flush_cpu_slab, s, true);
-	for (int nid = 0; nid < slab_nr_nodes; nid++)
-		if (s->node[nid])
-			left += shrink_node(s, s->node[nid]);
-	return left != 0;
-}
-
-int __kmem_cache_shutdown(struct kmem_cache *s)
-{
-	return kmem_cache_shrink(s);
 }

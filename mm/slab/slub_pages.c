@@ -14,10 +14,14 @@
  */
 #include "mm/slab/slab_internal.h"
 
+#include "kernel/bug.h"
 #include "kernel/rcu.h"
 #include "lib/string.h"
 #include "mm/phys/buddy.h"
 #include "mm/phys/vmstat.h"
+
+/* Zones whose pages have no address, or that other flags ask for. */
+#define GFP_SLAB_BUG_MASK (__GFP_HIGHMEM | __GFP_DMA32)
 
 static unsigned int slab_order_of(const struct slab *slab)
 {
@@ -44,9 +48,11 @@ static void account_slab(struct kmem_cache *s, struct slab *slab, unsigned int o
 /* Links all objects into the free list, first object first, and constructs them. */
 static void link_objects(struct kmem_cache *s, struct slab *slab)
 {
-	char *start = slab_address(slab), *p = start;
+	char *start = nth_object(s, slab, 0), *p = start;
 	unsigned int size = s->size;
 
+	if (unlikely(kmem_cache_debug(s)))
+		debug_setup_slab(s, slab);
 	if (unlikely(s->ctor))
 		for (unsigned int i = 0; i < slab->objects; i++)
 			s->ctor(start + (size_t)i * size);
@@ -70,6 +76,11 @@ struct slab *new_slab(struct kmem_cache *s, gfp_t gfp, int node)
 	struct page *page = NULL;
 	struct slab *slab;
 
+	if (unlikely(gfp & GFP_SLAB_BUG_MASK)) {
+		WARN_ONCE(1, "slab %s: gfp %#x asks for pages that the kernel cannot use so\n",
+			  s->name, gfp);
+		gfp &= ~GFP_SLAB_BUG_MASK;
+	}
 	gfp = (gfp & ~(__GFP_ZERO | __GFP_MOVABLE)) | __GFP_COMP | s->allocflags;
 	if (order > s->min_order) {
 		page = slab_pages(s, (gfp | __GFP_NOWARN | __GFP_NORETRY) & ~__GFP_NOFAIL, node,
@@ -113,34 +124,11 @@ static void rcu_free_slab(struct rcu_head *head)
 
 void discard_slab(struct kmem_cache *s, struct slab *slab)
 {
+	if (unlikely(kmem_cache_debug(s)))
+		debug_check_dying_slab(s, slab);
 	account_slab(s, slab, slab_order_of(slab), -1);
 	if (unlikely(s->flags & SLAB_TYPESAFE_BY_RCU))
 		call_rcu(&slab->rcu_head, rcu_free_slab);
 	else
 		free_slab_pages(slab);
-}
-
-void get_slabinfo(struct kmem_cache *s, struct slabinfo *info)
-{
-	unsigned long free = 0, irqflags;
-	struct slab *slab;
-
-	memset(info, 0, sizeof(*info));
-	for (int nid = 0; nid < slab_nr_nodes; nid++) {
-		struct kmem_cache_node *n = s->node[nid];
-
-		if (!n)
-			continue;
-		info->num_slabs += atomic_long_read(&n->nr_slabs);
-		info->num_objs += atomic_long_read(&n->total_objects);
-		spin_lock_irqsave(&n->list_lock, irqflags);
-		list_for_each_entry(slab, &n->partial, slab_list)
-			free += slab->objects - slab->inuse;
-		spin_unlock_irqrestore(&n->list_lock, irqflags);
-	}
-	info->active_objs = info->num_objs - min(free, info->num_objs);
-	info->active_slabs = info->num_slabs;
-	info->objsize = s->size;
-	info->objects_per_slab = s->objects;
-	info->pages_per_slab = 1U << s->order;
 }

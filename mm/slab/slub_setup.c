@@ -5,7 +5,8 @@
  * 1. Object: the user's size, rounded up to 8 bytes and the alignment. A free object holds the link
  *    to the next one in its middle, where neither an overrun of its neighbour nor an underrun
  *    reaches first. Objects whose bytes matter while they are free (constructor,
- *    SLAB_TYPESAFE_BY_RCU) get the link behind them instead.
+ *    SLAB_TYPESAFE_BY_RCU, poison) get the link behind them instead. Debugging adds more:
+ *    slab_check.c.
  * 2. Slab: as small as it can be without wasting much, see slab_order().
  * 3. Bootstrap: a cache needs a struct kmem_cache and a struct kmem_cache_node for each node, both
  *    of which come from caches. So these two caches are static, and the node structs of further
@@ -16,6 +17,7 @@
 #include "mm/slab/slab_internal.h"
 
 #include "kernel/bug.h"
+#include "kernel/random.h"
 #include "lib/errno.h"
 #include "mm/phys/buddy.h"
 #include "mm/slab/percpu.h"
@@ -23,61 +25,103 @@
 int slab_nr_nodes;
 static int boot_node; /* - lowest node number: all slabs come from it until slab_up */
 
+#define MAX_OBJS_PER_PAGE 32767 /* struct slab counts in 15 bits */
+
 /*
- * The order of a slab: the smallest that holds min_objects (as far as the largest order allows) and
- * wastes at most 1/16 at its end; if there is none, 1/8, then 1/4, then whatever holds one object.
- * Machines with less than 1 GiB aim at 4 objects and order 1; larger ones at 16 and order 3, for
- * fewer trips to the buddy allocator.
+ * The order of a slab: the smallest from slub_min_order on that holds slub_min_objects (as far as
+ * slub_max_order allows) and wastes at most 1/16 at its end; if there is none, 1/8, then 1/4, then
+ * whatever holds one object.
  */
 static unsigned int slab_order(unsigned int size)
 {
-	bool small = totalram_pages() < (1UL << (30 - PAGE_SHIFT));
-	unsigned int max_order = small ? 1 : 3, min_objects = small ? 4 : 16;
+	unsigned int max_order = slub_max_order, min_order = slub_min_order;
 
+	while (max_order && (PAGE_SIZE << max_order) / size > MAX_OBJS_PER_PAGE)
+		max_order--;
+	min_order = min(min_order, max_order);
 	for (unsigned int fraction = 16; fraction >= 4; fraction /= 2) {
-		unsigned long want = min_t(unsigned long, (unsigned long)min_objects *size,
+		unsigned long want = min_t(unsigned long, (unsigned long)slub_min_objects *size,
 					   PAGE_SIZE << max_order);
 
-		for (unsigned int order = 0; order <= max_order; order++) {
+		for (unsigned int order = min_order; order <= max_order; order++) {
 			unsigned long bytes = PAGE_SIZE << order;
 
 			if (bytes >= want && bytes >= size && bytes % size <= bytes / fraction)
 				return order;
 		}
 	}
-	return order_base_2(DIV_ROUND_UP(size, PAGE_SIZE));
+	return max(min_order, (unsigned int)order_base_2(DIV_ROUND_UP(size, PAGE_SIZE)));
 }
 
-/* align, size, offset and order from object_size, align, ctor and flags. */
-static int calculate_sizes(struct kmem_cache *s)
+unsigned int calculate_alignment(unsigned long flags, unsigned int align, unsigned int size)
 {
-	unsigned int align = max_t(unsigned int, s->align, ARCH_KMALLOC_MINALIGN);
-	unsigned int size = ALIGN(s->object_size, sizeof(void *));
-
-	if (s->flags & SLAB_HWCACHE_ALIGN) {
+	align = max_t(unsigned int, align, ARCH_KMALLOC_MINALIGN);
+	if (flags & SLAB_HWCACHE_ALIGN) {
 		unsigned int line = L1_CACHE_BYTES;
 
-		while (line > sizeof(void *) && s->object_size <= line / 2)
+		while (line > sizeof(void *) && size <= line / 2)
 			line /= 2;
 		align = max(align, line);
 	}
+	return align;
+}
+
+/* Everything that slab_check.c lists, in its order. */
+static void lay_out_object(struct kmem_cache *s, unsigned int align)
+{
+	unsigned int size = ALIGN(s->object_size, sizeof(void *));
+	bool keeps_bytes = s->ctor || (s->flags & SLAB_TYPESAFE_BY_RCU);
+
+	s->flags &= ~__OBJECT_POISON;
+	if ((s->flags & SLAB_POISON) && !keeps_bytes)
+		s->flags |= __OBJECT_POISON;
+	s->red_left_pad = 0;
+	if ((s->flags & SLAB_RED_ZONE) && size == s->object_size)
+		size += sizeof(void *);
 	s->inuse = size;
 	/*
-	 * A constructed object, or one that RCU readers may still see, keeps its bytes while it is
-	 * free.
+	 * A constructed object, one that RCU readers may still see, and one whose bytes are verified
+	 * keeps its bytes while it is free. So does one that is smaller than the link.
 	 */
-	if (s->ctor || (s->flags & SLAB_TYPESAFE_BY_RCU)) {
+	if (keeps_bytes || (s->flags & SLAB_POISON) ||
+	    ((s->flags & SLAB_RED_ZONE) && s->object_size < sizeof(void *))) {
 		s->offset = size;
 		size += sizeof(void *);
 	} else {
 		s->offset = ALIGN_DOWN(s->object_size / 2, sizeof(void *));
 	}
-	s->align = align;
+	if (s->flags & SLAB_STORE_USER)
+		size += 2 * sizeof(struct track);
+	if (s->flags & SLAB_RED_ZONE) {
+		size += sizeof(void *); /* padding, so that a long overrun is seen for what it is */
+		s->red_left_pad = ALIGN(sizeof(void *), align);
+		size += s->red_left_pad;
+	}
 	s->size = ALIGN(size, align);
+}
+
+/* align, size, offset and order from object_size, align, ctor and flags. */
+static int calculate_sizes(struct kmem_cache *s)
+{
+	unsigned int align = calculate_alignment(s->flags, s->align, s->object_size);
+
+	s->align = align;
+	lay_out_object(s, align);
+	if (slub_debug_no_higher_order && (s->flags & SLAB_METADATA_FLAGS) &&
+	    PFN_UP(s->size) > PFN_UP(s->object_size)) {
+		s->flags &= ~SLAB_METADATA_FLAGS;
+		lay_out_object(s, align);
+	}
 	s->order = slab_order(s->size);
 	s->min_order = order_base_2(DIV_ROUND_UP(s->size, PAGE_SIZE));
 	s->objects = (PAGE_SIZE << s->order) / s->size;
-	return s->objects && s->objects < (1 << 15) ? 0 : -EINVAL;
+	return s->objects && s->objects <= MAX_OBJS_PER_PAGE ? 0 : -EINVAL;
+}
+
+void set_cpu_partial(struct kmem_cache *s, unsigned int objects)
+{
+	s->cpu_partial = objects;
+	s->cpu_partial_slabs = objects ? max(DIV_ROUND_UP(objects * 2, s->objects), 1U) : 0;
 }
 
 /*
@@ -88,15 +132,14 @@ static void calculate_limits(struct kmem_cache *s)
 	unsigned long mib = totalram_pages() >> (20 - PAGE_SHIFT);
 	unsigned int objects;
 
-	if (mib < 64) {
-		s->min_partial = 1;
-		s->cpu_partial = 1;
-		return;
-	}
-	s->min_partial = 5;
+	s->remote_node_defrag_ratio = 1000;
+	s->min_partial = mib < 64 ? 1 : 5;
 	objects = s->size >= PAGE_SIZE ? 6 : s->size >= 1024 ? 24 : s->size >= 256 ? 52 : 120;
-	s->cpu_partial = clamp_t(unsigned int, DIV_ROUND_UP(objects * 2, s->objects), 1,
-				 mib < 1024 ? 4 : 30);
+	if (mib < 64)
+		objects = 1;
+	else if (mib < 1024)
+		objects = min(objects, 2 * s->objects);
+	set_cpu_partial(s, kmem_cache_debug(s) ? 0 : objects);
 }
 
 static void init_node(struct kmem_cache_node *n)
@@ -104,6 +147,7 @@ static void init_node(struct kmem_cache_node *n)
 	spin_lock_init(&n->list_lock);
 	n->nr_partial = 0;
 	INIT_LIST_HEAD(&n->partial);
+	INIT_LIST_HEAD(&n->full);
 	atomic_long_set(&n->nr_slabs, 0);
 	atomic_long_set(&n->total_objects, 0);
 }
@@ -112,7 +156,8 @@ int __kmem_cache_setup(struct kmem_cache *s, unsigned long flags)
 {
 	int nid, err;
 
-	s->flags = flags;
+	s->flags = kmem_cache_flags(s->name, flags);
+	s->random = get_random_long();
 	err = calculate_sizes(s);
 	if (err)
 		return err;
@@ -124,7 +169,8 @@ int __kmem_cache_setup(struct kmem_cache *s, unsigned long flags)
 	s->cpu_slab = alloc_percpu(struct kmem_cache_cpu);
 	if (!s->cpu_slab)
 		return -ENOMEM;
-	for_each_node_state(nid, N_MEMORY) {
+	for_each_node_state(nid, N_MEMORY)
+	{
 		struct kmem_cache_node *n;
 
 		if (s->node[nid])

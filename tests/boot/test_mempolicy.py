@@ -42,7 +42,7 @@ def test_nodes_without_processors():
 
 def test_policies_do_not_leak():
     """After the suite no policy object is left but what per-CPU caches keep."""
-    with machine.Machine(cmdline="panic=-1", initramfs=machine.cpio_bytes(with_tests()), mem="256M", nodes=2,
+    with machine.Machine(cmdline="slab_nomerge panic=-1", initramfs=machine.cpio_bytes(with_tests()), mem="256M", nodes=2,
                          timeout=120) as m:
         m.prompt()
         m.run("/tests/mempolicy > /dev/null")

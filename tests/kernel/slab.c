@@ -154,7 +154,7 @@ static void count_ctor(void *p)
 
 static void ctor_runs_once_per_object(struct ktest *t)
 {
-	struct kmem_cache *s = kmem_cache_create("test_ctor", 100, 0, 0, count_ctor);
+	struct kmem_cache *s = kmem_cache_create("test_ctor", 100, 0, SLAB_NO_MERGE, count_ctor);
 	struct slabinfo info;
 	void *p[50];
 
@@ -180,7 +180,8 @@ static void objects_do_not_overlap(struct ktest *t)
 	static void *p[300];
 
 	for (int k = 0; k < ARRAY_SIZE(sizes); k++) {
-		struct kmem_cache *s = kmem_cache_create("test_overlap", sizes[k], 0, 0, NULL);
+		struct kmem_cache *s =
+			kmem_cache_create("test_overlap", sizes[k], 0, SLAB_NO_MERGE, NULL);
 
 		KTEST_ASSERT_NOT_NULL(t, s);
 		for (int i = 0; i < ARRAY_SIZE(p); i++) {
@@ -200,7 +201,8 @@ static void objects_do_not_overlap(struct ktest *t)
 static void alignment_is_kept(struct ktest *t)
 {
 	for (unsigned int align = 8; align <= 4096; align *= 2) {
-		struct kmem_cache *s = kmem_cache_create("test_align", 24, align, 0, NULL);
+		struct kmem_cache *s =
+			kmem_cache_create("test_align", 24, align, SLAB_NO_MERGE, NULL);
 		void *p[9];
 
 		KTEST_ASSERT_NOT_NULL(t, s);
@@ -216,7 +218,7 @@ static void alignment_is_kept(struct ktest *t)
 
 static void shrink_returns_every_empty_slab(struct ktest *t)
 {
-	struct kmem_cache *s = kmem_cache_create("test_shrink", 128, 0, 0, NULL);
+	struct kmem_cache *s = kmem_cache_create("test_shrink", 128, 0, SLAB_NO_MERGE, NULL);
 	struct slabinfo info;
 	static void *p[500];
 
@@ -237,7 +239,7 @@ static void shrink_returns_every_empty_slab(struct ktest *t)
 
 static void bulk_gives_different_objects(struct ktest *t)
 {
-	struct kmem_cache *s = kmem_cache_create("test_bulk", 64, 0, 0, NULL);
+	struct kmem_cache *s = kmem_cache_create("test_bulk", 64, 0, SLAB_NO_MERGE, NULL);
 	static void *p[257];
 
 	KTEST_ASSERT_NOT_NULL(t, s);
@@ -279,7 +281,7 @@ static void alloc_remote(void *info)
 
 static void objects_cross_cpus(struct ktest *t)
 {
-	struct kmem_cache *s = kmem_cache_create("test_cross", 72, 0, 0, NULL);
+	struct kmem_cache *s = kmem_cache_create("test_cross", 72, 0, SLAB_NO_MERGE, NULL);
 	static void *p[400];
 	int cpu, n = 0;
 
@@ -318,7 +320,8 @@ struct with_rcu {
 
 static void kfree_rcu_frees_the_object_around_the_head(struct ktest *t)
 {
-	struct kmem_cache *s = kmem_cache_create("test_rcu", sizeof(struct with_rcu), 0, 0, NULL);
+	struct kmem_cache *s =
+		kmem_cache_create("test_rcu", sizeof(struct with_rcu), 0, SLAB_NO_MERGE, NULL);
 
 	KTEST_ASSERT_NOT_NULL(t, s);
 	for (int i = 0; i < 200; i++) {
@@ -357,7 +360,7 @@ static int find_cache(struct kmem_cache *s, const struct slabinfo *info, void *a
 
 static void destroy_refuses_while_objects_live(struct ktest *t)
 {
-	struct kmem_cache *s = kmem_cache_create("test_destroy", 40, 0, 0, NULL);
+	struct kmem_cache *s = kmem_cache_create("test_destroy", 40, 0, SLAB_NO_MERGE, NULL);
 	void *p;
 
 	KTEST_ASSERT_NOT_NULL(t, s);
@@ -373,8 +376,8 @@ static void destroy_refuses_while_objects_live(struct ktest *t)
 
 static void misuse_is_reported_and_harmless(struct ktest *t)
 {
-	struct kmem_cache *s = kmem_cache_create("test_misuse", 48, 0, 0, NULL);
-	struct kmem_cache *other = kmem_cache_create("test_other", 48, 0, 0, NULL);
+	struct kmem_cache *s = kmem_cache_create("test_misuse", 48, 0, SLAB_NO_MERGE, NULL);
+	struct kmem_cache *other = kmem_cache_create("test_other", 48, 0, SLAB_NO_MERGE, NULL);
 	void *p, *q, *r;
 
 	KTEST_ASSERT_NOT_NULL(t, s);
@@ -517,7 +520,7 @@ static void storm_on_all_cpus(struct ktest *t)
 
 	memset(slots, 0, sizeof(slots));
 	memset(&st, 0, sizeof(st));
-	st.s = kmem_cache_create("test_storm", 56, 0, 0, NULL);
+	st.s = kmem_cache_create("test_storm", 56, 0, SLAB_NO_MERGE, NULL);
 	KTEST_ASSERT_NOT_NULL(t, st.s);
 	st.slots = slots;
 	for (int round = 0; round < 4; round++) {
