@@ -46,6 +46,7 @@ struct mmap_entry {
 struct boot_info boot_info;
 u32 boot_magic __section(".data");
 phys_addr_t boot_info_phys __section(".data");
+u64 boot_entry_tsc __section(".data");
 char boot_command_line[2048];
 
 static const u8 *mmap_first; /* entries in the loader's block */

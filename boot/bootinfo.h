@@ -38,6 +38,7 @@ struct boot_info {
 extern struct boot_info boot_info;
 extern u32 boot_magic;		   /* EAX at entry */
 extern phys_addr_t boot_info_phys; /* EBX at entry */
+extern u64 boot_entry_tsc;	   /* time stamp counter at entry */
 extern char boot_command_line[2048];
 
 /* Reads the tags. => boot CPU, once, first thing in start_kernel; prints nothing */

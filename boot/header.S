@@ -100,6 +100,11 @@ multiboot2_entry:
 	jnc	no_long_mode
 	movl	%edx, %ebp		/* bit 20: no-execute */
 
+	/* What firmware and loader took; everything later is the kernel's own time. */
+	rdtsc
+	movl	%eax, boot_entry_tsc - KERNEL_DELTA
+	movl	%edx, boot_entry_tsc + 4 - KERNEL_DELTA
+
 	/* Four tables of 512 large pages: the first 4 GiB. */
 	movl	$boot_pmd, %edi
 	movl	$PTE_LARGE, %eax

@@ -15,6 +15,7 @@
 #include "arch/x86/irqflags.h"
 #include "arch/x86/traps.h"
 #include "arch/x86/tsc.h"
+#include "boot/bootinfo.h"
 #include "kernel/init.h"
 #include "kernel/percpu.h"
 #include "kernel/printk.h"
@@ -140,4 +141,5 @@ void __init time_init(void)
 	hrtimer_start(&refine_timer, NSEC_PER_SEC, HRTIMER_MODE_REL_PINNED);
 	pr_info("clocksource: tsc: %u kHz; tick %d HZ%s\n", tsc_khz, HZ,
 		apic_present ? "" : ", without interrupts");
+	pr_info("tsc: the kernel was entered at cycle %llu\n", boot_entry_tsc);
 }
