@@ -215,6 +215,20 @@ static void __init preallocate_top_entries(void)
 	fill_top_entries(KERNEL_MAP_BASE, 1);
 }
 
+/*
+ * Nothing in the linear map and among the struct pages is code: their top entries say so for all that is below them.
+ * (Execution is forbidden if an entry of any level forbids it: Intel SDM, volume 3, 4.6.1.)
+ */
+static void __init forbid_execution(unsigned long start, unsigned long end)
+{
+	for (unsigned long addr = start; addr < end; addr += PGDIR_SIZE) {
+		pgd_t *pgd = &swapper_pg_dir[pgd_index(addr)];
+
+		if (!pgd_none(*pgd))
+			set_pgd(pgd, __pgd(pgd_val(*pgd) | (_PAGE_NX & __supported_pte_mask)));
+	}
+}
+
 static void __init make_trampoline_tables(void)
 {
 	pgd_t *pgd = must(memblock_alloc(PAGE_SIZE, PAGE_SIZE));
@@ -243,6 +257,8 @@ void __init init_mem_mapping(void)
 		map_ram(start, end, max_page);
 	map_kernel_image();
 	preallocate_top_entries();
+	forbid_execution(PAGE_OFFSET, VMALLOC_START);
+	forbid_execution(VMEMMAP_START, KASAN_SHADOW_START);
 	set_pud(must(kernel_pud_alloc(fix)), __pud(fixmap_pmd_phys() | _KERNPG_TABLE));
 	make_trampoline_tables();
 

@@ -208,6 +208,20 @@ static void top_level_is_complete(struct ktest *t)
 		KTEST_EXPECT_TRUE(t, pgd_present(swapper_pg_dir[pgd_index(used[i])]));
 }
 
+/* So that the search for W+X need not look below them. */
+static void top_entries_forbid_execution_of_data(struct ktest *t)
+{
+	u64 nx = _PAGE_NX & __supported_pte_mask;
+	unsigned long i;
+
+	for (i = pgd_index(PAGE_OFFSET); i < pgd_index(VMALLOC_START); i++)
+		if (!pgd_none(swapper_pg_dir[i]))
+			KTEST_EXPECT_EQ(t, pgd_val(swapper_pg_dir[i]) & _PAGE_NX, nx);
+	i = pgd_index(VMEMMAP_START);
+	KTEST_EXPECT_EQ(t, pgd_val(swapper_pg_dir[i]) & _PAGE_NX, nx);
+	KTEST_EXPECT_EQ(t, pgd_val(swapper_pg_dir[511]) & _PAGE_NX, 0UL);
+}
+
 static void every_valid_pfn_has_a_struct_page(struct ktest *t)
 {
 	unsigned long valid = 0;
@@ -362,6 +376,7 @@ static const struct ktest_case cases[] = {
 	KTEST_CASE(linear_map_is_all_ram_and_nothing_else),
 	KTEST_CASE(nothing_is_writable_and_executable),
 	KTEST_CASE(top_level_is_complete),
+	KTEST_CASE(top_entries_forbid_execution_of_data),
 	KTEST_CASE(every_valid_pfn_has_a_struct_page),
 	KTEST_CASE(walker_covers_a_range_without_gaps),
 	KTEST_CASE(fixmap_slot_shows_its_page),
