@@ -125,7 +125,8 @@ static u32 log_make_room(u32 len)
 
 		if (!behind && !(oldest >= start && oldest < end))
 			break;
-		first_idx = log_next_idx(first_idx);
+		/* Never at the end marker, which the records to come will overwrite. */
+		first_idx = (u32)((char *)log_record(log_next_idx(first_idx)) - log_buf);
 		first_seq++;
 	}
 	if (wrap)
