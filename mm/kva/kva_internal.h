@@ -18,6 +18,12 @@
 #define VMALLOC_USED_END (VMALLOC_START + PGDIR_SIZE)
 
 /*
+ * Areas that use large entries come from the upper half: where small pages never lived no table
+ * stands in the way, and large holes stay large.
+ */
+#define VMALLOC_HUGE_START (VMALLOC_START + PGDIR_SIZE / 2)
+
+/*
  * A range of kernel addresses, free or taken or waiting for a TLB flush.
  * Legend: V vmap_area_lock; U the owner of the area.
  */
@@ -59,6 +65,14 @@ void free_vmap_area_now(struct vmap_area *va);
 void vmap_area_init(void);
 /* vmap_pte.c */
 void vmap_preallocate_tables(void);
+/* vmap_pages_range(); large: by 2 MiB entries where the pages allow. */
+int __vmap_pages_range(unsigned long start, struct page **pages, unsigned int count, pgprot_t prot,
+		       bool large);
+/*
+ * A table of the kernel's that no entry points to any more, counted in NR_PAGETABLE: freed after a
+ * grace period. => all TLBs were flushed since it was taken out
+ */
+void free_kernel_table(struct page *page);
 
 /* vmalloc.c */
 struct vm_struct *__get_vm_area_node(unsigned long size, unsigned long align,

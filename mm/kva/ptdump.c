@@ -1,11 +1,11 @@
 /*
  * The kernel's page tables as text, and the search for pages that can be written and executed.
  *
- * The walker hands over entries one by one, in address order. Neighbours with the same bits, level
- * and region become one run; a run is passed on when the next entry differs. Only what counts for a
- * reader is compared: accessed and dirty bits are not.
+ * The walker hands over entries one by one, in address order, holes too. Neighbours with the same
+ * bits, level and region become one run; a run is passed on when the next entry differs. Only what
+ * counts for a reader is compared: accessed and dirty bits are not.
  *
- * No lock: kernel tables are never freed, and an entry that changes meanwhile shows either value.
+ * No lock but RCU, which keeps the tables; an entry that changes meanwhile shows either value.
  * Mirrors Linux arch/x86/mm/dump_pagetables.c, mm/ptdump.c. Exercised by the pgperm suite and by
  * every boot.
  */
@@ -13,18 +13,22 @@
 
 #include "arch/x86/pgtable.h"
 #include "kernel/printk.h"
+#include "kernel/rcu.h"
 #include "lib/printf.h"
+#include "mm/boot/fixmap.h"
 #include "mm/phys/pagewalk.h"
 
 #define PTDUMP_BITS                                                                     \
 	(_PAGE_PRESENT | _PAGE_RW | _PAGE_USER | _PAGE_PWT | _PAGE_PCD | _PAGE_GLOBAL | \
 	 _PAGE_PAT | _PAGE_NX)
+#define KERNEL_HALF 0xffff800000000000UL
 
 static const struct {
 	unsigned long start;
 	const char *name;
 } regions[] = {
-	{ 0xffff800000000000UL, "Kernel Space" },
+	{ 0, "User Space" },
+	{ KERNEL_HALF, "Kernel Space" },
 	{ PAGE_OFFSET, "Low Kernel Mapping" },
 	{ VMALLOC_START, "vmalloc() Area" },
 	{ VMEMMAP_START, "Vmemmap" },
@@ -32,7 +36,8 @@ static const struct {
 	{ 0xfffffc0000000000UL, "CPU entry Area" },
 	{ KERNEL_MAP_BASE, "High Kernel Mapping" },
 	{ EXECMEM_START, "Modules" },
-	{ EXECMEM_END, "Fixmap Area" },
+	{ EXECMEM_END, "End Modules" },
+	{ FIXADDR_START, "Fixmap Area" },
 };
 
 struct ptdump {
@@ -52,10 +57,7 @@ static const char *region_of(unsigned long addr)
 
 static int flush_run(struct ptdump *d)
 {
-	int ret = d->run.prot ? d->fn(&d->run, d->arg) : 0;
-
-	d->run.prot = 0;
-	return ret;
+	return d->run.region ? d->fn(&d->run, d->arg) : 0;
 }
 
 static int note(struct ptdump *d, unsigned long addr, unsigned long next, u64 prot, int level)
@@ -97,51 +99,91 @@ static int dump_pte(pte_t *pte, unsigned long addr, unsigned long next, struct p
 	return note(walk->private, addr, next, ptep_get(pte).pte, 1);
 }
 
+static int dump_hole(unsigned long addr, unsigned long next, int depth, struct pgwalk *walk)
+{
+	return note(walk->private, addr, next, 0, 4 - depth);
+}
+
+static const struct pgwalk_ops ptdump_ops = {
+	.pud_entry = dump_pud,
+	.pmd_entry = dump_pmd,
+	.pte_entry = dump_pte,
+	.pte_hole = dump_hole,
+};
+
 int ptdump_walk_kernel(int (*fn)(const struct ptdump_run *run, void *arg), void *arg)
 {
-	static const struct pgwalk_ops ops = { .pud_entry = dump_pud,
-					       .pmd_entry = dump_pmd,
-					       .pte_entry = dump_pte };
 	struct ptdump d = { .fn = fn, .arg = arg };
-	int ret = walk_pgd_range(swapper_pg_dir, regions[0].start, 0, &ops, &d);
+	int ret;
 
-	return ret ? ret : flush_run(&d);
+	rcu_read_lock();
+	/* The kernel's own tables have nothing in the lower half. */
+	ret = note(&d, 0, KERNEL_HALF, 0, 4);
+	if (!ret)
+		ret = walk_pgd_range(swapper_pg_dir, KERNEL_HALF, 0, &ptdump_ops, &d);
+	if (!ret)
+		ret = flush_run(&d);
+	rcu_read_unlock();
+	return ret;
+}
+
+static int format_prot(char *buf, size_t size, u64 prot, int level)
+{
+	if (!(prot & _PAGE_PRESENT))
+		return scnprintf(buf, size, "%30s", "");
+	return scnprintf(buf, size, "%s%s%s%s%s%s%s%s", prot & _PAGE_USER ? "USR " : "    ",
+			 prot & _PAGE_RW ? "RW " : "ro ", prot & _PAGE_PWT ? "PWT " : "    ",
+			 prot & _PAGE_PCD ? "PCD " : "    ", level > 1 ? "PSE " : "    ",
+			 prot & _PAGE_PAT ? "PAT " : "    ", prot & _PAGE_GLOBAL ? "GLB " : "    ",
+			 prot & _PAGE_NX ? "NX " : "x  ");
 }
 
 int ptdump_format_run(char *buf, size_t size, const struct ptdump_run *run)
 {
-	static const char *const level_names[] = { "", "pte", "pmd", "pud" };
+	static const char *const level_names[] = { "", "pte", "pmd", "pud", "pgd" };
 	unsigned long len = run->end - run->start;
-	char unit = 'K';
+	const char *unit = "BKMGTPE";
+	int n;
 
-	len >>= 10;
-	if (!(len & 1023)) {
+	while (!(len & 1023) && unit[1]) {
 		len >>= 10;
-		unit = 'M';
-		if (!(len & 1023)) {
-			len >>= 10;
-			unit = 'G';
-		}
+		unit++;
 	}
-	return scnprintf(buf, size, "0x%016lx-0x%016lx %8lu%c %s %s %s %s %s %s %s", run->start,
-			 run->end, len, unit, run->prot & _PAGE_USER ? "USR" : "   ",
-			 run->prot & _PAGE_RW ? "RW" : "ro", run->prot & _PAGE_PWT ? "PWT" : "   ",
-			 run->prot & _PAGE_PCD ? "PCD" : "   ",
-			 run->prot & _PAGE_GLOBAL ? "GLB" : "   ",
-			 run->prot & _PAGE_NX ? "NX" : "x ", level_names[run->level]);
+	n = scnprintf(buf, size, "0x%016lx-0x%016lx   %9lu%c ", run->start, run->end, len, *unit);
+	n += format_prot(buf + n, size - n, run->prot, run->level);
+	return n + scnprintf(buf + n, size - n, "%s", level_names[run->level]);
 }
 
 static int count_wx(const struct ptdump_run *run, void *arg)
 {
 	unsigned long *pages = arg, n = (run->end - run->start) >> PAGE_SHIFT;
 
-	if (!(run->prot & _PAGE_RW) || (run->prot & _PAGE_NX))
+	if ((run->prot & (_PAGE_PRESENT | _PAGE_RW | _PAGE_NX)) != (_PAGE_PRESENT | _PAGE_RW))
 		return 0;
 	if (!*pages)
 		pr_warn("x86/mm: Found insecure W+X mapping at 0x%016lx-0x%016lx (%s)\n",
 			run->start, run->end, run->region);
 	*pages += n;
 	return 0;
+}
+
+/*
+ * Only below top entries that let code be executed: the linear map, which is the largest part by far and grows with
+ * memory, forbids it at the top.
+ */
+static void walk_executable(int (*fn)(const struct ptdump_run *run, void *arg), void *arg)
+{
+	for (unsigned long i = pgd_index(KERNEL_HALF); i < 512; i++) {
+		unsigned long start = KERNEL_HALF + (i - pgd_index(KERNEL_HALF)) * PGDIR_SIZE;
+		struct ptdump d = { .fn = fn, .arg = arg };
+
+		if (pgd_none(swapper_pg_dir[i]) || (pgd_val(swapper_pg_dir[i]) & _PAGE_NX))
+			continue;
+		rcu_read_lock();
+		if (!walk_pgd_range(swapper_pg_dir, start, start + PGDIR_SIZE, &ptdump_ops, &d))
+			flush_run(&d);
+		rcu_read_unlock();
+	}
 }
 
 unsigned long ptdump_check_wx(void)
@@ -152,7 +194,7 @@ unsigned long ptdump_check_wx(void)
 		pr_info("x86/mm: Checked W+X mappings: skipped, the CPU has no NX.\n");
 		return 0;
 	}
-	ptdump_walk_kernel(count_wx, &pages);
+	walk_executable(count_wx, &pages);
 	if (pages)
 		pr_warn("x86/mm: Checked W+X mappings: FAILED, %lu W+X pages found.\n", pages);
 	else

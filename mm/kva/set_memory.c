@@ -8,13 +8,16 @@
  * 2. Splitting is safe while the page is in use: the new table maps the same frames with the same
  *    bits before it is hooked in, so whether a CPU uses the old entry, a cached copy of it or the
  *    new table, it sees the same.
- * 3. A byte of RAM that belongs to the kernel image has two addresses. What is read-only or
- *    uncached at one must be so at the other, so a change of the image is repeated for the linear
- *    map, except for NX: the linear map is never executable.
- * 4. Order: entries first, TLBs of all CPUs after, once for the whole call.
+ * 3. A byte of RAM outside the linear map's own addresses (image, vmalloc, execmem) has two. What is
+ *    read-only or uncached at one must be so at the other, so a change is repeated for the linear
+ *    map, except for NX: the linear map is never executable. A vmalloc area is marked, so that
+ *    vfree() knows.
+ * 4. No entry becomes writable and executable: that is refused, whoever asks.
+ * 5. Order: entries first, then the TLBs of all CPUs, once for the whole call; after a change of the
+ *    cache attribute the cache lines, which nobody can fill any more.
+ * 6. When the pieces of a large page of the linear map are equal again, cpa_merge.c unites them.
  *
- * Lock: cpa_lock (a mutex) serialises changes, so two CPUs never split one entry. Tables are never
- * freed.
+ * Lock: cpa_lock (a mutex) serialises changes, so two CPUs never split or merge one entry.
  *
  * Mirrors Linux arch/x86/mm/pat/set_memory.c. Exercised by the pgperm suite.
  */
@@ -26,7 +29,9 @@
 #include "kernel/mutex.h"
 #include "kernel/printk.h"
 #include "lib/errno.h"
-#include "mm/kva/ptdump.h"
+#include "mm/kva/cpa.h"
+#include "mm/kva/memtype.h"
+#include "mm/kva/vmalloc.h"
 #include "mm/phys/buddy.h"
 #include "mm/phys/pagewalk.h"
 #include "mm/phys/vmstat.h"
@@ -36,28 +41,30 @@ struct cpa_stats cpa_stats; /* cpa_lock */
 
 struct cpa {
 	u64 set, clear;	 /* in PTE form */
-	bool split_only; /* set_memory_4k */
+	bool split_only; /* down to 4 KiB, and nothing else */
+	bool small;	 /* every page by an entry of its own: they will be absent */
 };
 
-#define CACHE_BITS (_PAGE_PWT | _PAGE_PCD | _PAGE_PAT)
-
-/*
- * Leaf bits between PTE form and the form of a large entry: PAT has another place there, PSE is
- * extra.
- */
-static u64 to_large(u64 v)
-{
-	return (v & ~_PAGE_PAT) | (v & _PAGE_PAT ? _PAGE_PAT_LARGE : 0) | _PAGE_PSE;
-}
-
-static u64 from_large(u64 v)
-{
-	return (v & ~(_PAGE_PSE | _PAGE_PAT_LARGE)) | (v & _PAGE_PAT_LARGE ? _PAGE_PAT : 0);
-}
+#define CACHE_BITS	(_PAGE_PWT | _PAGE_PCD | _PAGE_PAT)
+#define FLUSH_RANGE_MAX TLB_SINGLE_PAGE_FLUSH_CEILING
 
 static u64 changed(u64 prot, const struct cpa *cpa)
 {
 	return (prot & ~cpa->clear) | cpa->set;
+}
+
+/* May an entry go from old to new (both in PTE form)? 0, -EPERM or -EBUSY. */
+static int check_change(u64 old, u64 new, unsigned long addr, struct cpa *cpa)
+{
+	const u64 wx = _PAGE_PRESENT | _PAGE_RW;
+
+	if ((new &(wx | _PAGE_NX)) == wx && (__supported_pte_mask & _PAGE_NX)) {
+		WARN_ONCE(1, "set_memory: %#lx would be writable and executable\n", addr);
+		return -EPERM;
+	}
+	if ((cpa->set & CACHE_BITS) && (old & CACHE_BITS) && ((old ^ new) & CACHE_BITS))
+		return -EBUSY;
+	return 0;
 }
 
 /*
@@ -70,39 +77,46 @@ static int split(u64 *entry, unsigned long step)
 	u64 leaf = *entry, *table;
 	bool pages = step == PAGE_SIZE;
 	u64 phys = leaf & PTE_PFN_MASK & ~(step * PTRS_PER_TABLE - 1);
-	u64 bits = from_large(leaf & (PTE_FLAGS_MASK | _PAGE_PAT_LARGE));
+	u64 bits = cpa_from_large(leaf & (PTE_FLAGS_MASK | _PAGE_PAT_LARGE));
 
 	if (!page)
 		return -ENOMEM;
 	__SetPageTable(page);
 	inc_node_page_state(page, NR_PAGETABLE);
 	table = page_address(page);
-	bits = pages ? bits : to_large(bits);
+	bits = pages ? bits : cpa_to_large(bits);
 	for (unsigned int i = 0; i < PTRS_PER_TABLE; i++)
 		table[i] = (phys + i * step) | bits;
 	smp_store_release(entry, (u64)page_to_phys(page) | _KERNPG_TABLE);
-	if (pages)
-		cpa_stats.splits_2m++;
-	else
-		cpa_stats.splits_1g++;
+	cpa_stats.level[pages ? PG_LEVEL_2M : PG_LEVEL_1G].split++;
 	return 0;
 }
 
 /* One large leaf of the given size. */
 static int change_large(u64 *entry, unsigned long addr, unsigned long next, unsigned long size,
-			const struct cpa *cpa)
+			struct cpa *cpa)
 {
-	u64 old = *entry;
-	u64 new = to_large(changed(from_large(old), cpa));
+	struct cpa_level_stats *stats =
+		&cpa_stats.level[size == PUD_SIZE ? PG_LEVEL_1G : PG_LEVEL_2M];
+	u64 old = cpa_from_large(*entry), new = changed(old, cpa);
+	int err;
 
-	if (new == old && !cpa->split_only)
-		return 0;
-	if (next - addr == size && !cpa->split_only) {
-		WRITE_ONCE(*entry, new);
-		cpa_stats.changed++;
+	stats->checked++;
+	if (cpa->split_only || cpa->small)
+		return split(entry, size / PTRS_PER_TABLE);
+	if (new == old) {
+		stats->sameprot++;
 		return 0;
 	}
-	return split(entry, size / PTRS_PER_TABLE);
+	err = check_change(old, new, addr, cpa);
+	if (err)
+		return err;
+	if (next - addr != size)
+		return split(entry, size / PTRS_PER_TABLE);
+	WRITE_ONCE(*entry, cpa_to_large(new));
+	stats->preserved++;
+	cpa_stats.changed++;
+	return 0;
 }
 
 static int cpa_pud(pud_t *pud, unsigned long addr, unsigned long next, struct pgwalk *walk)
@@ -117,13 +131,18 @@ static int cpa_pmd(pmd_t *pmd, unsigned long addr, unsigned long next, struct pg
 
 static int cpa_pte(pte_t *pte, unsigned long addr, unsigned long next, struct pgwalk *walk)
 {
-	const struct cpa *cpa = walk->private;
+	struct cpa *cpa = walk->private;
 	u64 old = ptep_get(pte).pte, new = changed(old, cpa);
+	int err;
 
-	if (new != old && !cpa->split_only) {
-		set_pte(pte, __pte(new));
-		cpa_stats.changed++;
-	}
+	cpa_stats.set_4k++;
+	if (new == old)
+		return 0;
+	err = check_change(old, new, addr, cpa);
+	if (err)
+		return err;
+	set_pte(pte, __pte(new));
+	cpa_stats.changed++;
 	return 0;
 }
 
@@ -136,39 +155,132 @@ static int cpa_hole(unsigned long addr, unsigned long next, int depth, struct pg
 	return -EINVAL;
 }
 
-static const struct pgwalk_ops cpa_walk = {
-	.pud_entry = cpa_pud,
-	.pmd_entry = cpa_pmd,
-	.pte_entry = cpa_pte,
-	.pte_hole = cpa_hole,
-};
+static int change_range(unsigned long addr, unsigned long end, struct cpa *cpa)
+{
+	static const struct pgwalk_ops ops = {
+		.pud_entry = cpa_pud,
+		.pmd_entry = cpa_pmd,
+		.pte_entry = cpa_pte,
+		.pte_hole = cpa_hole,
+	};
 
-extern char _text[], _end[];
+	return walk_pgd_range(swapper_pg_dir, addr, end, &ops, cpa);
+}
+
+/* ---- the other address ---- */
+
+static bool in_linear_map(unsigned long addr)
+{
+	return addr < PAGE_OFFSET + LINEAR_MAP_SIZE;
+}
+
+/* The frame behind an address, present or not; 0 if none. */
+static unsigned long frame_of(unsigned long addr)
+{
+	static const unsigned long size[] = { PAGE_SIZE, PAGE_SIZE, PMD_SIZE, PUD_SIZE };
+	int level;
+	u64 entry = lookup_address_in_pgd(swapper_pg_dir, addr, &level);
+
+	return PHYS_PFN((entry & PTE_PFN_MASK & ~(size[level] - 1)) |
+			(addr & (size[level] - 1) & PAGE_MASK));
+}
+
+/* Where the memory behind addr is in the linear map; 0 if it is not. */
+static unsigned long alias_of(unsigned long addr)
+{
+	unsigned long pfn = frame_of(addr), alias = (unsigned long)pfn_to_virt(pfn);
+
+	return pfn && pfn_valid(pfn) && frame_of(alias) == pfn ? alias : 0;
+}
+
+/* Repeats a change of [addr, end), which is not in the linear map, for the linear map. */
+static int change_aliases(unsigned long addr, unsigned long end, struct cpa cpa)
+{
+	unsigned long start, alias;
+	int err = 0;
+
+	cpa.set &= ~_PAGE_NX;
+	cpa.clear &= ~_PAGE_NX;
+	if (!(cpa.set | cpa.clear))
+		return 0;
+	while (!err && addr < end) {
+		unsigned long len = PAGE_SIZE;
+
+		start = alias_of(addr);
+		if (!start) {
+			addr += PAGE_SIZE;
+			continue;
+		}
+		while (addr + len < end && (alias = alias_of(addr + len)) == start + len)
+			len += PAGE_SIZE;
+		err = change_range(start, start + len, &cpa);
+		if (!err)
+			cpa_merge(start, start + len);
+		addr += len;
+	}
+	return err;
+}
+
+/* vfree() must know that the linear map's view of these pages has changed. */
+static void mark_area(unsigned long addr)
+{
+	struct vm_struct *vm = find_vm_area((void *)addr);
+
+	if (vm)
+		vm->flags |= VM_FLUSH_RESET_PERMS;
+}
+
+/* ---- the whole change ---- */
+
+/*
+ * The lines of [addr, end) leave the caches of all CPUs. Only a page that is present can be flushed.
+ */
+static void flush_cache_range(unsigned long addr, unsigned long end)
+{
+	int level;
+
+	for (; addr < end; addr += PAGE_SIZE) {
+		lookup_address_in_pgd(swapper_pg_dir, addr, &level);
+		for (unsigned long a = addr; level && a < addr + PAGE_SIZE; a += 64)
+			__asm__ __volatile__("clflush (%0)" : : "r"(a) : "memory");
+	}
+	__asm__ __volatile__("mfence" : : : "memory");
+}
 
 static int change_page_attr(unsigned long addr, int numpages, struct cpa cpa, bool flush)
 {
-	unsigned long end = addr + ((unsigned long)numpages << PAGE_SHIFT);
-	struct cpa alias = cpa;
+	unsigned long end = addr + ((unsigned long)numpages << PAGE_SHIFT), before;
+	struct cpa alias;
+	bool linear, all;
 	int err;
 
 	if (numpages <= 0 || !IS_ALIGNED(addr, PAGE_SIZE) || addr < PAGE_OFFSET || end < addr)
 		return -EINVAL;
 	cpa.set &= ~_PAGE_NX | (__supported_pte_mask & _PAGE_NX);
-	alias.set = cpa.set & ~_PAGE_NX;
-	alias.clear = cpa.clear & ~_PAGE_NX;
+	alias = cpa;
+	linear = in_linear_map(addr);
 
 	mutex_lock(&cpa_lock);
-	err = walk_pgd_range(swapper_pg_dir, addr, end, &cpa_walk, &cpa);
-	if (!err && addr >= (unsigned long)_text && end <= PAGE_ALIGN(_end) &&
-	    (alias.set | alias.clear))
-		err = walk_pgd_range(swapper_pg_dir, (unsigned long)__va(__pa(addr)),
-				     (unsigned long)__va(__pa(addr)) + (end - addr), &cpa_walk,
-				     &alias);
+	before = cpa_stats.changed;
+	err = change_range(addr, end, &cpa);
+	if (!err && !linear && !cpa.split_only) {
+		mark_area(addr);
+		err = change_aliases(addr, end, alias);
+	}
+	/* Without a flush the caller may have interrupts off soon: he merges nothing. */
+	all = linear && flush && !cpa.split_only && !err && cpa_merge(addr, end);
+	flush = flush && cpa_stats.changed != before;
 	if (flush)
 		cpa_stats.flushes++;
 	mutex_unlock(&cpa_lock);
-	if (flush)
-		flush_tlb_all();
+	if (flush && !all) {
+		if (linear && numpages <= FLUSH_RANGE_MAX)
+			flush_tlb_kernel_range(addr, end);
+		else
+			flush_tlb_all();
+	}
+	if (flush && !err && (cpa.set | cpa.clear) & CACHE_BITS)
+		flush_cache_range(addr, end);
 	return err;
 }
 
@@ -197,27 +309,42 @@ int set_memory_nx(unsigned long addr, int numpages)
 	return change(addr, numpages, _PAGE_NX, 0);
 }
 
+int set_memory_rox(unsigned long addr, int numpages)
+{
+	return change(addr, numpages, 0, _PAGE_RW | _PAGE_DIRTY | _PAGE_NX);
+}
+
+static int set_cache_mode(unsigned long addr, int numpages, enum page_cache_mode mode)
+{
+	return change(addr, numpages, cachemode2protval(mode), CACHE_BITS);
+}
+
 int set_memory_uc(unsigned long addr, int numpages)
 {
-	return change(addr, numpages, _PAGE_CACHE_UC, CACHE_BITS);
+	return set_cache_mode(addr, numpages, _PAGE_CACHE_MODE_UC_MINUS);
 }
 
 int set_memory_wc(unsigned long addr, int numpages)
 {
-	return change(addr, numpages, _PAGE_CACHE_WC, CACHE_BITS);
+	return set_cache_mode(addr, numpages, _PAGE_CACHE_MODE_WC);
+}
+
+int set_memory_wt(unsigned long addr, int numpages)
+{
+	return set_cache_mode(addr, numpages, _PAGE_CACHE_MODE_WT);
 }
 
 int set_memory_wb(unsigned long addr, int numpages)
 {
-	return change(addr, numpages, 0, CACHE_BITS);
+	return set_cache_mode(addr, numpages, _PAGE_CACHE_MODE_WB);
 }
 
 /* GLOBAL means PROTNONE in an entry that is not present: both bits go and come together. */
 int set_memory_np(unsigned long addr, int numpages)
 {
-	int err = set_memory_4k(addr, numpages);
+	struct cpa cpa = { .clear = _PAGE_PRESENT | _PAGE_GLOBAL, .small = true };
 
-	return err ? err : change(addr, numpages, 0, _PAGE_PRESENT | _PAGE_GLOBAL);
+	return change_page_attr(addr, numpages, cpa, true);
 }
 
 int set_memory_p(unsigned long addr, int numpages)
@@ -227,56 +354,40 @@ int set_memory_p(unsigned long addr, int numpages)
 
 int set_memory_4k(unsigned long addr, int numpages)
 {
-	return change_page_attr(addr, numpages, (struct cpa){ .split_only = true }, true);
+	struct cpa cpa = { .set = CPA_KEEP_4K, .small = true, .split_only = true };
+
+	return change_page_attr(addr, numpages, cpa, true);
 }
 
 int set_direct_map_invalid_noflush(struct page *page)
 {
-	unsigned long addr = (unsigned long)page_address(page);
-	int err = change_page_attr(addr, 1, (struct cpa){ .split_only = true }, false);
-
-	return err ? err
-		   : change_page_attr(addr, 1,
-				      (struct cpa){ .clear = _PAGE_PRESENT | _PAGE_GLOBAL }, false);
-}
-
-int set_direct_map_default_noflush(struct page *page)
-{
-	struct cpa cpa = { .set = _PAGE_PRESENT | _PAGE_RW | _PAGE_NX |
-				  (__supported_pte_mask & _PAGE_GLOBAL) };
+	struct cpa cpa = { .clear = _PAGE_PRESENT | _PAGE_GLOBAL, .small = true };
 
 	return change_page_attr((unsigned long)page_address(page), 1, cpa, false);
 }
 
-/* ---- DirectMap counters ---- */
-
-static int count_pud(pud_t *pud, unsigned long addr, unsigned long next, struct pgwalk *walk)
+static int direct_map_default(struct page *page, int nr, bool flush)
 {
-	if (pud_leaf(*pud))
-		((unsigned long *)walk->private)[PG_LEVEL_1G] += next - addr;
-	return 0;
+	struct cpa cpa = { .set = _PAGE_PRESENT | _PAGE_RW | _PAGE_NX |
+				  (__supported_pte_mask & _PAGE_GLOBAL),
+			   .clear = CACHE_BITS };
+
+	return change_page_attr((unsigned long)page_address(page), nr, cpa, flush);
 }
 
-static int count_pmd(pmd_t *pmd, unsigned long addr, unsigned long next, struct pgwalk *walk)
+int set_direct_map_default_noflush(struct page *page)
 {
-	if (pmd_leaf(*pmd))
-		((unsigned long *)walk->private)[PG_LEVEL_2M] += next - addr;
-	return 0;
+	return direct_map_default(page, 1, false);
 }
 
-static int count_pte(pte_t *pte, unsigned long addr, unsigned long next, struct pgwalk *walk)
+int set_direct_map_default(struct page **pages, unsigned int nr)
 {
-	((unsigned long *)walk->private)[PG_LEVEL_4K] += next - addr;
-	return 0;
-}
+	int err = 0;
 
-void direct_map_bytes(unsigned long bytes[PG_LEVEL_NUM])
-{
-	static const struct pgwalk_ops ops = { .pud_entry = count_pud,
-					       .pmd_entry = count_pmd,
-					       .pte_entry = count_pte };
-
-	for (int i = 0; i < PG_LEVEL_NUM; i++)
-		bytes[i] = 0;
-	walk_pgd_range(swapper_pg_dir, PAGE_OFFSET, PAGE_OFFSET + PFN_PHYS(max_pfn), &ops, bytes);
+	for (unsigned int i = 0, n; i < nr && !err; i += n) {
+		for (n = 1; i + n < nr && pages[i + n] == pages[i] + n; n++)
+			;
+		err = direct_map_default(pages[i], n, true);
+	}
+	return err;
 }

@@ -1,16 +1,23 @@
 /*
  * vmalloc, vmap, vfree: pages from anywhere, in a row of kernel addresses.
  *
- * 1. vmalloc is three steps: a range of addresses (vmap_area.c), pages from the buddy allocator in
- *    blocks as large as there are, and entries in the kernel's tables (vmap_pte.c). vfree is the
- *    same backwards, except that the addresses wait for a TLB flush.
+ * 1. vmalloc is three steps: pages from the buddy allocator, a range of addresses (vmap_area.c), and
+ *    entries in the kernel's tables (vmap_pte.c). vfree is the same backwards, except that the
+ *    addresses wait for a TLB flush. The pages come and go in bulk, but each has a reference of its
+ *    own, so one of them may be mapped by a process beyond the area's life.
  * 2. Behind each area lies one page that is never mapped, the guard: an access past the end faults.
  *    It also guards the area that follows against an underrun.
  * 3. The list of pages (vm->pages) is the only record of what is mapped; it comes from kmalloc, for
  *    more than two pages of pointers from vmalloc itself.
- * 4. Taking an area down may wait for other CPUs, so it needs a context that may sleep. vfree()
- *    from an interrupt puts the area on a list that the next caller in a good context empties; the
- *    first bytes of the area itself are the link.
+ * 4. Who allows it (VM_ALLOW_HUGE_VMAP) gets 2 MiB blocks, aligned and mapped by one entry each: a
+ *    five-hundredth of the TLB entries. The rest below 2 MiB, and everything when there are no such
+ *    blocks, is single pages as ever. The block is split into 512 pages at once: only the entry
+ *    knows that they belong together, and set_memory_*() can split that.
+ * 5. Taking an area down may wait for other CPUs, so it needs a context that may sleep. vfree()
+ *    from an interrupt puts the area on a list that the next caller in a good context empties, at
+ *    the latest an RCU callback; the first bytes of the area itself are the link.
+ * 6. set_memory_*() on an area changes the linear map's view of its pages too. Such an area is
+ *    marked, and before its pages are freed that view is made as it was, and flushed.
  *
  * Locks: none here; vmap_area_lock below. Complexity: linear in pages, O(log areas) for the
  * addresses.
@@ -21,11 +28,16 @@
 #include "mm/kva/kva_internal.h"
 
 #include "arch/x86/irqflags.h"
+#include "arch/x86/tlb.h"
+#include "arch/x86/traps.h"
 #include "kernel/bug.h"
 #include "kernel/printk.h"
+#include "kernel/rcu.h"
 #include "lib/err.h"
 #include "lib/string.h"
+#include "mm/kva/set_memory.h"
 #include "mm/phys/buddy.h"
+#include "mm/phys/pagewalk.h"
 #include "mm/slab/slab.h"
 
 static atomic_long_t nr_vmalloc_pages;
@@ -34,7 +46,9 @@ static bool vmalloc_up;
 /* Areas that were freed where taking them down was impossible: a stack, pushed without a lock. */
 static struct deferred {
 	struct deferred *next;
+	const void *addr; /* of the area; this lies in it, or is from kmalloc if it is read-only */
 } * deferred_areas;
+static bool drain_queued; /* the RCU callback that takes them down at the latest */
 
 bool vmalloc_is_available(void)
 {
@@ -63,7 +77,7 @@ struct vm_struct *__get_vm_area_node(unsigned long size, unsigned long align,
 	vm->addr = (void *)va->va_start;
 	vm->size = total;
 	vm->pages = NULL;
-	vm->nr_pages = 0;
+	vm->nr_pages = vm->page_order = 0;
 	vm->phys_addr = 0;
 	vm->caller = caller;
 	smp_store_release(&vm->flags, vm_flags);
@@ -118,46 +132,46 @@ void free_vm_area(struct vm_struct *area)
 
 /* ---- pages ---- */
 
-/* Gives back the pages in blocks as they came. */
-static void put_pages(struct page **pages, unsigned int nr)
+static __always_inline void put_pages(struct page **pages, unsigned int nr)
 {
-	for (unsigned int i = 0; i < nr;) {
-		unsigned int order = page_private(pages[i]);
-
-		set_page_private(pages[i], 0);
-		__free_pages(pages[i], order);
-		i += 1U << order;
-	}
+	if (nr == 1)
+		__free_page(pages[0]);
+	else
+		free_pages_bulk(pages, nr);
 }
 
 /*
- * nr pages into pages[], in blocks as large as there are: the order of each is kept in its first
- * page, which alone has a reference. single: every page has its own, for areas whose pages user
- * space may map. True if all were had.
+ * nr pages into pages[], each with its own reference; the first ones in blocks of 2^order as long
+ * as there are such. True if all were had, else none is kept.
  */
-static bool get_pages(gfp_t gfp, int node, unsigned int nr, struct page **pages, bool single)
+static bool get_pages(gfp_t gfp, int node, unsigned int nr, struct page **pages, unsigned int order)
 {
-	unsigned int i = 0, order = MAX_PAGE_ORDER;
+	gfp_t how = (gfp | __GFP_NOWARN | __GFP_NORETRY) & ~__GFP_NOFAIL;
+	unsigned int i = 0, got;
 
-	while (i < nr) {
-		struct page *page;
-		gfp_t how = gfp;
+	while (order && nr - i >= 1U << order) {
+		struct page *page = alloc_pages_node(node, how, order);
 
-		order = single ? 0 : min_t(unsigned int, order, ilog2(nr - i));
-		if (order)
-			how = (gfp | __GFP_NOWARN | __GFP_NORETRY) & ~__GFP_NOFAIL;
-		page = alloc_pages_node(node, how, order);
-		if (unlikely(!page)) {
-			if (order--)
-				continue;
-			put_pages(pages, i);
-			return false;
-		}
-		set_page_private(page, order);
+		if (!page)
+			break;
+		split_page(page, order);
 		for (unsigned int k = 0; k < 1U << order; k++)
 			pages[i++] = page + k;
 	}
-	return true;
+	if (nr - i == 1) {
+		pages[i] = alloc_pages_node(node, gfp, 0);
+		if (likely(pages[i]))
+			return true;
+	} else {
+		memset(pages + i, 0, (nr - i) * sizeof(*pages));
+		got = __alloc_pages_bulk(gfp, node, NULL, nr - i, NULL, pages + i);
+		if (likely(got == nr - i))
+			return true;
+		i += got;
+	}
+	if (i)
+		put_pages(pages, i);
+	return false;
 }
 
 static struct page **alloc_page_array(unsigned int nr, int node)
@@ -172,12 +186,29 @@ static struct page **alloc_page_array(unsigned int nr, int node)
 
 static void drain_deferred(void);
 
+/* The area for a mapping; one that can use large entries is aligned to them, if there is room. */
+static struct vm_struct *get_vmalloc_area(unsigned long size, unsigned long align,
+					  unsigned long start, unsigned long end,
+					  unsigned long vm_flags, unsigned int order,
+					  const void *caller)
+{
+	struct vm_struct *vm = NULL;
+
+	if (order)
+		vm = __get_vm_area_node(size, max(align, PMD_SIZE), vm_flags,
+					start == VMALLOC_START ? VMALLOC_HUGE_START : start, end,
+					caller);
+	if (!vm)
+		vm = __get_vm_area_node(size, align, vm_flags, start, end, caller);
+	return vm;
+}
+
 void *__vmalloc_node_range(unsigned long size, unsigned long align, unsigned long start,
 			   unsigned long end, gfp_t gfp, pgprot_t prot, unsigned long vm_flags,
 			   int node, const void *caller)
 {
 	unsigned long real = PAGE_ALIGN(size);
-	unsigned int nr = real >> PAGE_SHIFT;
+	unsigned int nr = real >> PAGE_SHIFT, order = 0;
 	struct page **pages;
 	struct vm_struct *vm;
 
@@ -189,18 +220,21 @@ void *__vmalloc_node_range(unsigned long size, unsigned long align, unsigned lon
 			  caller);
 		return NULL;
 	}
+	if (vm_flags & VM_ALLOW_HUGE_VMAP && real >= PMD_SIZE)
+		order = PMD_SHIFT - PAGE_SHIFT;
 	pages = alloc_page_array(nr, node);
 	if (!pages)
 		goto nomem;
-	if (!get_pages((gfp & ~__GFP_COMP) | __GFP_HIGHMEM, node, nr, pages, vm_flags & VM_USERMAP))
+	if (!get_pages((gfp & ~__GFP_COMP) | __GFP_HIGHMEM, node, nr, pages, order))
 		goto free_array;
-	vm = __get_vm_area_node(real, align, VM_ALLOC | VM_UNINITIALIZED | vm_flags, start, end,
-				caller);
+	vm = get_vmalloc_area(real, align, start, end, VM_ALLOC | VM_UNINITIALIZED | vm_flags,
+			      order, caller);
 	if (!vm)
 		goto free_pages;
 	vm->pages = pages;
 	vm->nr_pages = nr;
-	if (unlikely(vmap_pages_range((unsigned long)vm->addr, pages, nr, prot))) {
+	vm->page_order = order;
+	if (unlikely(__vmap_pages_range((unsigned long)vm->addr, pages, nr, prot, order))) {
 		free_vm_area(vm);
 		goto free_pages;
 	}
@@ -256,7 +290,22 @@ void *__vmalloc(unsigned long size, gfp_t gfp)
 	return vmalloc_caller(size, gfp, 0, NUMA_NO_NODE, __builtin_return_address(0));
 }
 
+void *vmalloc_huge(unsigned long size, gfp_t gfp)
+{
+	return vmalloc_caller(size, gfp, VM_ALLOW_HUGE_VMAP, NUMA_NO_NODE,
+			      __builtin_return_address(0));
+}
+
 /* ---- freeing ---- */
+
+/* Pages that were read-only or absent become ordinary memory again, for every CPU. */
+static noinline void vm_reset_perms(const struct vm_struct *vm)
+{
+	if (set_direct_map_default(vm->pages, vm->nr_pages))
+		pr_err("vfree: pages stay as set_memory_*() left them\n");
+	/* And none reaches them at their old addresses any more, to execute what they hold next. */
+	flush_tlb_all();
+}
 
 static void vfree_now(const void *addr)
 {
@@ -269,37 +318,67 @@ static void vfree_now(const void *addr)
 	}
 	pages = va->vm.pages;
 	if (pages && (va->vm.flags & (VM_ALLOC | VM_MAP_PUT_PAGES))) {
-		if (va->vm.flags & VM_ALLOC)
+		if (unlikely(va->vm.flags & VM_FLUSH_RESET_PERMS))
+			vm_reset_perms(&va->vm);
+		if (va->vm.flags & VM_ALLOC) {
 			atomic_long_sub(va->vm.nr_pages, &nr_vmalloc_pages);
-		if (va->vm.flags & VM_ALLOC)
 			put_pages(pages, va->vm.nr_pages);
-		else
+		} else {
 			for (unsigned int i = 0; i < va->vm.nr_pages; i++)
 				put_page(pages[i]);
+		}
 		kvfree(pages);
 	}
 	free_vmap_area_lazy(va);
 }
 
+static void drain_rcu(struct rcu_head *head)
+{
+	/* From here on a push must queue it again; what was pushed before is seen below. */
+	__atomic_store_n(&drain_queued, false, __ATOMIC_SEQ_CST);
+	drain_deferred();
+}
+
+static bool is_writable(const void *addr)
+{
+	int level;
+	u64 entry = lookup_address_in_pgd(swapper_pg_dir, (unsigned long)addr, &level);
+
+	return level && (entry & _PAGE_RW);
+}
+
 static void defer_free(const void *addr)
 {
+	static struct rcu_head latest; /* in use from the first push until its callback has begun */
 	struct deferred *d = (struct deferred *)addr;
 
+	if (unlikely(!is_writable(addr))) {
+		d = kmalloc(sizeof(*d), GFP_ATOMIC);
+		if (WARN_ONCE(!d, "vfree: no memory to free %px later: it is lost\n", addr))
+			return;
+	}
+	d->addr = addr;
 	d->next = READ_ONCE(deferred_areas);
 	while (!__atomic_compare_exchange_n(&deferred_areas, &d->next, d, false, __ATOMIC_SEQ_CST,
 					    __ATOMIC_RELAXED))
 		;
+	if (!__atomic_exchange_n(&drain_queued, true, __ATOMIC_SEQ_CST))
+		call_rcu(&latest, drain_rcu);
 }
 
 static noinline void drain_deferred(void)
 {
 	struct deferred *d, *next;
 
-	if (irqs_disabled())
+	if (irqs_disabled() || in_interrupt())
 		return;
 	for (d = __atomic_exchange_n(&deferred_areas, NULL, __ATOMIC_SEQ_CST); d; d = next) {
+		const void *addr = d->addr;
+
 		next = d->next;
-		vfree_now(d);
+		if (d != addr)
+			kfree(d);
+		vfree_now(addr);
 	}
 }
 
@@ -313,7 +392,7 @@ void vfree(const void *addr)
 {
 	if (!addr)
 		return;
-	if (unlikely(irqs_disabled())) {
+	if (unlikely(irqs_disabled() || in_interrupt())) {
 		defer_free(addr);
 		return;
 	}
@@ -328,7 +407,9 @@ void *vmap(struct page **pages, unsigned int count, unsigned long flags, pgprot_
 {
 	struct vm_struct *vm;
 
-	if (!count || count > totalram_pages())
+	if (WARN_ONCE(!count || count > totalram_pages(),
+		      "vmap of %u pages from %pS: there is no such amount of memory\n", count,
+		      __builtin_return_address(0)))
 		return NULL;
 	vm = get_vm_area_caller((unsigned long)count << PAGE_SHIFT, VM_MAP | flags,
 				__builtin_return_address(0));
@@ -373,7 +454,7 @@ void *kvmalloc_node(size_t size, gfp_t gfp, int node)
 	}
 	if (!gfpflags_allow_blocking(gfp))
 		return NULL;
-	return vmalloc_caller(size, gfp, 0, node, __builtin_return_address(0));
+	return vmalloc_caller(size, gfp, VM_ALLOW_HUGE_VMAP, node, __builtin_return_address(0));
 }
 
 void *kvmalloc(size_t size, gfp_t gfp)

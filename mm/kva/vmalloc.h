@@ -23,16 +23,21 @@ struct page;
 #define VM_USERMAP	 0x00000008 /* may be mapped to user space by remap_vmalloc_range */
 #define VM_UNINITIALIZED 0x00000020 /* not yet to be shown */
 #define VM_NO_GUARD	 0x00000040 /* no guard page behind it */
+#define VM_FLUSH_RESET_PERMS \
+	0x00000100 /* set_memory_*() was here: vfree() makes the linear map as it was, and flushes */
 #define VM_MAP_PUT_PAGES 0x00000200 /* vfree() puts the pages of a vmap() */
-#define VM_PERCPU	 0x00000400 /* a unit of a per-CPU chunk */
-#define VM_KSTACK	 0x00000800 /* kernel stack */
+#define VM_ALLOW_HUGE_VMAP \
+	0x00000400 /* 2 MiB pages and entries where they fit: who changes permissions splits them */
+#define VM_PERCPU 0x00001000 /* a unit of a per-CPU chunk */
+#define VM_KSTACK 0x00000800 /* kernel stack */
 
 /* What an area is used for: what vmallocinfo prints. */
 struct vm_struct {
 	void *addr;
 	unsigned long size; /* bytes, with the guard page */
 	unsigned long flags;
-	struct page **pages; /* nr_pages of them; NULL for ioremap */
+	struct page **pages;	 /* nr_pages of them; NULL for ioremap */
+	unsigned int page_order; /* 9: 2 MiB at a time were asked for, 0: single pages */
 	unsigned int nr_pages;
 	phys_addr_t phys_addr; /* ioremap: first physical address */
 	const void *caller;    /* who asked */
@@ -50,13 +55,16 @@ void *vmalloc_node(unsigned long size, int node) __malloc;
 void *vzalloc_node(unsigned long size, int node) __malloc;
 void *vmalloc_user(unsigned long size) __malloc; /* zeroed, VM_USERMAP */
 void *__vmalloc(unsigned long size, gfp_t gfp) __malloc;
+/* By 2 MiB pages where size and memory allow; the rest of it, and all if need be, by small ones. */
+void *vmalloc_huge(unsigned long size, gfp_t gfp) __malloc;
 /* The whole interface: any range, alignment (a power of two, at least a page), protection, node. */
 void *__vmalloc_node_range(unsigned long size, unsigned long align, unsigned long start,
 			   unsigned long end, gfp_t gfp, pgprot_t prot, unsigned long vm_flags,
 			   int node, const void *caller);
 /*
  * Frees what vmalloc (or vmap with VM_MAP_PUT_PAGES) returned; NULL is fine. In an interrupt it is
- * queued.
+ * queued, and done by the next caller that may, or after an RCU grace period. vfree_atomic() always
+ * queues. => any context, no spinlock held
  */
 void vfree(const void *addr);
 void vfree_atomic(const void *addr);
@@ -72,6 +80,13 @@ static __always_inline bool is_vmalloc_addr(const void *x)
 {
 	return (unsigned long)x >= VMALLOC_START && (unsigned long)x < VMALLOC_END;
 }
+
+/*
+ * Copies count bytes from addr on into buf, as far as there is memory in areas of vmalloc space;
+ * what lies between them, in devices or in pages that are not present reads as zero. Returns the
+ * bytes that were there. Safe whatever addr is.
+ */
+long vread(char *buf, const char *addr, unsigned long count);
 
 /* ---- areas without memory: for ioremap, execmem and the like ---- */
 struct vm_struct *get_vm_area(unsigned long size, unsigned long flags);
@@ -106,3 +121,12 @@ unsigned long vmalloc_nr_pages(void); /* pages behind vmalloc areas: VmallocUsed
  * sleep.
  */
 int vmalloc_for_each(int (*fn)(const struct vm_struct *area, void *arg), void *arg);
+/*
+ * As many pages of lazily freed address space may wait for one flush as on Linux, 32 MiB for each
+ * doubling of the CPUs, but not more than a sixteenth of the RAM's number.
+ */
+unsigned long lazy_max_pages(void);
+/*
+ * Calls fn for each waiting range, until it returns non-zero, and returns that. fn must not sleep.
+ */
+int vmap_for_each_unpurged(int (*fn)(unsigned long start, unsigned long end, void *arg), void *arg);

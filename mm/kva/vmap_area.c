@@ -10,7 +10,7 @@
  * 3. Taking from a free area usually cuts its left edge: one number changes, and the maxima on the
  *    way to the root. No node enters or leaves the free tree.
  * 4. An area that was unmapped may still be in the TLB of some CPU. Asking all CPUs costs an
- *    interrupt each, so it waits on the purge list until lazy_max pages have gathered there, or
+ *    interrupt each, so it waits on the purge list until lazy_max_pages() have gathered there, or
  *    addresses run out. Then one flush covers them all, and they join the free tree, where
  *    neighbours merge.
  * 5. The pages behind an area are freed at once, before the flush. That is safe as long as nobody
@@ -24,9 +24,13 @@
 #include "mm/kva/kva_internal.h"
 
 #include "arch/x86/tlb.h"
+#include "arch/x86/uaccess.h"
 #include "kernel/bug.h"
 #include "kernel/mutex.h"
+#include "kernel/smp.h"
+#include "lib/bitmap.h"
 #include "lib/err.h"
+#include "lib/string.h"
 #include "mm/phys/buddy.h"
 #include "mm/slab/slab.h"
 
@@ -36,7 +40,7 @@ static struct rb_root free_root = RB_ROOT; /* V */
 static struct rb_root busy_root = RB_ROOT; /* V */
 static struct vmap_area *purge_list;	   /* V */
 static unsigned long purge_pages;	   /* V pages of address space on it */
-static unsigned long lazy_max;		   /* - */
+static unsigned long lazy_limit;	   /* - what the RAM allows of lazy_max_pages() */
 static struct kmem_cache *vmap_area_cache; /* - */
 
 #define to_va(node) rb_entry(node, struct vmap_area, rb)
@@ -245,6 +249,32 @@ static struct vmap_area *lookup_busy(unsigned long addr)
 	return NULL;
 }
 
+long vread(char *buf, const char *addr, unsigned long count)
+{
+	unsigned long a = (unsigned long)addr, end = a + count, n;
+	long seen = 0;
+
+	if (end < a)
+		return 0;
+	for (; a < end; a += n, buf += n) {
+		struct vmap_area *va;
+		bool ok;
+
+		n = min(end - a, PAGE_SIZE - (a & ~PAGE_MASK));
+		/* While the area is in the tree its owner cannot take the page away. */
+		spin_lock(&vmap_area_lock);
+		va = lookup_busy(a);
+		ok = va && !(va->vm.flags & (VM_IOREMAP | VM_UNINITIALIZED)) &&
+		     !copy_from_kernel_nofault(buf, (void *)a, n);
+		spin_unlock(&vmap_area_lock);
+		if (ok)
+			seen += n;
+		else
+			memset(buf, 0, n);
+	}
+	return seen;
+}
+
 /* ---- purge ---- */
 
 /*
@@ -282,6 +312,11 @@ static bool purge_vmap_areas(void)
 	return true;
 }
 
+unsigned long lazy_max_pages(void)
+{
+	return min(fls(num_online_cpus()) * ((32UL << 20) >> PAGE_SHIFT), lazy_limit);
+}
+
 void vm_unmap_aliases(void)
 {
 	purge_vmap_areas();
@@ -295,7 +330,7 @@ void free_vmap_area_lazy(struct vmap_area *va)
 	va->purge_next = purge_list;
 	purge_list = va;
 	purge_pages += va_size(va) >> PAGE_SHIFT;
-	purge = purge_pages > lazy_max;
+	purge = purge_pages > lazy_max_pages();
 	spin_unlock(&vmap_area_lock);
 	if (unlikely(purge))
 		purge_vmap_areas();
@@ -426,6 +461,17 @@ int vmalloc_for_each(int (*fn)(const struct vm_struct *area, void *arg), void *a
 	return ret;
 }
 
+int vmap_for_each_unpurged(int (*fn)(unsigned long start, unsigned long end, void *arg), void *arg)
+{
+	int ret = 0;
+
+	spin_lock(&vmap_area_lock);
+	for (struct vmap_area *va = purge_list; va && !ret; va = va->purge_next)
+		ret = fn(va->va_start, va->va_end, arg);
+	spin_unlock(&vmap_area_lock);
+	return ret;
+}
+
 /* ---- boot ---- */
 
 static void __init add_free_range(unsigned long start, unsigned long end)
@@ -444,9 +490,6 @@ void __init vmap_area_init(void)
 	vmap_area_cache = KMEM_CACHE(vmap_area, SLAB_PANIC);
 	add_free_range(VMALLOC_START, VMALLOC_USED_END);
 	add_free_range(EXECMEM_START, EXECMEM_END);
-	/*
-	 * Address space costs nothing, but each waiting area has its struct: less patience on small
-	 * machines.
-	 */
-	lazy_max = clamp_t(unsigned long, totalram_pages() / 64, 64, 8192);
+	/* Each waiting area has its struct: less patience on small machines. */
+	lazy_limit = max(totalram_pages() / 16, 64UL);
 }

@@ -4,11 +4,14 @@
  * 1. All processes share the tables below the top level's upper half. The top-level entries of the
  *    ranges that this room uses exist from boot on, so a new mapping never has to be copied into
  *    any process.
- * 2. Tables are made on demand and never freed: at most one page for each 2 MiB of address space
- *    ever used. So a walk needs no lock. Making one is done under kernel_table_lock, entries are
- *    written by the area's owner.
- * 3. A mapping of consecutive frames (ioremap) uses a 2 MiB entry where address, frame and length
- *    allow and no table was ever made for these addresses.
+ * 2. Tables are made on demand: at most one page for each 2 MiB of address space ever used. Making
+ *    one is done under kernel_table_lock, entries are written by the area's owner.
+ * 3. Consecutive frames (ioremap, large vmalloc areas) get a 2 MiB entry where address, frame and
+ *    length allow. If small pages lived at these addresses before, an empty table stands in the
+ *    way; the large entry takes its place.
+ * 4. So a table can go away while somebody looks at it without a lock, the processor or a dump. It
+ *    is freed after a flush of all TLBs, which also forget the tables they walked through, and after
+ *    a grace period: who reads kernel tables that are not his own is an RCU reader.
  *
  * Mirrors parts of Linux mm/vmalloc.c. Exercised by the vmalloc suite.
  */
@@ -16,6 +19,7 @@
 
 #include "arch/x86/tlb.h"
 #include "kernel/bug.h"
+#include "kernel/rcu.h"
 #include "lib/err.h"
 #include "mm/phys/buddy.h"
 #include "mm/phys/vmstat.h"
@@ -39,6 +43,41 @@ static void free_table(struct page *page)
 	dec_node_page_state(page, NR_PAGETABLE);
 	__ClearPageTable(page);
 	__free_page(page);
+}
+
+static void free_table_rcu(struct rcu_head *head)
+{
+	free_table(container_of((struct list_head *)head, struct page, lru));
+}
+
+/* A chain of tables that entries no longer point to, through their first words. */
+struct old_tables {
+	struct page *first;
+};
+
+static void push_old_table(struct old_tables *old, pmd_t pmd)
+{
+	struct page *page = pfn_to_page(pmd_pfn(pmd));
+
+	page->lru.next = (struct list_head *)old->first;
+	old->first = page;
+}
+
+void free_kernel_table(struct page *page)
+{
+	BUILD_BUG_ON(sizeof(struct rcu_head) > sizeof(page->lru));
+	call_rcu((struct rcu_head *)&page->lru, free_table_rcu);
+}
+
+static noinline void free_old_tables(struct old_tables *old)
+{
+	flush_tlb_all();
+	while (old->first) {
+		struct page *page = old->first;
+
+		old->first = (struct page *)page->lru.next;
+		free_kernel_table(page);
+	}
 }
 
 /* Puts a fresh table behind an absent entry (any level: they all look alike); 0, or -ENOMEM. */
@@ -97,26 +136,6 @@ static pmd_t *pmd_find_kernel(unsigned long addr)
 	return pmd_offset(pud, addr);
 }
 
-int vmap_pages_range(unsigned long start, struct page **pages, unsigned int count, pgprot_t prot)
-{
-	unsigned long addr = start, end = start + ((unsigned long)count << PAGE_SHIFT);
-
-	while (addr != end) {
-		unsigned long next = pmd_addr_end(addr, end);
-		pte_t *pte = pte_alloc_kernel(addr);
-
-		if (unlikely(!pte)) {
-			vunmap_range(start, addr);
-			return -ENOMEM;
-		}
-		for (; addr != next; addr += PAGE_SIZE) {
-			VM_BUG_ON(ptep_get(pte).pte);
-			set_pte(pte++, pfn_pte(page_to_pfn(*pages++), prot));
-		}
-	}
-	return 0;
-}
-
 /* A PAT bit lies elsewhere in a large entry. */
 static pgprot_t pgprot_4k_to_large(pgprot_t prot)
 {
@@ -125,32 +144,101 @@ static pgprot_t pgprot_4k_to_large(pgprot_t prot)
 	return __pgprot((v & ~_PAGE_PAT) | (v & _PAGE_PAT ? _PAGE_PAT_LARGE : 0));
 }
 
-int vmap_page_range(unsigned long start, unsigned long end, phys_addr_t phys, pgprot_t prot)
+/* One 2 MiB entry; what was there can only be an empty table. 0 or -ENOMEM. */
+static int map_large(unsigned long addr, unsigned long pfn, pgprot_t prot, struct old_tables *old)
 {
-	unsigned long addr = start, next;
+	pmd_t *pmd = pmd_alloc_kernel(addr), was;
 
-	for (; addr != end; phys += next - addr, addr = next) {
-		pmd_t *pmd = pmd_alloc_kernel(addr);
-		phys_addr_t p = phys;
+	if (unlikely(!pmd))
+		return -ENOMEM;
+	was = *pmd;
+	VM_BUG_ON(pmd_leaf(was));
+	set_pmd(pmd, pfn_pmd_leaf(pfn, pgprot_4k_to_large(prot)));
+	if (pmd_present(was))
+		push_old_table(old, was);
+	return 0;
+}
+
+/* Do these 512 pages lie in a row, aligned as one large page? */
+static bool is_large_block(struct page **pages)
+{
+	if (!IS_ALIGNED(page_to_pfn(pages[0]), PTRS_PER_TABLE))
+		return false;
+	for (unsigned int i = 1; i < PTRS_PER_TABLE; i++)
+		if (pages[i] != pages[0] + i)
+			return false;
+	return true;
+}
+
+int __vmap_pages_range(unsigned long start, struct page **pages, unsigned int count, pgprot_t prot,
+		       bool large)
+{
+	unsigned long addr = start, end = start + ((unsigned long)count << PAGE_SHIFT);
+	struct old_tables old = {};
+	int err = -ENOMEM;
+
+	while (addr != end) {
+		unsigned long next = pmd_addr_end(addr, end);
 		pte_t *pte;
 
-		next = pmd_addr_end(addr, end);
-		if (unlikely(!pmd))
-			goto nomem;
-		if (next - addr == PMD_SIZE && IS_ALIGNED(phys, PMD_SIZE) && !pmd_present(*pmd)) {
-			set_pmd(pmd, pfn_pmd_leaf(PHYS_PFN(phys), pgprot_4k_to_large(prot)));
+		if (large && next - addr == PMD_SIZE && is_large_block(pages)) {
+			if (map_large(addr, page_to_pfn(*pages), prot, &old))
+				goto out;
+			pages += PTRS_PER_TABLE;
+			addr = next;
 			continue;
 		}
 		pte = pte_alloc_kernel(addr);
 		if (unlikely(!pte))
-			goto nomem;
+			goto out;
+		for (; addr != next; addr += PAGE_SIZE) {
+			VM_BUG_ON(ptep_get(pte).pte);
+			set_pte(pte++, pfn_pte(page_to_pfn(*pages++), prot));
+		}
+	}
+	err = 0;
+out:
+	if (unlikely(old.first))
+		free_old_tables(&old);
+	if (unlikely(err))
+		vunmap_range(start, addr);
+	return err;
+}
+
+int vmap_pages_range(unsigned long start, struct page **pages, unsigned int count, pgprot_t prot)
+{
+	return __vmap_pages_range(start, pages, count, prot, false);
+}
+
+int vmap_page_range(unsigned long start, unsigned long end, phys_addr_t phys, pgprot_t prot)
+{
+	unsigned long addr = start, next;
+	struct old_tables old = {};
+	int err = -ENOMEM;
+
+	for (; addr != end; phys += next - addr, addr = next) {
+		phys_addr_t p = phys;
+		pte_t *pte;
+
+		next = pmd_addr_end(addr, end);
+		if (next - addr == PMD_SIZE && IS_ALIGNED(phys, PMD_SIZE)) {
+			if (map_large(addr, PHYS_PFN(phys), prot, &old))
+				goto out;
+			continue;
+		}
+		pte = pte_alloc_kernel(addr);
+		if (unlikely(!pte))
+			goto out;
 		for (unsigned long a = addr; a != next; a += PAGE_SIZE, p += PAGE_SIZE)
 			set_pte(pte++, pfn_pte(PHYS_PFN(p), prot));
 	}
-	return 0;
-nomem:
-	vunmap_range(start, addr);
-	return -ENOMEM;
+	err = 0;
+out:
+	if (unlikely(old.first))
+		free_old_tables(&old);
+	if (unlikely(err))
+		vunmap_range(start, addr);
+	return err;
 }
 
 void vunmap_range_noflush(unsigned long start, unsigned long end)

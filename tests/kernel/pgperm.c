@@ -8,6 +8,7 @@
 #include "kernel/smp.h"
 #include "kernel/ktest.h"
 #include "lib/string.h"
+#include "mm/debug/debug_pagealloc.h"
 #include "mm/kva/ptdump.h"
 #include "mm/kva/set_memory.h"
 #include "mm/kva/vmalloc.h"
@@ -128,7 +129,7 @@ static void linear_map_page_changes_and_recovers(struct ktest *t)
 	KTEST_EXPECT_TRUE(t, writable(p + PAGE_SIZE));
 	KTEST_EXPECT_NULL(t, memchr_inv(p, 0x5a, 4 * PAGE_SIZE));
 	KTEST_EXPECT_EQ(t, set_memory_uc(addr, 1), 0);
-	KTEST_EXPECT_EQ(t, prot_of(p) & (_PAGE_PCD | _PAGE_PWT), (u64)_PAGE_CACHE_UC);
+	KTEST_EXPECT_EQ(t, prot_of(p) & (_PAGE_PCD | _PAGE_PWT), (u64)_PAGE_CACHE_UC_MINUS);
 	KTEST_EXPECT_EQ(t, set_memory_wb(addr, 1), 0);
 	KTEST_EXPECT_EQ(t, prot_of(p) & (_PAGE_PCD | _PAGE_PWT), 0ULL);
 	__free_pages(page, 2);
@@ -184,6 +185,138 @@ static void dump_is_in_order(struct ktest *t)
 			totalram_pages() << PAGE_SHIFT);
 }
 
+static unsigned long sum_of_levels(const unsigned long b[PG_LEVEL_NUM])
+{
+	return b[PG_LEVEL_4K] + b[PG_LEVEL_2M] + b[PG_LEVEL_1G];
+}
+
+/* A page in the middle of a large one: split, counted, and whole again when nothing is special. */
+static void split_pages_are_merged_again(struct ktest *t)
+{
+	struct page *page = alloc_pages(GFP_KERNEL, PMD_SHIFT - PAGE_SHIFT);
+	unsigned long a[PG_LEVEL_NUM], b[PG_LEVEL_NUM], addr;
+	struct cpa_stats before;
+	int level;
+
+	if (!page || debug_pagealloc_enabled()) {
+		ktest_skip(t, "no large page");
+		return;
+	}
+	addr = (unsigned long)page_address(page);
+	set_memory_p(addr, 512); /* changes nothing, and unites what earlier tests have split */
+	direct_map_bytes(a);
+	before = cpa_stats;
+	lookup_address_in_pgd(swapper_pg_dir, addr, &level);
+	if (level < 2) {
+		ktest_skip(t, "small pages here");
+		goto out;
+	}
+	KTEST_EXPECT_EQ(t, set_memory_ro(addr + 7 * PAGE_SIZE, 3), 0);
+	direct_map_bytes(b);
+	KTEST_EXPECT_EQ(t, b[PG_LEVEL_4K], a[PG_LEVEL_4K] + PMD_SIZE);
+	KTEST_EXPECT_EQ(t, sum_of_levels(b), sum_of_levels(a));
+	KTEST_EXPECT_EQ(t, cpa_stats.level[PG_LEVEL_2M].split, before.level[PG_LEVEL_2M].split + 1);
+	KTEST_EXPECT_EQ(t, set_memory_rw(addr + 7 * PAGE_SIZE, 2), 0);
+	direct_map_bytes(b);
+	KTEST_EXPECT_EQ(t, b[PG_LEVEL_4K], a[PG_LEVEL_4K] + PMD_SIZE); /* one is left */
+	KTEST_EXPECT_EQ(t, set_memory_rw(addr + 9 * PAGE_SIZE, 1), 0);
+	direct_map_bytes(b);
+	for (int i = PG_LEVEL_4K; i < PG_LEVEL_NUM; i++)
+		KTEST_EXPECT_EQ(t, b[i], a[i]);
+	KTEST_EXPECT_EQ(t, cpa_stats.level[PG_LEVEL_2M].merged,
+			before.level[PG_LEVEL_2M].merged + 1);
+	KTEST_EXPECT_TRUE(t, writable((void *)(addr + 8 * PAGE_SIZE)));
+	/* As a whole it is changed without a split. */
+	KTEST_EXPECT_EQ(t, set_memory_ro(addr, 512), 0);
+	KTEST_EXPECT_FALSE(t, writable((void *)addr));
+	lookup_address_in_pgd(swapper_pg_dir, addr, &level);
+	KTEST_EXPECT_EQ(t, level, 2);
+	KTEST_EXPECT_EQ(t, set_memory_rw(addr, 512), 0);
+	direct_map_bytes(b);
+	KTEST_EXPECT_EQ(t, b[PG_LEVEL_4K], a[PG_LEVEL_4K]);
+out:
+	__free_pages(page, PMD_SHIFT - PAGE_SHIFT);
+}
+
+static void small_pages_for_good_stay_small(struct ktest *t)
+{
+	struct page *page = alloc_pages(GFP_KERNEL, 0);
+	unsigned long addr;
+	int level;
+
+	KTEST_ASSERT_NOT_NULL(t, page);
+	addr = (unsigned long)page_address(page);
+	KTEST_EXPECT_EQ(t, set_memory_4k(addr, 1), 0);
+	KTEST_EXPECT_EQ(t, set_memory_ro(addr, 1), 0);
+	KTEST_EXPECT_EQ(t, set_memory_rw(addr, 1), 0);
+	lookup_address_in_pgd(swapper_pg_dir, addr, &level);
+	KTEST_EXPECT_EQ(t, level, 1);
+	KTEST_EXPECT_TRUE(t, writable((void *)addr));
+	__free_page(page);
+}
+
+static void alias_of_a_vmalloc_page_follows(struct ktest *t)
+{
+	u8 *p = vzalloc(3 * PAGE_SIZE), *alias;
+
+	KTEST_ASSERT_NOT_NULL(t, p);
+	alias = page_address(vmalloc_to_page(p + PAGE_SIZE));
+	KTEST_EXPECT_EQ(t, set_memory_ro((unsigned long)p + PAGE_SIZE, 1), 0);
+	KTEST_EXPECT_FALSE(t, writable(alias));
+	KTEST_EXPECT_TRUE(t, writable(page_address(vmalloc_to_page(p))));
+	KTEST_EXPECT_EQ(t, set_memory_rox((unsigned long)p + PAGE_SIZE, 1), 0);
+	KTEST_EXPECT_EQ(t, prot_of(alias) & _PAGE_NX, __supported_pte_mask & _PAGE_NX);
+	KTEST_EXPECT_EQ(t, set_memory_np((unsigned long)p + PAGE_SIZE, 1), 0);
+	KTEST_EXPECT_EQ(t, prot_of(alias), 0ULL);
+	vfree(p); /* makes it ordinary memory again */
+	KTEST_EXPECT_TRUE(t, writable(alias));
+}
+
+static void cache_attributes_come_in_pairs(struct ktest *t)
+{
+	struct page *page = alloc_page(GFP_KERNEL);
+	u8 *p = page_address(page);
+	unsigned long addr = (unsigned long)p;
+
+	KTEST_ASSERT_NOT_NULL(t, page);
+	memset(p, 0x3c, PAGE_SIZE);
+	KTEST_EXPECT_EQ(t, set_memory_wc(addr, 1), 0);
+	KTEST_EXPECT_EQ(t, set_memory_wc(addr, 1), 0);
+	KTEST_EXPECT_EQ(t, set_memory_uc(addr, 1), -EBUSY);
+	KTEST_EXPECT_EQ(t, prot_of(p) & (_PAGE_PCD | _PAGE_PWT | _PAGE_PAT), (u64)_PAGE_CACHE_WC);
+	KTEST_EXPECT_NULL(t, memchr_inv(p, 0x3c, PAGE_SIZE));
+	KTEST_EXPECT_EQ(t, set_memory_wb(addr, 1), 0);
+	KTEST_EXPECT_EQ(t, set_memory_wt(addr, 1), 0);
+	KTEST_EXPECT_EQ(t, set_memory_wb(addr, 1), 0);
+	KTEST_EXPECT_NULL(t, memchr_inv(p, 0x3c, PAGE_SIZE));
+	__free_page(page);
+}
+
+static void dump_speaks_linux(struct ktest *t)
+{
+	static const struct ptdump_run small = {
+		.start = 0xffff888000200000UL, .end = 0xffff888000203000UL,
+		.prot = _PAGE_PRESENT | _PAGE_RW | _PAGE_GLOBAL | _PAGE_NX, .level = 1,
+	}, large = {
+		.start = 0xffffc94000000000UL, .end = 0xffffc94000400000UL,
+		.prot = _PAGE_PRESENT | _PAGE_PCD | _PAGE_PWT | _PAGE_PAT | _PAGE_GLOBAL, .level = 2,
+	}, hole = { .end = 0xffff800000000000UL, .level = 4 };
+	char line[160];
+
+	ptdump_format_run(line, sizeof(line), &small);
+	KTEST_EXPECT_STREQ(t, line,
+			   "0xffff888000200000-0xffff888000203000          12K     RW"
+			   "                 GLB NX pte");
+	ptdump_format_run(line, sizeof(line), &large);
+	KTEST_EXPECT_STREQ(t, line,
+			   "0xffffc94000000000-0xffffc94000400000           4M     ro"
+			   " PWT PCD PSE PAT GLB x  pmd");
+	ptdump_format_run(line, sizeof(line), &hole);
+	KTEST_EXPECT_STREQ(t, line,
+			   "0x0000000000000000-0xffff800000000000    16777088T"
+			   "                               pgd");
+}
+
 static const struct ktest_case pgperm_cases[] = {
 	KTEST_CASE(text_is_read_only_and_executable),
 	KTEST_CASE(rodata_is_read_only),
@@ -196,6 +329,11 @@ static const struct ktest_case pgperm_cases[] = {
 	KTEST_CASE(vmalloc_page_changes),
 	KTEST_CASE(bad_ranges_are_refused),
 	KTEST_CASE(dump_is_in_order),
+	KTEST_CASE(split_pages_are_merged_again),
+	KTEST_CASE(small_pages_for_good_stay_small),
+	KTEST_CASE(alias_of_a_vmalloc_page_follows),
+	KTEST_CASE(cache_attributes_come_in_pairs),
+	KTEST_CASE(dump_speaks_linux),
 	{},
 };
 KTEST_SUITE(pgperm, pgperm_cases);

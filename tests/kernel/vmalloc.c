@@ -6,9 +6,11 @@
 #include "arch/x86/irqflags.h"
 #include "arch/x86/uaccess.h"
 #include "kernel/ktest.h"
+#include "kernel/rcu.h"
 #include "kernel/task.h"
 #include "lib/string.h"
-#include "mm/kva/ioremap.h"
+#include "mm/kva/highmem.h"
+#include "mm/kva/set_memory.h"
 #include "mm/kva/stack.h"
 #include "mm/kva/vmalloc.h"
 #include "mm/phys/buddy.h"
@@ -240,37 +242,209 @@ static void kvmalloc_takes_what_there_is(struct ktest *t)
 	kvfree(NULL);
 }
 
-static void ioremap_is_uncached_and_not_for_ram(struct ktest *t)
+static unsigned int level_of(const void *p)
 {
-	struct page *page = alloc_page(GFP_KERNEL);
-	void __iomem *p;
 	int level;
-	u64 pte;
 
-	KTEST_ASSERT_NOT_NULL(t, page);
-	ktest_info(t, "one warning is expected: ioremap of RAM");
-	KTEST_EXPECT_NULL(t, ioremap(page_to_phys(page), PAGE_SIZE));
-	KTEST_EXPECT_NULL(t, ioremap(~0UL - 100, PAGE_SIZE));
-	__free_page(page);
-
-	p = ioremap(0xfee00010UL, 4); /* the local APIC's page, not touched here */
-	KTEST_ASSERT_NOT_NULL(t, p);
-	KTEST_EXPECT_EQ(t, (unsigned long)p & ~PAGE_MASK, 0x10UL);
-	pte = lookup_address_in_pgd(swapper_pg_dir, (unsigned long)p, &level);
-	KTEST_EXPECT_EQ(t, level, 1);
-	KTEST_EXPECT_EQ(t, pte & PTE_PFN_MASK, (u64)0xfee00000UL);
-	KTEST_EXPECT_EQ(t, pte & (_PAGE_PCD | _PAGE_PWT), (u64)_PAGE_CACHE_UC);
-	KTEST_EXPECT_EQ(t, vmalloc_to_pfn(p), 0xfee00UL);
-	iounmap(p);
 	lookup_address_in_pgd(swapper_pg_dir, (unsigned long)p, &level);
-	KTEST_EXPECT_EQ(t, level, 0);
+	return level;
+}
 
-	p = ioremap_wc(0xfd000000UL, 4UL << 20); /* large entries */
+static bool is_one_block(struct page **pages)
+{
+	for (int i = 1; i < 512; i++)
+		if (pages[i] != pages[0] + i)
+			return false;
+	return IS_ALIGNED(page_to_pfn(pages[0]), 512);
+}
+
+/* Small pages first live where the large ones come next, so a table stands in their way. */
+static void huge_areas_use_large_entries(struct ktest *t)
+{
+	struct vm_struct *vm;
+	u8 *p, *q;
+
+	vm_unmap_aliases(); /* so that nothing below becomes free meanwhile */
+	p = vmalloc_huge(2 * PMD_SIZE + 3 * PAGE_SIZE, GFP_KERNEL);
 	KTEST_ASSERT_NOT_NULL(t, p);
-	pte = lookup_address_in_pgd(swapper_pg_dir, (unsigned long)p, &level);
-	KTEST_EXPECT_EQ(t, pte & (_PAGE_PCD | _PAGE_PWT), (u64)_PAGE_CACHE_WC);
-	KTEST_EXPECT_EQ(t, vmalloc_to_pfn((char *)p + 0x212345), 0xfd212UL);
-	iounmap(p);
+	vm = find_vm_area(p);
+	KTEST_EXPECT_EQ(t, vm->nr_pages, 2 * 512 + 3U);
+	KTEST_EXPECT_EQ(t, (unsigned long)p & ~PMD_MASK, 0UL);
+	if (level_of(p) != 2 || level_of(p + PMD_SIZE) != 2) {
+		vfree(p);
+		ktest_skip(t, "no free 2 MiB block");
+		return;
+	}
+	KTEST_EXPECT_EQ(t, level_of(p + 2 * PMD_SIZE), 1U);
+	for (unsigned long i = 0; i < vm->nr_pages; i++) {
+		*(u64 *)(p + i * PAGE_SIZE + 8) = i;
+		KTEST_ASSERT_TRUE(t, vmalloc_to_page(p + i * PAGE_SIZE) == vm->pages[i]);
+		KTEST_ASSERT_EQ(t, page_count(vm->pages[i]), 1);
+		KTEST_ASSERT_EQ(t, ((u64 *)page_address(vm->pages[i]))[1], (u64)i);
+	}
+	KTEST_EXPECT_FALSE(t, readable(p + vm->nr_pages * PAGE_SIZE));
+	vfree(p);
+	vm_unmap_aliases();
+	KTEST_EXPECT_FALSE(t, readable(p));
+	/* The third 2 MiB have a table now, for the three pages. */
+	q = vmalloc_huge(3 * PMD_SIZE, GFP_KERNEL | __GFP_ZERO);
+	KTEST_ASSERT_NOT_NULL(t, q);
+	KTEST_EXPECT_TRUE(t, q == p);
+	KTEST_EXPECT_NULL(t, memchr_inv(q, 0, 3 * PMD_SIZE));
+	if (level_of(q + PMD_SIZE) == 2 && is_one_block(find_vm_area(q)->pages + 1024))
+		KTEST_EXPECT_EQ(t, level_of(q + 2 * PMD_SIZE), 2U);
+	vfree(q);
+}
+
+static void changing_a_huge_area_splits_it(struct ktest *t)
+{
+	u8 *p = vmalloc_huge(PMD_SIZE, GFP_KERNEL), byte = 1;
+
+	KTEST_ASSERT_NOT_NULL(t, p);
+	memset(p, 0x33, PMD_SIZE);
+	KTEST_EXPECT_EQ(t, set_memory_ro((unsigned long)p + 5 * PAGE_SIZE, 1), 0);
+	KTEST_EXPECT_EQ(t, level_of(p), 1U);
+	KTEST_EXPECT_NE(t, copy_to_kernel_nofault(p + 5 * PAGE_SIZE, &byte, 1), 0L);
+	KTEST_EXPECT_EQ(t, copy_to_kernel_nofault(p + 6 * PAGE_SIZE, &byte, 1), 0L);
+	KTEST_EXPECT_EQ(t, p[5 * PAGE_SIZE], 0x33);
+	vfree(p);
+}
+
+static void plain_areas_use_small_pages(struct ktest *t)
+{
+	u8 *p = vmalloc(2 * PMD_SIZE);
+
+	KTEST_ASSERT_NOT_NULL(t, p);
+	for (unsigned long off = 0; off < 2 * PMD_SIZE; off += PMD_SIZE / 2)
+		KTEST_EXPECT_EQ(t, level_of(p + off), 1U);
+	vfree(p);
+}
+
+/* A page that somebody else holds outlives the area. */
+static void pages_have_references_of_their_own(struct ktest *t)
+{
+	u8 *p = vmalloc_user(64 * PAGE_SIZE);
+	struct page *page;
+
+	KTEST_ASSERT_NOT_NULL(t, p);
+	KTEST_EXPECT_EQ(t, find_vm_area(p)->flags & VM_USERMAP, (unsigned long)VM_USERMAP);
+	page = vmalloc_to_page(p + 17 * PAGE_SIZE);
+	get_page(page);
+	p[17 * PAGE_SIZE] = 99;
+	vfree(p);
+	KTEST_EXPECT_EQ(t, page_count(page), 1);
+	KTEST_EXPECT_EQ(t, *(u8 *)page_address(page), 99);
+	put_page(page);
+}
+
+static void vmalloc_node_stays_there(struct ktest *t)
+{
+	int nid;
+
+	for_each_online_node(nid) {
+		u8 *p = vmalloc_node(40 * PAGE_SIZE, nid);
+		unsigned int there = 0;
+
+		KTEST_ASSERT_NOT_NULL(t, p);
+		for (int i = 0; i < 40; i++)
+			there += page_to_nid(vmalloc_to_page(p + i * PAGE_SIZE)) == nid;
+		KTEST_EXPECT_EQ(t, there, 40U);
+		vfree(p);
+	}
+}
+
+static int count_waiting(unsigned long start, unsigned long end, void *arg)
+{
+	*(unsigned long *)arg += (end - start) >> PAGE_SHIFT;
+	return 0;
+}
+
+static void one_flush_covers_many_areas(struct ktest *t)
+{
+	unsigned long waiting = 0, rounds = lazy_max_pages() / 17, purges = 0, last = 0;
+
+	vm_unmap_aliases();
+	vmap_for_each_unpurged(count_waiting, &waiting);
+	KTEST_EXPECT_EQ(t, waiting, 0UL);
+	for (unsigned long i = 0; i < 2 * rounds; i++) {
+		vfree(vmalloc(16 * PAGE_SIZE));
+		waiting = 0;
+		vmap_for_each_unpurged(count_waiting, &waiting);
+		KTEST_ASSERT_LE(t, waiting, lazy_max_pages() + 17);
+		purges += waiting < last;
+		last = waiting;
+		if (i % 32 == 31 && i + 64 < rounds) /* counting is quadratic: not all of them */
+			for (int k = 0; k < 32; k++, i++)
+				vfree(vmalloc(16 * PAGE_SIZE));
+	}
+	KTEST_EXPECT_GE(t, purges, 1UL);
+	KTEST_EXPECT_LE(t, purges, 3UL);
+}
+
+static void vread_sees_pages_and_zeroes_for_holes(struct ktest *t)
+{
+	u8 *p = vmalloc(2 * PAGE_SIZE), *buf = vmalloc(5 * PAGE_SIZE);
+
+	KTEST_ASSERT_NOT_NULL(t, p);
+	KTEST_ASSERT_NOT_NULL(t, buf);
+	memset(p, 0x77, 2 * PAGE_SIZE);
+	memset(buf, 0xff, 5 * PAGE_SIZE);
+	/* Begins in the hole before or the neighbour's guard page, ends in our own guard page. */
+	KTEST_EXPECT_EQ(t, vread((char *)buf, (char *)p - 100, 2 * PAGE_SIZE + 200),
+			(long)(2 * PAGE_SIZE));
+	KTEST_EXPECT_NULL(t, memchr_inv(buf, 0, 100));
+	KTEST_EXPECT_NULL(t, memchr_inv(buf + 100, 0x77, 2 * PAGE_SIZE));
+	KTEST_EXPECT_NULL(t, memchr_inv(buf + 100 + 2 * PAGE_SIZE, 0, 100));
+	KTEST_EXPECT_EQ(t, set_memory_np((unsigned long)p + PAGE_SIZE, 1), 0);
+	KTEST_EXPECT_EQ(t, vread((char *)buf, (char *)p, 2 * PAGE_SIZE), (long)PAGE_SIZE);
+	KTEST_EXPECT_NULL(t, memchr_inv(buf + PAGE_SIZE, 0, PAGE_SIZE));
+	vfree(p);
+	vm_unmap_aliases();
+	KTEST_EXPECT_EQ(t, vread((char *)buf, (char *)p, 16), 0L);
+	KTEST_EXPECT_EQ(t, vread((char *)buf, (char *)~0UL - 8, 100), 0L);
+	KTEST_EXPECT_EQ(t, vread((char *)buf, (char *)0x1000, 100), 0L);
+	vfree(buf);
+}
+
+static void deferred_frees_happen_by_themselves(struct ktest *t)
+{
+	void *p = vmalloc(PAGE_SIZE), *q = vmalloc(PAGE_SIZE);
+
+	KTEST_ASSERT_NOT_NULL(t, p);
+	KTEST_ASSERT_NOT_NULL(t, q);
+	vfree_atomic(p);
+	vfree_atomic(q);
+	KTEST_EXPECT_NOT_NULL(t, find_vm_area(p));
+	rcu_barrier();
+	KTEST_EXPECT_NULL(t, find_vm_area(p));
+	KTEST_EXPECT_NULL(t, find_vm_area(q));
+}
+
+static void kmap_local_nests(struct ktest *t)
+{
+	struct page *a = alloc_page(GFP_KERNEL), *b = alloc_page(GFP_KERNEL);
+	char text[] = "0123456789", *pa, *pb;
+
+	KTEST_ASSERT_NOT_NULL(t, a);
+	KTEST_ASSERT_NOT_NULL(t, b);
+	clear_highpage(a);
+	memcpy_to_page(a, PAGE_SIZE - 11, text, 11);
+	copy_highpage(b, a);
+	memset_page(a, 0, 0x66, PAGE_SIZE);
+	pa = kmap_local_page(a);
+	pb = kmap_local_page(b);
+	KTEST_EXPECT_TRUE(t, pa != pb);
+	KTEST_EXPECT_NULL(t, memchr_inv(pa, 0x66, PAGE_SIZE));
+	KTEST_EXPECT_STREQ(t, pb + PAGE_SIZE - 11, "0123456789");
+	kunmap_local(pb + 77);
+	kunmap_local(pa);
+	memset(text, 0, sizeof(text));
+	memcpy_from_page(text, b, PAGE_SIZE - 11, 11);
+	KTEST_EXPECT_STREQ(t, text, "0123456789");
+	memzero_page(b, PAGE_SIZE - 11, 11);
+	KTEST_EXPECT_NULL(t, memchr_inv(page_address(b), 0, PAGE_SIZE));
+	__free_page(a);
+	__free_page(b);
 }
 
 static const struct ktest_case vmalloc_cases[] = {
@@ -285,7 +459,15 @@ static const struct ktest_case vmalloc_cases[] = {
 	KTEST_CASE(vfree_works_with_interrupts_off),
 	KTEST_CASE(absurd_requests_give_null),
 	KTEST_CASE(kvmalloc_takes_what_there_is),
-	KTEST_CASE(ioremap_is_uncached_and_not_for_ram),
+	KTEST_CASE(huge_areas_use_large_entries),
+	KTEST_CASE(changing_a_huge_area_splits_it),
+	KTEST_CASE(plain_areas_use_small_pages),
+	KTEST_CASE(pages_have_references_of_their_own),
+	KTEST_CASE(vmalloc_node_stays_there),
+	KTEST_CASE(one_flush_covers_many_areas),
+	KTEST_CASE(vread_sees_pages_and_zeroes_for_holes),
+	KTEST_CASE(deferred_frees_happen_by_themselves),
+	KTEST_CASE(kmap_local_nests),
 	{},
 };
 KTEST_SUITE(vmalloc, vmalloc_cases);

@@ -2,7 +2,9 @@
  * /proc/slabinfo, vmallocinfo, iomem and ioports: who holds kernel memory and physical addresses.
  *
  * slabinfo and vmallocinfo are for root: they show what the kernel does for whom. iomem shows
- * others the names without the addresses.
+ * others the names without the addresses. vmallocinfo has all areas in order of address, then the
+ * ranges that wait for their TLB flush. "huge", which Linux does not print, marks an area that uses
+ * 2 MiB pages as far as there were any.
  *
  * Locks: those of the walks (slab list, vmap areas, resource tree); the callbacks only print.
  * Mirrors parts of Linux mm/slab_common.c, mm/vmalloc.c, kernel/resource.c. Exercised by
@@ -12,6 +14,7 @@
 #include "kernel/init.h"
 #include "mm/boot/resource.h"
 #include "mm/kva/vmalloc.h"
+#include "mm/phys/page.h"
 #include "mm/slab/slab.h"
 
 static int show_cache(struct kmem_cache *s, const struct slabinfo *i, void *arg)
@@ -33,12 +36,32 @@ static int slabinfo_show(struct seq_file *m, void *v)
 	return kmem_cache_for_each(show_cache, m);
 }
 
+/* " N0=5 N1=3": how many of the area's pages lie on which node. */
+static void show_numa_info(struct seq_file *m, const struct vm_struct *area)
+{
+	unsigned int count[MAX_NUMNODES] = { 0 };
+	int nid;
+
+	for (unsigned int i = 0; area->pages && i < area->nr_pages; i++)
+		count[page_to_nid(area->pages[i])]++;
+	for (nid = 0; nid < MAX_NUMNODES; nid++)
+		if (count[nid])
+			seq_printf(m, " N%d=%u", nid, count[nid]);
+}
+
 static int show_area(const struct vm_struct *area, void *arg)
 {
+	static const struct {
+		unsigned long flag;
+		const char *name;
+	} words[] = {
+		{ VM_IOREMAP, " ioremap" },
+		{ VM_ALLOC, " vmalloc" },
+		{ VM_MAP, " vmap" },
+		{ VM_USERMAP, " user" },
+	};
 	struct seq_file *m = arg;
 
-	if (area->flags & VM_UNINITIALIZED)
-		return 0;
 	seq_printf(m, "0x%px-0x%px %7lu", area->addr, (char *)area->addr + area->size, area->size);
 	if (area->caller)
 		seq_printf(m, " %pS", area->caller);
@@ -46,21 +69,32 @@ static int show_area(const struct vm_struct *area, void *arg)
 		seq_printf(m, " pages=%u", area->nr_pages);
 	if (area->phys_addr)
 		seq_printf(m, " phys=0x%016llx", (u64)area->phys_addr);
-	if (area->flags & VM_IOREMAP)
-		seq_puts(m, " ioremap");
-	if (area->flags & VM_ALLOC)
-		seq_puts(m, " vmalloc");
-	if (area->flags & VM_MAP)
-		seq_puts(m, " vmap");
-	if (area->flags & VM_USERMAP)
-		seq_puts(m, " user");
+	for (int i = 0; i < ARRAY_SIZE(words); i++)
+		if (area->flags & words[i].flag)
+			seq_puts(m, words[i].name);
+	if (is_vmalloc_addr(area->pages))
+		seq_puts(m, " vpages");
+	if (area->page_order)
+		seq_puts(m, " huge");
+	show_numa_info(m, area);
 	seq_putc(m, '\n');
-	return 0;
+	return seq_has_overflowed(m);
+}
+
+static int show_unpurged(unsigned long start, unsigned long end, void *arg)
+{
+	struct seq_file *m = arg;
+
+	seq_printf(m, "0x%px-0x%px %7lu unpurged vm_area\n", (void *)start, (void *)end,
+		   end - start);
+	return seq_has_overflowed(m);
 }
 
 static int vmallocinfo_show(struct seq_file *m, void *v)
 {
-	return vmalloc_for_each(show_area, m);
+	if (!vmalloc_for_each(show_area, m))
+		vmap_for_each_unpurged(show_unpurged, m);
+	return 0;
 }
 
 static int show_resource(struct resource *res, int depth, void *arg)
