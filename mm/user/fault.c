@@ -41,7 +41,6 @@
 #include "mm/user/rmap.h"
 #include "mm/user/vma.h"
 
-#define SIGKILL	    9
 #define SIGBUS	    7
 #define SIGSEGV	    11
 #define SEGV_MAPERR 1
@@ -418,22 +417,26 @@ static int bad_area(struct pt_regs *regs, int sig, int code, unsigned long error
 	return 0;
 }
 
+/*
+ * The access is simply repeated: the allocator has already chosen whom to kill, and it was not us, or our signal is
+ * pending and ends us on the way out. What is left are failures that pass (injected ones, the last process with
+ * nobody to kill), and for those a program must not die. The tick lets somebody else free memory meanwhile.
+ */
+static void pagefault_out_of_memory(void)
+{
+	if (fatal_signal_pending(current))
+		return;
+	pr_warn_ratelimited("Huh VM_FAULT_OOM leaked out to the #PF handler. Retrying PF\n");
+	schedule_timeout_killable(1);
+}
+
 static int fault_error(struct pt_regs *regs, unsigned int fault, unsigned long error_code,
 		       unsigned long address)
 {
 	if (fault & VM_FAULT_OOM) {
 		if (!user_mode(regs))
 			return -EFAULT;
-		/* Killed meanwhile (by the OOM killer, as a rule): it ends on the way out. */
-		if (fatal_signal_pending(current))
-			return 0;
-		/* Nobody was left to be killed. Process 1 tries again until there is memory: without it nothing goes on. */
-		if (current->tgid == 1) {
-			schedule_timeout_killable(1);
-			return 0;
-		}
-		pr_err("Out of memory: Killed process %d (%s)\n", current->pid, current->comm);
-		force_sig_fault_hook(SIGKILL, 0, NULL);
+		pagefault_out_of_memory();
 		return 0;
 	}
 	if (fault & VM_FAULT_SIGBUS)
