@@ -141,4 +141,6 @@ void free_initmem(void)
 {
 	paging_release_init();
 	free_reserved_area(__init_begin, __init_end, 0xcc, "unused kernel image (initmem)");
+	/* Until now the watermarks were those of the memory without .init and the initramfs. */
+	init_per_zone_wmark_min();
 }

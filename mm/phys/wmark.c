@@ -166,7 +166,7 @@ void calculate_min_free_kbytes(void)
 			chosen, user_min_free_kbytes);
 }
 
-void __init init_per_zone_wmark_min(void)
+void init_per_zone_wmark_min(void)
 {
 	calculate_min_free_kbytes();
 	setup_per_zone_lowmem_reserve();

@@ -29,5 +29,5 @@ void setup_per_zone_lowmem_reserve(void);
 extern int user_min_free_kbytes;
 /* Chooses min_free_kbytes for the memory there is now, unless the administrator asked for more. */
 void calculate_min_free_kbytes(void);
-/* Boot, once managed pages are known: all of the above, in order. */
-void __init init_per_zone_wmark_min(void);
+/* Boot, once managed pages are known, and again when .init has come back: all of the above, in order. */
+void init_per_zone_wmark_min(void);

@@ -284,8 +284,7 @@ static void watermarks_follow_their_formula(struct ktest *t)
 {
 	int kbytes = min_free_kbytes, factor = watermark_scale_factor;
 
-	setup_per_zone_wmarks(); /* the end of boot gave back some pages */
-	expect_watermarks(t);
+	expect_watermarks(t); /* as the end of boot left them, which gave back .init */
 	min_free_kbytes = 2 * kbytes;
 	watermark_scale_factor = 200;
 	setup_per_zone_wmarks();
