@@ -10,7 +10,7 @@
  *    claimed it and writes it. No lock is needed: the claim is the bit, and what it protects nobody else touches.
  * 3. zone->deferred_left counts chunks that are not finished; zone->deferred_pfn is where to look for the next one. Who
  *    finds none to claim while some are not finished waits for another CPU to finish one. That is soon, as chunks
- *    are written with interrupts off, and it cannot be ourselves, for the same reason.
+ *    are claimed and written with interrupts off, and it cannot be ourselves, for the same reason.
  * 4. Who needs pages does not wait for the thread: the allocator calls deferred_grow_zone() when a zone is short, and
  *    gets the next chunk. Who needs *all* pages (a sum, a walk over all frames) calls deferred_init_wait() and helps.
  * 5. pfn_valid() is false for a frame until its struct page is written, so walks that ask it are right at any time;
@@ -64,20 +64,16 @@ static struct zone *chunk_zone(unsigned long pfn)
 	return &NODE_DATA(seg.nid)->node_zones[seg.zid];
 }
 
-/* => claimed */
+/* => claimed by us, interrupts off since before that: one that came in between could wait for this chunk for ever */
 static void init_chunk(struct zone *zone, unsigned long pfn)
 {
-	unsigned long flags;
-
-	local_irq_save(flags);
 	memmap_init_range(pfn, pfn + CHUNK_PAGES);
 	atomic_long_dec(&zone->deferred_left);
-	local_irq_restore(flags);
 }
 
 /*
- * Claims the zone's next chunk; 0 if none waits. The cursor may be set back by a slower CPU: it only says where to begin,
- * and nothing below it waits.
+ * Claims the zone's next chunk; 0 if none waits. => interrupts off
+ * The cursor may be set back by a slower CPU: it only says where to begin, and nothing below it waits.
  */
 static unsigned long claim_next(struct zone *zone)
 {
@@ -102,15 +98,17 @@ static unsigned long claim_next(struct zone *zone)
 bool deferred_grow_zone(struct zone *zone, unsigned int order)
 {
 	long left = atomic_long_read(&zone->deferred_left);
-	unsigned long pfn;
+	unsigned long pfn, flags;
 
 	if (likely(!left))
 		return false;
+	local_irq_save(flags);
 	pfn = claim_next(zone);
-	if (pfn) {
+	if (pfn)
 		init_chunk(zone, pfn);
+	local_irq_restore(flags);
+	if (pfn)
 		return true;
-	}
 	/* All that is left is being written by other CPUs. */
 	while (atomic_long_read(&zone->deferred_left) == left)
 		cpu_relax();
@@ -119,13 +117,15 @@ bool deferred_grow_zone(struct zone *zone, unsigned int order)
 
 void deferred_init_pfns(unsigned long start, unsigned long end)
 {
-	unsigned long pfn;
+	unsigned long pfn, flags;
 
 	for (pfn = ALIGN_DOWN(start, CHUNK_PAGES); pfn < end; pfn += CHUNK_PAGES) {
 		struct zone *zone = chunk_waits(pfn) ? chunk_zone(pfn) : NULL;
 
+		local_irq_save(flags);
 		if (zone && claim(pfn))
 			init_chunk(zone, pfn);
+		local_irq_restore(flags);
 		while (!pfn_valid(max(pfn, start)) && pfn_has_memmap(max(pfn, start)))
 			cpu_relax();
 	}
