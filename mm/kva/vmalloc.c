@@ -37,6 +37,7 @@
 #include "lib/string.h"
 #include "mm/kva/set_memory.h"
 #include "mm/phys/buddy.h"
+#include "mm/phys/memalloc.h"
 #include "mm/phys/pagewalk.h"
 #include "mm/slab/slab.h"
 
@@ -203,31 +204,24 @@ static struct vm_struct *get_vmalloc_area(unsigned long size, unsigned long alig
 	return vm;
 }
 
-void *__vmalloc_node_range(unsigned long size, unsigned long align, unsigned long start,
-			   unsigned long end, gfp_t gfp, pgprot_t prot, unsigned long vm_flags,
-			   int node, const void *caller)
+/* Pages, addresses and entries. => size was checked, may sleep */
+static __always_inline void *map_new_pages(unsigned long size, unsigned long align,
+					   unsigned long start, unsigned long end, gfp_t gfp,
+					   pgprot_t prot, unsigned long vm_flags, int node,
+					   const void *caller)
 {
-	unsigned long real = PAGE_ALIGN(size);
-	unsigned int nr = real >> PAGE_SHIFT, order = 0;
+	unsigned int nr = size >> PAGE_SHIFT, order = 0;
 	struct page **pages;
 	struct vm_struct *vm;
 
-	if (unlikely(deferred_areas))
-		drain_deferred();
-	if (unlikely(!size || real < size || (real >> PAGE_SHIFT) > totalram_pages())) {
-		WARN_ONCE(!(gfp & __GFP_NOWARN),
-			  "vmalloc(%lu) from %pS: there is no such amount of memory\n", size,
-			  caller);
-		return NULL;
-	}
-	if (vm_flags & VM_ALLOW_HUGE_VMAP && real >= PMD_SIZE)
+	if (vm_flags & VM_ALLOW_HUGE_VMAP && size >= PMD_SIZE)
 		order = PMD_SHIFT - PAGE_SHIFT;
 	pages = alloc_page_array(nr, node);
 	if (!pages)
-		goto nomem;
+		return NULL;
 	if (!get_pages((gfp & ~__GFP_COMP) | __GFP_HIGHMEM, node, nr, pages, order))
 		goto free_array;
-	vm = get_vmalloc_area(real, align, start, end, VM_ALLOC | VM_UNINITIALIZED | vm_flags,
+	vm = get_vmalloc_area(size, align, start, end, VM_ALLOC | VM_UNINITIALIZED | vm_flags,
 			      order, caller);
 	if (!vm)
 		goto free_pages;
@@ -245,10 +239,52 @@ free_pages:
 	put_pages(pages, nr);
 free_array:
 	kvfree(pages);
-nomem:
-	if (!(gfp & __GFP_NOWARN))
-		pr_warn("vmalloc: %lu bytes for %pS: out of memory\n", size, caller);
 	return NULL;
+}
+
+/*
+ * The same in a context where reclaim must not do everything: tables and structs, which are allocated
+ * far below, hear of it through the task.
+ */
+static noinline void *map_new_pages_nofs(unsigned long size, unsigned long align,
+					 unsigned long start, unsigned long end, gfp_t gfp,
+					 pgprot_t prot, unsigned long vm_flags, int node,
+					 const void *caller)
+{
+	unsigned int scope = gfp & __GFP_IO ? PF_MEMALLOC_NOFS : PF_MEMALLOC_NOIO, old;
+	void *p;
+
+	if (WARN_ONCE(!gfpflags_allow_blocking(gfp),
+		      "vmalloc from %pS: it may sleep, and gfp %#x forbids that\n", caller, gfp))
+		return NULL;
+	old = memalloc_flags_save(scope);
+	p = map_new_pages(size, align, start, end, gfp, prot, vm_flags, node, caller);
+	memalloc_flags_restore(scope, old);
+	return p;
+}
+
+void *__vmalloc_node_range(unsigned long size, unsigned long align, unsigned long start,
+			   unsigned long end, gfp_t gfp, pgprot_t prot, unsigned long vm_flags,
+			   int node, const void *caller)
+{
+	unsigned long real = PAGE_ALIGN(size);
+	void *p;
+
+	if (unlikely(deferred_areas))
+		drain_deferred();
+	if (unlikely(!size || real < size || (real >> PAGE_SHIFT) > totalram_pages())) {
+		WARN_ONCE(!(gfp & __GFP_NOWARN),
+			  "vmalloc(%lu) from %pS: there is no such amount of memory\n", size,
+			  caller);
+		return NULL;
+	}
+	if (likely((gfp & GFP_KERNEL) == GFP_KERNEL))
+		p = map_new_pages(real, align, start, end, gfp, prot, vm_flags, node, caller);
+	else
+		p = map_new_pages_nofs(real, align, start, end, gfp, prot, vm_flags, node, caller);
+	if (unlikely(!p) && !(gfp & __GFP_NOWARN))
+		pr_warn("vmalloc: %lu bytes for %pS: out of memory\n", size, caller);
+	return p;
 }
 
 static __always_inline void *vmalloc_caller(unsigned long size, gfp_t gfp, unsigned long vm_flags,

@@ -5,6 +5,7 @@
  */
 #include "arch/x86/irqflags.h"
 #include "arch/x86/uaccess.h"
+#include "kernel/current.h"
 #include "kernel/ktest.h"
 #include "kernel/rcu.h"
 #include "kernel/task.h"
@@ -224,8 +225,30 @@ static void absurd_requests_give_null(struct ktest *t)
 	KTEST_EXPECT_NULL(t, __vmalloc(0, GFP_KERNEL | __GFP_NOWARN));
 	KTEST_EXPECT_NULL(t, __vmalloc(~0UL, GFP_KERNEL | __GFP_NOWARN));
 	KTEST_EXPECT_NULL(t, __vmalloc(1UL << 45, GFP_KERNEL | __GFP_NOWARN));
+	ktest_info(t, "two warnings are expected, of vmalloc and of vmap");
+	KTEST_EXPECT_NULL(t, vmalloc(0));
+	KTEST_EXPECT_NULL(t, vzalloc(~0UL));
+	KTEST_EXPECT_NULL(t, vmalloc_huge(1UL << 45, GFP_KERNEL));
+	KTEST_EXPECT_NULL(t, vmap(NULL, 0, VM_MAP, PAGE_KERNEL));
+	KTEST_EXPECT_NULL(t, vmap(NULL, ~0U, VM_MAP, PAGE_KERNEL));
 	vfree(NULL);
 	vunmap(NULL);
+}
+
+static void restricted_contexts_work(struct ktest *t)
+{
+	static const gfp_t how[] = { GFP_NOFS, GFP_NOIO };
+
+	for (int i = 0; i < ARRAY_SIZE(how); i++) {
+		u8 *p = __vmalloc(40 * PAGE_SIZE, how[i] | __GFP_ZERO);
+
+		KTEST_ASSERT_NOT_NULL(t, p);
+		KTEST_EXPECT_NULL(t, memchr_inv(p, 0, 40 * PAGE_SIZE));
+		KTEST_EXPECT_EQ(t, current->flags & (PF_MEMALLOC_NOFS | PF_MEMALLOC_NOIO), 0U);
+		vfree(p);
+	}
+	ktest_info(t, "one warning is expected: vmalloc that may not sleep");
+	KTEST_EXPECT_NULL(t, __vmalloc(PAGE_SIZE, GFP_ATOMIC));
 }
 
 static void kvmalloc_takes_what_there_is(struct ktest *t)
@@ -458,6 +481,7 @@ static const struct ktest_case vmalloc_cases[] = {
 	KTEST_CASE(stacks_are_guarded_and_reused),
 	KTEST_CASE(vfree_works_with_interrupts_off),
 	KTEST_CASE(absurd_requests_give_null),
+	KTEST_CASE(restricted_contexts_work),
 	KTEST_CASE(kvmalloc_takes_what_there_is),
 	KTEST_CASE(huge_areas_use_large_entries),
 	KTEST_CASE(changing_a_huge_area_splits_it),
