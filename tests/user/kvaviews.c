@@ -57,7 +57,7 @@ TEST(vmallocinfo_is_in_order_and_its_pages_add_up)
 		if (strstr(line, "unpurged") || strstr(line, "vm_map_ram"))
 			continue;
 		lines++;
-		EXPECT_GE(start, last);
+		EXPECT(start >= last);
 		last = end;
 		p = strstr(line, " pages=");
 		if (!p || sscanf(p, " pages=%u", &pages) != 1)
@@ -130,7 +130,7 @@ TEST(memory_types_are_listed_by_address)
 		}
 		ASSERT_EQ(sscanf(line, "PAT: [mem 0x%lx-0x%lx] %31s", &start, &end, type), 3);
 		EXPECT_LT(start, end);
-		EXPECT_GE(start, last);
+		EXPECT(start >= last);
 		last = start;
 		EXPECT(!strncmp(type, "write-", 6) || !strncmp(type, "uncached", 8));
 	}
