@@ -5,7 +5,9 @@
  *    RCU and a readdir position is a count.
  * 2. A directory may have its children made when they are first looked for (populate): boot then pays nothing for hundreds
  *    of nodes that few read.
- * 3. A link knows its target node; its text, relative to the link's directory, is made when it is
+ * 3. A directory whose children come and go has them refreshed whenever somebody looks: those that went are hidden, and
+ *    their nodes wait for the name to come again. Names are few, so nothing needs to be freed under a reader.
+ * 4. A link knows its target node; its text, relative to the link's directory, is made when it is
  *    read.
  *
  * Locks: kernfs_mutex for adding; populate_mutex, outside of it, while a directory is filled. Mirrors Linux fs/kernfs/{dir,inode,mount,symlink}.c. Exercised by
@@ -101,8 +103,30 @@ void kernfs_set_populate(struct kernfs_node *dir, void (*populate)(struct kernfs
 	smp_store_release(&dir->populate, populate);
 }
 
+void kernfs_set_refresh(struct kernfs_node *dir, void (*refresh)(struct kernfs_node *dir))
+{
+	smp_store_release(&dir->refresh, refresh);
+}
+
+struct kernfs_node *kernfs_find(struct kernfs_node *dir, const char *name)
+{
+	guard(rcu)();
+	return find_child(dir, name, strlen(name));
+}
+
+void kernfs_show(struct kernfs_node *kn, bool show, const struct kernfs_node *target)
+{
+	if (target)
+		WRITE_ONCE(kn->target, target);
+	WRITE_ONCE(kn->hidden, !show);
+}
+
 static void fill_dir(struct kernfs_node *dir)
 {
+	if (smp_load_acquire(&dir->refresh)) {
+		guard(mutex)(&populate_mutex);
+		dir->refresh(dir);
+	}
 	if (!smp_load_acquire(&dir->populate))
 		return;
 	guard(mutex)(&populate_mutex);
@@ -140,13 +164,14 @@ static void append_path(char *buf, const struct kernfs_node *top, const struct k
 static const char *kernfs_get_link(struct dentry *dentry, struct inode *inode, char **buf)
 {
 	const struct kernfs_node *link = kernfs_of(inode), *top = link->parent;
+	const struct kernfs_node *target = READ_ONCE(link->target);
 	char *text = kzalloc(PATH_MAX, GFP_KERNEL);
 
 	if (!text)
 		return ERR_PTR(-ENOMEM);
-	for (; !is_ancestor(top, link->target); top = top->parent)
+	for (; !is_ancestor(top, target); top = top->parent)
 		strlcat(text, "../", PATH_MAX);
-	append_path(text, top, link->target);
+	append_path(text, top, target);
 	*buf = text;
 	return text;
 }
@@ -171,7 +196,7 @@ static struct inode *kernfs_get_inode(struct super_block *sb, struct kernfs_node
 		fill_dir(kn);
 		guard(rcu)();
 		list_for_each_entry_rcu(child, &kn->children, sibling)
-			inode->i_nlink += S_ISDIR(child->mode);
+			inode->i_nlink += S_ISDIR(child->mode) && !READ_ONCE(child->hidden);
 	} else if (S_ISLNK(kn->mode)) {
 		inode->i_op = &kernfs_link_iops;
 	} else {
@@ -190,6 +215,8 @@ static struct dentry *kernfs_lookup(struct inode *dir, struct dentry *dentry, un
 	fill_dir(kernfs_of(dir));
 	rcu_read_lock();
 	kn = find_child(kernfs_of(dir), dentry->d_name.name, dentry->d_name.len);
+	if (kn && READ_ONCE(kn->hidden))
+		kn = NULL;
 	rcu_read_unlock();
 	/* A negative dentry, not cached: a node of this name may come. mkdir on it finds that it may not. */
 	if (!kn)
@@ -208,7 +235,7 @@ static struct kernfs_node *nth_child(struct kernfs_node *dir, loff_t n)
 
 	guard(rcu)();
 	list_for_each_entry_rcu(kn, &dir->children, sibling) {
-		if (!n--)
+		if (!READ_ONCE(kn->hidden) && !n--)
 			return kn;
 	}
 	return NULL;

@@ -22,7 +22,10 @@ struct kernfs_node {
 	void *priv;			    /* - what fops work on */
 	/* Makes the children when somebody first looks for them; NULL: done, or nothing to do. */
 	void (*populate)(struct kernfs_node *dir); /* populate_mutex */
-	u64 ino;				   /* - */
+	/* The same, but each time. */
+	void (*refresh)(struct kernfs_node *dir); /* - */
+	bool hidden; /* populate_mutex; a child that is not there at present */
+	u64 ino;     /* - */
 };
 
 struct kernfs_root {
@@ -55,6 +58,15 @@ struct kernfs_node *kernfs_create_link(struct kernfs_node *parent, const char *n
  * reads costs boot nothing. populate runs once, may sleep, and may add to other directories.
  */
 void kernfs_set_populate(struct kernfs_node *dir, void (*populate)(struct kernfs_node *dir));
+/*
+ * refresh makes dir's children what they must be now, whenever somebody looks for one or lists them: it adds, and hides and shows
+ * what is there. A file whose node was found before it was hidden stays readable: its show says -ENODEV.
+ */
+void kernfs_set_refresh(struct kernfs_node *dir, void (*refresh)(struct kernfs_node *dir));
+/* For refresh: the child of this name, hidden or not; NULL. */
+struct kernfs_node *kernfs_find(struct kernfs_node *dir, const char *name);
+/* For refresh: is the node there at present? A link may change its target with it (else NULL). */
+void kernfs_show(struct kernfs_node *kn, bool show, const struct kernfs_node *target);
 static inline struct kernfs_node *kernfs_of(const struct inode *inode)
 {
 	return inode->i_private;
