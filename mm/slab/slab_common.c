@@ -68,9 +68,8 @@ bool slab_is_available(void)
 /* ---- caches ---- */
 
 /* A cache with one of these is like no other. */
-#define SLAB_NEVER_MERGE                                                                        \
-	(SLAB_RED_ZONE | SLAB_POISON | SLAB_STORE_USER | SLAB_TRACE | SLAB_CONSISTENCY_CHECKS | \
-	 SLAB_TYPESAFE_BY_RCU | SLAB_NOLEAKTRACE | SLAB_FAILSLAB | SLAB_NO_MERGE)
+#define SLAB_NEVER_MERGE \
+	(SLAB_DEBUG_FLAGS | SLAB_TYPESAFE_BY_RCU | SLAB_NOLEAKTRACE | SLAB_NO_MERGE)
 /* Like caches agree in these. */
 #define SLAB_MERGE_SAME (SLAB_RECLAIM_ACCOUNT | SLAB_CACHE_DMA | SLAB_ACCOUNT)
 
@@ -98,13 +97,14 @@ static struct kmem_cache *find_mergeable(const struct shape *want)
 	struct kmem_cache *s;
 	unsigned int align, size;
 
-	if (slab_nomerge || want->ctor || (flags & SLAB_NEVER_MERGE) ||
+	if (slab_nomerge || want->ctor || (flags & (SLAB_NEVER_MERGE | SLAB_FAILSLAB)) ||
 	    want->usersize != want->size)
 		return NULL;
 	align = calculate_alignment(flags, want->align, want->size);
 	size = ALIGN(want->size, align);
 	list_for_each_entry_reverse(s, &slab_caches, list) {
-		if (slab_unmergeable(s) || size > s->size || s->size - size >= sizeof(void *))
+		if (slab_unmergeable(s) || (s->flags & SLAB_FAILSLAB) || size > s->size ||
+		    s->size - size >= sizeof(void *))
 			continue;
 		if ((flags & SLAB_MERGE_SAME) != (s->flags & SLAB_MERGE_SAME))
 			continue;

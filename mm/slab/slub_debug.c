@@ -280,11 +280,14 @@ static void free_map(struct kmem_cache *s, struct slab *slab, unsigned long *map
 
 static long validate_slab(struct kmem_cache *s, struct slab *slab, unsigned long *map)
 {
+	unsigned int inuse = slab->inuse;
 	long bad = 0;
 
 	if (!check_slab(s, slab))
 		return 1;
 	on_freelist(s, slab, NULL);
+	if (slab->inuse != inuse)
+		return 1; /* what is lost of the list looks free, and is not on it */
 	free_map(s, slab, map);
 	for (unsigned int i = 0; i < slab->objects; i++)
 		bad += !check_object(s, slab, nth_object(s, slab, i),

@@ -32,7 +32,7 @@ unsigned int slub_min_order, slub_max_order, slub_min_objects;
 bool slab_nomerge, slub_debug_no_higher_order;
 
 static int max_order_word = -1, min_objects_word = -1;
-static char debug_text[256];	/* the parts, behind '=' */
+static char debug_text[200];	/* the parts, behind '='; shorter than what the parser cuts at */
 static unsigned long debug_all; /* flags of the part that names no cache */
 
 /* Flags of the letters at *p, which ends up behind them. Unknown letters are named if say. */

@@ -8,11 +8,14 @@
  */
 #include "arch/x86/irqflags.h"
 #include "kernel/ktest.h"
+#include "kernel/printk.h"
 #include "kernel/rcu.h"
 #include "kernel/smp.h"
+#include "lib/printf.h"
 #include "lib/string.h"
+#include "mm/kva/vmalloc.h"
 #include "mm/phys/buddy.h"
-#include "mm/slab/slab.h"
+#include "mm/slab/slab_internal.h"
 
 static void fill(void *p, size_t size, u8 seed)
 {
@@ -35,6 +38,20 @@ static unsigned long slabs_left(struct kmem_cache *s)
 	kmem_cache_shrink(s);
 	get_slabinfo(s, &info);
 	return info.num_slabs;
+}
+
+/* How many lines logged from seq on contain text? */
+static int logged(u64 seq, const char *text)
+{
+	static char line[1024];
+	int found = 0;
+	ssize_t n;
+
+	while ((n = kmsg_read_record(&seq, line, sizeof(line) - 1)) > 0) {
+		line[n] = '\0';
+		found += strstr(line, text) != NULL;
+	}
+	return found;
 }
 
 static void kmalloc_is_large_and_aligned_enough(struct ktest *t)
@@ -141,6 +158,8 @@ static void krealloc_keeps_contents(struct ktest *t)
 		fill(p, size, 3);
 	}
 	KTEST_EXPECT_TRUE(t, krealloc(p, 100, GFP_KERNEL) == p);
+	KTEST_EXPECT_NULL(t, krealloc(p, KMALLOC_MAX_SIZE + 1, GFP_KERNEL | __GFP_NOWARN));
+	KTEST_EXPECT_TRUE(t, filled(p, 65536, 3)); /* untouched */
 	KTEST_EXPECT_TRUE(t, krealloc(p, 0, GFP_KERNEL) == ZERO_SIZE_PTR);
 }
 
@@ -549,6 +568,141 @@ static void strings_are_copied(struct ktest *t)
 	kfree(c);
 }
 
+/* ---- sizes that make no sense ---- */
+
+static void absurd_sizes_give_null_and_one_warning(struct ktest *t)
+{
+	volatile size_t n = KMALLOC_MAX_SIZE + 1, huge = ~0UL;
+	u64 seq = log_next_seq();
+
+	KTEST_EXPECT_NULL(t, kmalloc(n, GFP_KERNEL));
+	KTEST_EXPECT_NULL(t, kmalloc(huge, GFP_KERNEL));
+	KTEST_EXPECT_NULL(t, kmalloc_node(huge, GFP_KERNEL, 0));
+	KTEST_EXPECT_LE(t, logged(seq, "is more than an allocation may have"), 1);
+	KTEST_EXPECT_EQ(t, logged(seq, "from absurd_sizes_give_null_and_one_warning+0x"),
+			logged(seq, "is more than an allocation may have"));
+	KTEST_EXPECT_NULL(t, kmalloc_array(huge / 2, 3, GFP_KERNEL));
+	KTEST_EXPECT_NULL(t, kcalloc(1UL << 32, 1UL << 32, GFP_KERNEL));
+	KTEST_EXPECT_NULL(t, krealloc_array(NULL, 1UL << 60, 16, GFP_KERNEL));
+	KTEST_EXPECT_NULL(t, kvmalloc_array(1UL << 60, 16, GFP_KERNEL));
+	KTEST_EXPECT_EQ(t, kmalloc_size_roundup(huge), huge);
+	seq = log_next_seq();
+	KTEST_EXPECT_NULL(t, kmem_cache_create("test_absurd", 0, 0, 0, NULL));
+	KTEST_EXPECT_NULL(t, kmem_cache_create("test_absurd", 8 * PAGE_SIZE + 1, 0, 0, NULL));
+	KTEST_EXPECT_NULL(t, kmem_cache_create("test_absurd", ~0U, 0, 0, NULL));
+	KTEST_EXPECT_NULL(t, kmem_cache_create("test_absurd", 64, 24, 0, NULL));
+	KTEST_EXPECT_NULL(t, kmem_cache_create("test_absurd", 64, 2 * PAGE_SIZE, 0, NULL));
+	KTEST_EXPECT_NULL(t, kmem_cache_create(NULL, 64, 0, 0, NULL));
+	KTEST_EXPECT_NULL(t, kmem_cache_create_usercopy("test_absurd", 64, 0, 0, 60, 8, NULL));
+	KTEST_EXPECT_LE(t, logged(seq, "make no sense"), 1);
+	KTEST_EXPECT_EQ(t, logged(seq, "from absurd_sizes_give_null_and_one_warning+0x"),
+			logged(seq, "make no sense"));
+}
+
+static void kvmalloc_takes_what_kmalloc_cannot_give(struct ktest *t)
+{
+	static const size_t sizes[] = { 1, 4096, 70000, 5UL << 20 };
+	u8 *p = NULL;
+	size_t old = 0;
+
+	for (int i = 0; i < ARRAY_SIZE(sizes); i++) {
+		p = kvrealloc(p, old, sizes[i], GFP_KERNEL);
+		KTEST_ASSERT_NOT_NULL(t, p);
+		KTEST_EXPECT_TRUE(t, filled(p, old, 5));
+		fill(p, sizes[i], 5);
+		old = sizes[i];
+	}
+	KTEST_EXPECT_TRUE(t, is_vmalloc_addr(p));
+	kvfree(p);
+	p = kvzalloc(300000, GFP_KERNEL);
+	KTEST_ASSERT_NOT_NULL(t, p);
+	KTEST_EXPECT_NULL(t, memchr_inv(p, 0, 300000));
+	kvfree(p);
+	kvfree(NULL);
+}
+
+static void dup_functions_name_their_callers(struct ktest *t)
+{
+	char *p;
+
+	p = kmemdup("", 0, GFP_KERNEL);
+	KTEST_EXPECT_TRUE(t, p == ZERO_SIZE_PTR);
+	p = kmemdup_nul("abcdef", 3, GFP_KERNEL);
+	KTEST_EXPECT_STREQ(t, p, "abc");
+	kfree(p);
+	p = kmemdup("abcdef", 7, GFP_KERNEL);
+	KTEST_EXPECT_STREQ(t, p, "abcdef");
+	if (virt_to_cache(p)->flags & SLAB_STORE_USER) {
+		char text[80];
+
+		snprintf(text, sizeof(text), "%pS",
+			 (void *)get_track(virt_to_cache(p), p, TRACK_ALLOC)->addr);
+		KTEST_EXPECT_TRUE(t, !strncmp(text, "dup_functions_name_their_callers+", 33));
+	}
+	kfree_sensitive(p);
+}
+
+/* ---- merging ---- */
+
+static void like_caches_are_one(struct ktest *t)
+{
+	struct kmem_cache *a = kmem_cache_create("test_like_a", 1304, 0, 0, NULL), *b, *c;
+	void *p;
+
+	KTEST_ASSERT_NOT_NULL(t, a);
+	b = kmem_cache_create("test_like_b", 1300, 8, 0, NULL);
+	KTEST_ASSERT_NOT_NULL(t, b);
+	if (!slab_unmergeable(a)) {
+		KTEST_EXPECT_TRUE(t, a == b);
+		KTEST_EXPECT_GE(t, a->refcount, 2);
+		KTEST_EXPECT_GE(t, kmem_cache_size(a), 1304U);
+	}
+	p = kmem_cache_alloc(b, GFP_KERNEL);
+	kmem_cache_destroy(a); /* one reference only */
+	KTEST_ASSERT_NOT_NULL(t, p);
+	kmem_cache_free(b, p);
+	/* None of these may join. */
+	c = kmem_cache_create("test_unlike", 1304, 0, SLAB_RECLAIM_ACCOUNT, NULL);
+	KTEST_EXPECT_TRUE(t, c != b);
+	kmem_cache_destroy(c);
+	c = kmem_cache_create("test_unlike", 1304, 0, SLAB_NO_MERGE, NULL);
+	KTEST_EXPECT_TRUE(t, c != b);
+	kmem_cache_destroy(c);
+	c = kmem_cache_create("test_unlike", 1304, 0, SLAB_TYPESAFE_BY_RCU, NULL);
+	KTEST_EXPECT_TRUE(t, c != b);
+	kmem_cache_destroy(c);
+	c = kmem_cache_create("test_unlike", 1304, 0, 0, count_ctor);
+	KTEST_EXPECT_TRUE(t, c != b);
+	kmem_cache_destroy(c);
+	c = kmem_cache_create("test_unlike", 1304, 64, 0, NULL);
+	KTEST_EXPECT_TRUE(t, c != b);
+	kmem_cache_destroy(c);
+	c = kmem_cache_create("test_unlike", 1288, 0, 0, NULL);
+	KTEST_EXPECT_TRUE(t, c != b);
+	kmem_cache_destroy(c);
+	kmem_cache_destroy(b);
+}
+
+static void slab_orders_waste_little(struct ktest *t)
+{
+	struct kmem_cache *s;
+
+	mutex_lock(&slab_mutex);
+	list_for_each_entry(s, &slab_caches, list) {
+		unsigned long bytes = PAGE_SIZE << s->order, waste = bytes - s->objects * s->size;
+
+		KTEST_EXPECT_GE(t, s->objects, 1U);
+		KTEST_EXPECT_LE(t, s->min_order, s->order);
+		if (waste > bytes / 4 && s->order > s->min_order)
+			KTEST_FAIL(t, "%s: %lu of %lu bytes are wasted", s->name, waste, bytes);
+		if (s->order > slub_max_order && s->order > s->min_order)
+			KTEST_FAIL(t, "%s: order %u", s->name, s->order);
+		if (s->order < min(slub_min_order, slub_max_order))
+			KTEST_FAIL(t, "%s: order %u is below the minimum", s->name, s->order);
+	}
+	mutex_unlock(&slab_mutex);
+}
+
 static const struct ktest_case slab_cases[] = {
 	KTEST_CASE(kmalloc_is_large_and_aligned_enough),
 	KTEST_CASE(kmalloc_constant_and_variable_sizes_agree),
@@ -569,6 +723,11 @@ static const struct ktest_case slab_cases[] = {
 	KTEST_CASE(random_against_model),
 	KTEST_CASE(storm_on_all_cpus),
 	KTEST_CASE(strings_are_copied),
+	KTEST_CASE(absurd_sizes_give_null_and_one_warning),
+	KTEST_CASE(kvmalloc_takes_what_kmalloc_cannot_give),
+	KTEST_CASE(dup_functions_name_their_callers),
+	KTEST_CASE(like_caches_are_one),
+	KTEST_CASE(slab_orders_waste_little),
 	{},
 };
 KTEST_SUITE(slab, slab_cases);
