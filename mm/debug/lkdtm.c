@@ -2,7 +2,8 @@
  * lkdtm: bugs on demand. Writing a name to /sys/kernel/debug/provoke-crash/DIRECT commits that bug, for the tests of the tools
  * that should find it. Reading the file lists the names.
  *
- * Root only, like everything in debugfs. What is done here is wrong by intent: a page is used after it was freed.
+ * Root only, like everything in debugfs. What is done here is wrong by intent: a page is used after it was freed. Kernel objects
+ * are in lkdtm_heap.c.
  *
  * Mirrors Linux drivers/misc/lkdtm. Exercised by tests/boot/test_pagedebug.py.
  */
@@ -13,6 +14,7 @@
 #include "kernel/printk.h"
 #include "lib/errno.h"
 #include "lib/string.h"
+#include "mm/debug/lkdtm.h"
 #include "mm/phys/buddy.h"
 
 static noinline void read_buddy_after_free(void)
@@ -66,6 +68,12 @@ static const struct {
 	{ "WARNING", do_warning },
 	{ "READ_BUDDY_AFTER_FREE", read_buddy_after_free },
 	{ "WRITE_BUDDY_AFTER_FREE", write_buddy_after_free },
+	{ "SLAB_LINEAR_OVERFLOW", lkdtm_slab_linear_overflow },
+	{ "WRITE_AFTER_FREE", lkdtm_write_after_free },
+	{ "READ_AFTER_FREE", lkdtm_read_after_free },
+	{ "SLAB_FREE_DOUBLE", lkdtm_slab_free_double },
+	{ "SLAB_FREE_CROSS", lkdtm_slab_free_cross },
+	{ "SLAB_FREE_PAGE", lkdtm_slab_free_page },
 };
 
 static int direct_show(struct seq_file *m, void *v)

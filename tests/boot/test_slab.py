@@ -165,6 +165,52 @@ def test_order_words(quire):
     assert int(attributes(m, "kmalloc-1k")["order"]) == 0
 
 
+# ---- what is found ----
+
+OWNERS = [r"Allocated in lkdtm_\w+\+0x\S+ age=\d+ cpu=\d+ pid=\d+\n", r" kmem_cache_alloc\+0x", r" lkdtm_\w+\+0x", r" direct_write\+0x",
+          r"Freed in "]
+CRIMES = {
+    "SLAB_LINEAR_OVERFLOW": [r"BUG kmalloc-1k \(Not tainted\): Right Redzone overwritten", r"First byte 0x78 instead of 0xcc", OWNERS[:4],
+                             r"Redzone  ffff888[0-9a-f]{9}: 78 56 34 12 cc cc cc cc", r"FIX kmalloc-1k: Restoring Right Redzone 0x",
+                             r"FIX kmalloc-1k: Object at 0xffff888[0-9a-f]{9} not freed"],
+    "WRITE_AFTER_FREE": [r"BUG kmalloc-1k \(Not tainted\): Poison overwritten", r"First byte 0xf0 instead of 0x6b", OWNERS,
+                         r"Object   ffff888[0-9a-f]{9}: 6b 6b 6b 6b f0 de bc 0a 6b", r"FIX kmalloc-1k: Marking all objects used"],
+    "READ_AFTER_FREE": [r"lkdtm: Memory correctly poisoned \(6b6b6b6b\)"],
+    "SLAB_FREE_DOUBLE": [r"BUG lkdtm-heap-double_free \(Not tainted\): Object already free", OWNERS, r"Call Trace:",
+                         r" lkdtm_slab_free_double\+0x", r"FIX lkdtm-heap-double_free: Object at 0x\S+ not freed"],
+    "SLAB_FREE_CROSS": [r"BUG lkdtm-heap-b \(Not tainted\): Wrong slab cache. lkdtm-heap-b but object is from lkdtm-heap-a", OWNERS[:4],
+                        r"Call Trace:", r" lkdtm_slab_free_cross\+0x"],
+    "SLAB_FREE_PAGE": [r"BUG kmalloc \(Not tainted\): kfree of an address that kmalloc did not return", r"is in no slab"],
+}
+
+
+@pytest.mark.parametrize("crime", CRIMES)
+def test_crime_is_reported(quire, crime):
+    """A bug committed on demand: Linux's report, with the owners' stacks; the shell goes on."""
+    m = boot(quire, "slub_debug=FZPU", cpus=1)
+    m.run(f"echo {crime} > {DEBUG}/provoke-crash/DIRECT")
+    at, log = 0, m.log.replace("\r", "")
+    log = re.sub(r"(?m)^\[ *\d+\.\d+\] ?", "", log)
+    for pattern in CRIMES[crime]:
+        for part in [pattern] if isinstance(pattern, str) else pattern:
+            found = re.compile(part).search(log, at)
+            assert found, f"no {part!r} behind\n" + log[max(0, at - 800):][:4000]
+            at = found.end()
+    m.run("ls -lR /proc/self >/dev/null 2>&1", status=None)
+    m.run("true")
+
+
+def test_crimes_without_options(quire):
+    """What costs nothing to see is seen always: double free, wrong cache, a page that is no object. The rest goes by."""
+    m = boot(quire, "", cpus=1)
+    for crime in CRIMES:
+        m.run(f"echo {crime} > {DEBUG}/provoke-crash/DIRECT")
+    assert re.findall(r"BUG (\S+) \(", m.log) == ["lkdtm-heap-double_free", "lkdtm-heap-b", "kmalloc"]
+    assert "lkdtm: FAIL: Memory was not poisoned!" in m.log
+    m.run("ls -lR /proc/self >/dev/null 2>&1", status=None)
+    m.run("true")
+
+
 # ---- /sys/kernel/slab, /proc/slabinfo ----
 
 def test_attributes_are_those_of_linux(quire):

@@ -416,6 +416,21 @@ static void destroy_lists_what_is_left(struct ktest *t)
 	KTEST_EXPECT_EQ(t, logged(seq, "test_left"), 0);
 }
 
+static void trace_says_each_step(struct ktest *t)
+{
+	struct kmem_cache *s = new_cache("test_trace", 32, SLAB_TRACE);
+	u64 seq = log_next_seq();
+	void *p;
+
+	KTEST_ASSERT_NOT_NULL(t, s);
+	p = allocate_here(s);
+	expect_line(t, seq, "TRACE test_trace alloc 0x%px inuse=1 fp=0x", p);
+	free_here(s, p);
+	expect_line(t, seq, "TRACE test_trace free 0x%px inuse=1 fp=0x", p);
+	KTEST_EXPECT_EQ(t, logged(seq, "TRACE test_trace"), 2);
+	kmem_cache_destroy(s);
+}
+
 /* ---- clean use reports nothing ---- */
 
 static void make_object(void *p)
@@ -666,6 +681,7 @@ static const struct ktest_case slab_debug_cases[] = {
 	KTEST_CASE(large_kmalloc_inside_is_reported),
 	KTEST_CASE(stacks_name_the_callers),
 	KTEST_CASE(destroy_lists_what_is_left),
+	KTEST_CASE(trace_says_each_step),
 	KTEST_CASE(every_combination_is_silent),
 	KTEST_CASE(bulk_of_a_debugged_cache),
 	KTEST_CASE(storm_with_and_without_options),

@@ -1,0 +1,14 @@
+/*
+ * lkdtm: bugs on demand, one function for each. Theory in lkdtm.c.
+ *
+ * Mirrors Linux drivers/misc/lkdtm/lkdtm.h. Exercised by tests/boot/test_slab.py.
+ */
+#pragma once
+
+/* lkdtm_heap.c: kernel objects. => may sleep */
+void lkdtm_slab_linear_overflow(void); /* writes a word behind an object */
+void lkdtm_write_after_free(void);
+void lkdtm_read_after_free(void);
+void lkdtm_slab_free_double(void);
+void lkdtm_slab_free_cross(void); /* frees an object to another cache */
+void lkdtm_slab_free_page(void);  /* frees a page that is no object */
