@@ -71,6 +71,7 @@ void mark_rodata_ro(void)
 	if (set_memory_ro(text, (end - text) >> PAGE_SHIFT) ||
 	    set_memory_nx(rodata, (end - rodata) >> PAGE_SHIFT))
 		pr_err("Write protecting the kernel read-only data: failed\n");
+	set_kernel_text_ro();
 	if (set_memory_np((unsigned long)init_stack - PAGE_SIZE, 1))
 		pr_err("The first task's stack is without a guard page\n");
 	protect_cpu_tables();

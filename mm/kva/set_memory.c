@@ -12,7 +12,8 @@
  *    read-only or uncached at one must be so at the other, so a change is repeated for the linear
  *    map, except for NX: the linear map is never executable. A vmalloc area is marked, so that
  *    vfree() knows.
- * 4. No entry becomes writable and executable: that is refused, whoever asks.
+ * 4. No entry becomes writable and executable, and none that maps the kernel's text or constants
+ *    becomes writable, at whatever address: that is refused, whoever asks.
  * 5. Order: entries first, then the TLBs of all CPUs, once for the whole call; after a change of the
  *    cache attribute the cache lines, which nobody can fill any more.
  * 6. When the pieces of a large page of the linear map are equal again, cpa_merge.c unites them.
@@ -53,11 +54,33 @@ static u64 changed(u64 prot, const struct cpa *cpa)
 	return (prot & ~cpa->clear) | cpa->set;
 }
 
-/* May an entry go from old to new (both in PTE form)? 0, -EPERM or -EBUSY. */
-static int check_change(u64 old, u64 new, unsigned long addr, struct cpa *cpa)
+extern char _text[], __end_rodata[];
+
+static bool kernel_set_to_readonly;
+
+void set_kernel_text_ro(void)
+{
+	kernel_set_to_readonly = true;
+}
+
+/* Do these frames hold text or constants of the kernel? */
+static bool is_kernel_ro(u64 phys, unsigned long size)
+{
+	return phys < PAGE_ALIGN(__pa_symbol(__end_rodata)) && phys + size > __pa_symbol(_text);
+}
+
+/*
+ * May an entry that maps size bytes go from old to new (both in PTE form)? 0, -EPERM or -EBUSY.
+ */
+static int check_change(u64 old, u64 new, unsigned long addr, unsigned long size, struct cpa *cpa)
 {
 	const u64 wx = _PAGE_PRESENT | _PAGE_RW;
 
+	if ((new & ~old &_PAGE_RW) && kernel_set_to_readonly &&
+	    is_kernel_ro(old & PTE_PFN_MASK & ~(size - 1), size)) {
+		WARN_ONCE(1, "set_memory: %#lx is text or rodata, and stays read-only\n", addr);
+		return -EPERM;
+	}
 	if ((new &(wx | _PAGE_NX)) == wx && (__supported_pte_mask & _PAGE_NX)) {
 		WARN_ONCE(1, "set_memory: %#lx would be writable and executable\n", addr);
 		return -EPERM;
@@ -108,7 +131,7 @@ static int change_large(u64 *entry, unsigned long addr, unsigned long next, unsi
 		stats->sameprot++;
 		return 0;
 	}
-	err = check_change(old, new, addr, cpa);
+	err = check_change(old, new, addr, size, cpa);
 	if (err)
 		return err;
 	if (next - addr != size)
@@ -138,7 +161,7 @@ static int cpa_pte(pte_t *pte, unsigned long addr, unsigned long next, struct pg
 	cpa_stats.set_4k++;
 	if (new == old)
 		return 0;
-	err = check_change(old, new, addr, cpa);
+	err = check_change(old, new, addr, PAGE_SIZE, cpa);
 	if (err)
 		return err;
 	set_pte(pte, __pte(new));

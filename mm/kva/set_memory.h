@@ -9,7 +9,7 @@
  * has from vmap() undoes it himself.
  *
  * => may sleep. 0; -ENOMEM (no page for a split); -EINVAL (bad range, or not mapped); -EPERM (the
- * page would be writable and executable, one warning); -EBUSY (the page has another cache attribute:
+ * page would be writable and executable, or is text or rodata; one warning); -EBUSY (the page has another cache attribute:
  * set_memory_wb() comes in between). After an error the pages in front of the one that failed are
  * changed.
  *
@@ -41,6 +41,8 @@ int set_direct_map_default_noflush(struct page *page);
 /* The same for many, flushed, and merged into large pages again. */
 int set_direct_map_default(struct page **pages, unsigned int nr);
 
+/* From now on nothing makes text or rodata writable, at any address. */
+void set_kernel_text_ro(void);
 /*
  * Boot, last step before process 1: text RO X, rodata RO NX, data NX, then the rodata test and the
  * W+X check, whose results go to the log. => after free_initmem(), may sleep

@@ -60,9 +60,11 @@ static void code_runs_and_cannot_be_written(struct ktest *t)
 	KTEST_EXPECT_EQ(t, fn(), 77);
 	KTEST_EXPECT_FALSE(t, writable(p));
 	KTEST_EXPECT_EQ(t, ptdump_check_wx(), 0UL);
+	get_page(virt_to_page(alias)); /* debug_pagealloc would take a free page away */
 	execmem_free(p);
 	KTEST_EXPECT_FALSE(t, find_vm_area(p));
 	KTEST_EXPECT_TRUE(t, writable(alias));
+	put_page(virt_to_page(alias));
 }
 
 static void writing_it_takes_execution_away(struct ktest *t)

@@ -4,12 +4,20 @@
  * Each thread has areas of its own, each area a pattern made of its seed. Before an area is freed or
  * changed, the pattern is compared; who writes where he must not is found. What is left at the end is
  * compared with the beginning: areas, pages, and the linear map. The seed is in the log (ktest).
+ *
+ * And one at a time: everything with each of its allocations failing once.
  */
 #include "arch/x86/uaccess.h"
 #include "kernel/rcu.h"
 #include "kernel/sched.h"
 #include "kernel/smp.h"
+#include "lib/errno.h"
 #include "lib/string.h"
+#include "mm/debug/fail_page_alloc.h"
+#include "mm/debug/failslab.h"
+#include "mm/kva/execmem.h"
+#include "mm/kva/ioremap.h"
+#include "mm/kva/memtype.h"
 #include "mm/kva/ptdump.h"
 #include "mm/kva/set_memory.h"
 #include "mm/kva/vmalloc.h"
@@ -199,8 +207,155 @@ static void linear_map_is_writable_again(struct ktest *t)
 	KTEST_EXPECT_LE(t, pages, image + num_possible_cpus());
 }
 
+/* ---- every allocation fails once ---- */
+
+/* One thing that allocates; true if it worked. It leaves nothing behind, whether or not. */
+struct op {
+	const char *name;
+	bool (*run)(void);
+};
+
+static bool op_vmalloc(void)
+{
+	void *p = vmalloc(5 * PAGE_SIZE);
+
+	vfree(p);
+	return p;
+}
+
+static bool op_vmalloc_large(void)
+{
+	void *p = vmalloc(1500 * PAGE_SIZE); /* its list of pages is a vmalloc area too */
+
+	vfree(p);
+	return p;
+}
+
+static bool op_vmalloc_huge(void)
+{
+	void *p = vmalloc_huge(2 * PMD_SIZE + PAGE_SIZE, GFP_KERNEL);
+
+	vfree(p);
+	return p;
+}
+
+static bool op_ioremap(void)
+{
+	void __iomem *p = ioremap_wc(0xfd001000UL, 3 * PMD_SIZE);
+
+	iounmap(p);
+	return p;
+}
+
+static bool op_execmem(void)
+{
+	void *p = execmem_alloc(EXECMEM_DEFAULT, 3 * PAGE_SIZE);
+
+	execmem_free(p);
+	return p;
+}
+
+static bool op_split(void)
+{
+	u8 *p = vmalloc_huge(PMD_SIZE, GFP_KERNEL);
+	int err = p ? set_memory_ro((unsigned long)p + PAGE_SIZE, 3) : -ENOMEM;
+
+	vfree(p);
+	return !err;
+}
+
+static bool op_vmap(void)
+{
+	struct page *page = alloc_page(GFP_KERNEL);
+	void *p = page ? vmap(&page, 1, VM_MAP, PAGE_KERNEL) : NULL;
+
+	vunmap(p);
+	if (page)
+		__free_page(page);
+	return p;
+}
+
+static void inject(bool on)
+{
+	static struct fail_page_alloc old;
+	static struct failslab old_slab;
+
+	if (on) {
+		old = fail_page_alloc;
+		old_slab = failslab;
+		/* Only fail_nth of this task decides: nobody has make-it-fail. */
+		fail_page_alloc.attr.task_filter = failslab.attr.task_filter = true;
+		fail_page_alloc.attr.probability = failslab.attr.probability = 100;
+		fail_page_alloc.attr.verbose = failslab.attr.verbose = 0;
+		fail_page_alloc.ignore_gfp_highmem = fail_page_alloc.ignore_gfp_reclaim = false;
+		fail_page_alloc.min_order = 0;
+		failslab.ignore_gfp_reclaim = false;
+	} else {
+		fail_page_alloc = old;
+		failslab = old_slab;
+	}
+	fail_page_alloc.attr.changed(&fail_page_alloc.attr);
+	failslab.attr.changed(&failslab.attr);
+}
+
+/* The op with its first, second, ... allocation failing, until none is left to fail. */
+static void fail_each(struct ktest *t, const struct op *op)
+{
+	unsigned int nth, failed = 0;
+	bool worked = false;
+
+	for (nth = 1; nth < 4000; nth++) {
+		current->fail_nth = nth;
+		worked = op->run();
+		if (current->fail_nth)
+			break;
+		failed += !worked;
+		if (nth >= 40)
+			nth += 37; /* page by page: some of them will do */
+	}
+	current->fail_nth = 0;
+	KTEST_EXPECT_TRUE(t, worked);
+	KTEST_EXPECT_GT(t, failed, 0U);
+	ktest_info(t, "%s: %u allocations or fewer, %u failures", op->name, nth - 1, failed);
+}
+
+static void failed_allocations_leave_nothing(struct ktest *t)
+{
+	static const struct op ops[] = {
+		{ "vmalloc", op_vmalloc },   { "large", op_vmalloc_large },
+		{ "huge", op_vmalloc_huge }, { "ioremap", op_ioremap },
+		{ "execmem", op_execmem },   { "split", op_split },
+		{ "vmap", op_vmap },
+	};
+	unsigned long areas = 0, after = 0, pages, free;
+
+	rcu_barrier();
+	for (int i = 0; i < ARRAY_SIZE(ops); i++)
+		KTEST_EXPECT_TRUE(t, ops[i].run());
+	vm_unmap_aliases();
+	vmalloc_for_each(count_area, &areas);
+	pages = vmalloc_nr_pages();
+	drain_all_pages(NULL);
+	free = nr_free_pages();
+	inject(true);
+	for (int i = 0; i < ARRAY_SIZE(ops); i++)
+		fail_each(t, &ops[i]);
+	inject(false);
+	vm_unmap_aliases();
+	rcu_barrier();
+	vmalloc_for_each(count_area, &after);
+	KTEST_EXPECT_EQ(t, after, areas);
+	KTEST_EXPECT_EQ(t, vmalloc_nr_pages(), pages);
+	drain_all_pages(NULL);
+	/* Tables and slabs may have been made; an area of the large kind would be missed. */
+	KTEST_EXPECT_GE(t, nr_free_pages() + 256, free);
+	KTEST_EXPECT_EQ(t, memtype_lookup(0xfd001000UL, 0xfd001000UL + 3 * PMD_SIZE),
+			_PAGE_CACHE_MODE_WB);
+}
+
 static const struct ktest_case kva_storm_cases[] = {
 	KTEST_CASE(random_areas_on_all_cpus),
+	KTEST_CASE(failed_allocations_leave_nothing),
 	KTEST_CASE(linear_map_is_writable_again),
 	{},
 };

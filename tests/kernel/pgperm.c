@@ -54,6 +54,17 @@ static void rodata_is_read_only(struct ktest *t)
 	KTEST_EXPECT_FALSE(t, writable(__va(__pa(__start_rodata))));
 }
 
+static void text_stays_read_only_whoever_asks(struct ktest *t)
+{
+	ktest_info(t, "one warning is expected: text is to be writable");
+	KTEST_EXPECT_EQ(t, set_memory_rw((unsigned long)_text, 1), -EPERM);
+	KTEST_EXPECT_EQ(t, set_memory_rw((unsigned long)__va(__pa(_text)), 1), -EPERM);
+	KTEST_EXPECT_EQ(t, set_memory_rw((unsigned long)__start_rodata, 1), -EPERM);
+	KTEST_EXPECT_EQ(t, set_memory_rw((unsigned long)__va(__pa(__start_rodata)), 1), -EPERM);
+	KTEST_EXPECT_FALSE(t, writable(_text));
+	KTEST_EXPECT_FALSE(t, writable(__va(__pa(__start_rodata))));
+}
+
 static void data_is_not_executable(struct ktest *t)
 {
 	u64 nx = __supported_pte_mask & _PAGE_NX;
@@ -258,6 +269,7 @@ static void small_pages_for_good_stay_small(struct ktest *t)
 static void alias_of_a_vmalloc_page_follows(struct ktest *t)
 {
 	u8 *p = vzalloc(3 * PAGE_SIZE), *alias;
+	struct page *page;
 
 	KTEST_ASSERT_NOT_NULL(t, p);
 	alias = page_address(vmalloc_to_page(p + PAGE_SIZE));
@@ -268,8 +280,11 @@ static void alias_of_a_vmalloc_page_follows(struct ktest *t)
 	KTEST_EXPECT_EQ(t, prot_of(alias) & _PAGE_NX, __supported_pte_mask & _PAGE_NX);
 	KTEST_EXPECT_EQ(t, set_memory_np((unsigned long)p + PAGE_SIZE, 1), 0);
 	KTEST_EXPECT_EQ(t, prot_of(alias), 0ULL);
-	vfree(p); /* makes it ordinary memory again */
+	page = virt_to_page(alias);
+	get_page(page); /* debug_pagealloc would take a free page away again */
+	vfree(p);	/* makes it ordinary memory */
 	KTEST_EXPECT_TRUE(t, writable(alias));
+	put_page(page);
 }
 
 static void cache_attributes_come_in_pairs(struct ktest *t)
@@ -320,6 +335,7 @@ static void dump_speaks_linux(struct ktest *t)
 static const struct ktest_case pgperm_cases[] = {
 	KTEST_CASE(text_is_read_only_and_executable),
 	KTEST_CASE(rodata_is_read_only),
+	KTEST_CASE(text_stays_read_only_whoever_asks),
 	KTEST_CASE(data_is_not_executable),
 	KTEST_CASE(nothing_is_writable_and_executable),
 	KTEST_CASE(first_stack_has_a_guard_page),

@@ -360,6 +360,25 @@ static void pages_have_references_of_their_own(struct ktest *t)
 	put_page(page);
 }
 
+static void vfree_of_a_vmap_puts_its_pages(struct ktest *t)
+{
+	struct page **pages = kvmalloc(4 * sizeof(*pages), GFP_KERNEL), *held;
+	u8 *p;
+
+	KTEST_ASSERT_NOT_NULL(t, pages);
+	for (int i = 0; i < 4; i++)
+		KTEST_ASSERT_NOT_NULL(t, pages[i] = alloc_page(GFP_KERNEL));
+	p = vmap(pages, 4, VM_MAP | VM_MAP_PUT_PAGES, PAGE_KERNEL);
+	KTEST_ASSERT_NOT_NULL(t, p);
+	memset(p, 0x21, 4 * PAGE_SIZE);
+	held = pages[2];
+	get_page(held);
+	vfree(p); /* frees the array too */
+	KTEST_EXPECT_EQ(t, page_count(held), 1);
+	KTEST_EXPECT_NULL(t, memchr_inv(page_address(held), 0x21, PAGE_SIZE));
+	put_page(held);
+}
+
 static void vmalloc_node_stays_there(struct ktest *t)
 {
 	int nid;
@@ -487,6 +506,7 @@ static const struct ktest_case vmalloc_cases[] = {
 	KTEST_CASE(changing_a_huge_area_splits_it),
 	KTEST_CASE(plain_areas_use_small_pages),
 	KTEST_CASE(pages_have_references_of_their_own),
+	KTEST_CASE(vfree_of_a_vmap_puts_its_pages),
 	KTEST_CASE(vmalloc_node_stays_there),
 	KTEST_CASE(one_flush_covers_many_areas),
 	KTEST_CASE(vread_sees_pages_and_zeroes_for_holes),
