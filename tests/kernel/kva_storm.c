@@ -99,6 +99,18 @@ static void make_writable(struct slot *s)
 	fill(s);
 }
 
+/* Threads map the same device memory in different ways at one time: all that get it agree. */
+static void map_device(u64 *rnd)
+{
+	static void __iomem *(*const how[])(phys_addr_t, unsigned long) = { ioremap, ioremap_uc };
+	phys_addr_t phys = 0xfd000000UL + next_random(rnd) % 8 * PAGE_SIZE;
+	void __iomem *p = how[next_random(rnd) % 2](phys, (1 + next_random(rnd) % 3) * PAGE_SIZE);
+
+	if (p && vmalloc_to_pfn(p) != PHYS_PFN(phys))
+		atomic_inc(&bad_patterns);
+	iounmap(p);
+}
+
 static void unmake(struct slot *s, u64 *rnd)
 {
 	vunmap(s->alias);
@@ -138,6 +150,7 @@ static int storm(struct crew *c, int me)
 		case 2:
 			if (next_random(&rnd) % 16 == 0)
 				vm_unmap_aliases();
+			map_device(&rnd);
 			cond_resched();
 			break;
 		default:

@@ -1,6 +1,6 @@
 /*
  * kvaviews.c - what the kernel shows of its own addresses: /proc/vmallocinfo, and in debugfs
- * kernel_page_tables, x86/pat_memtype_list, x86/cpa_stats.
+ * kernel_page_tables, x86/pat_memtype_list, x86/cpa_stats, check_wx_pages.
  *
  * Each view is checked against itself: order, sums, sizes. Where a file is not shown (no debugfs, not
  * root, addresses hidden) the test is skipped.
@@ -154,4 +154,9 @@ TEST(cpa_stats_count)
 	EXPECT_GE(lines, 7);
 	/* Boot itself write-protects the kernel. */
 	EXPECT_GT(checked, 0UL);
+}
+
+TEST(nothing_is_writable_and_executable_now)
+{
+	EXPECT_STR(debugfs_text("check_wx_pages"), "SUCCESS\n");
 }

@@ -1,17 +1,19 @@
 /*
- * debugfs: the x86 folder: pat_memtype_list and cpa_stats.
+ * debugfs: x86/pat_memtype_list, x86/cpa_stats and check_wx_pages.
  *
  * The first lists which physical ranges are mapped with which cache attribute, the second what changes
  * of permissions did to the large pages of the linear map: Linux's lines, and behind them how many
- * pages were split and made anew.
+ * pages were split and made anew. Reading the third looks for writable and executable pages now, as
+ * boot does: the result is SUCCESS or FAILED, the details go to the log.
  *
  * Locks: memtype_lock by the walk; the statistics are read without one. Mirrors Linux
- * arch/x86/mm/pat/memtype.c (pat_memtype_list_init), set_memory.c (cpastats_show). Exercised by
- * tests/user/sysfs.c.
+ * arch/x86/mm/pat/memtype.c (pat_memtype_list_init), set_memory.c (cpastats_show), mm/ptdump.c (check_wx_show). Exercised by
+ * tests/user/kvaviews.c.
  */
 #include "kernel/fs/sysfs/debugfs.h"
 #include "kernel/init.h"
 #include "mm/kva/memtype.h"
+#include "mm/kva/ptdump.h"
 #include "mm/kva/set_memory.h"
 
 static int show_memtype(u64 start, u64 end, enum page_cache_mode mode, void *arg)
@@ -50,12 +52,19 @@ static int cpa_stats_show(struct seq_file *m, void *v)
 	return 0;
 }
 
+static int check_wx_show(struct seq_file *m, void *v)
+{
+	seq_puts(m, ptdump_check_wx() ? "FAILED\n" : "SUCCESS\n");
+	return 0;
+}
+
 static int debugfs_kva_init(void)
 {
 	struct kernfs_node *dir = debugfs_create_dir("x86", NULL);
 
 	if (IS_ERR(dir))
 		return PTR_ERR(dir);
+	debugfs_create_single("check_wx_pages", 0400, NULL, NULL, check_wx_show);
 	debugfs_create_single("pat_memtype_list", 0400, dir, NULL, memtype_list_show);
 	debugfs_create_single("cpa_stats", 0400, dir, NULL, cpa_stats_show);
 	return 0;
