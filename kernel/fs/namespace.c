@@ -14,12 +14,15 @@
  * Mirrors Linux fs/namespace.c, fs/super.c, fs/filesystems.c. Exercised by tests/user/files.c.
  */
 #include "arch/x86/uaccess.h"
+#include "boot/bootinfo.h"
 #include "kernel/bug.h"
 #include "kernel/fs/fs.h"
 #include "kernel/fs/internal.h"
 #include "kernel/syscall.h"
 #include "kernel/workqueue.h"
+#include "lib/printf.h"
 #include "lib/string.h"
+#include "mm/phys/buddy.h"
 #include "mm/slab/slab.h"
 
 struct mount *root_mount;
@@ -590,10 +593,17 @@ SYSCALL(166, umount2);
  */
 static void init_mount_tree(void)
 {
-	char options[] = "mode=755";
+	const struct boot_module *initramfs = boot_info.nr_modules ? boot_info.modules : NULL;
+	unsigned long pages = totalram_pages();
+	char options[48];
 	struct file_system_type *fs = get_fs_type("tmpfs");
-	struct mount *m = fs ? new_fs_mount(fs, 0, "tmpfs", options) : ERR_PTR(-ENODEV);
+	struct mount *m;
 
+	/* Half of memory, as for any tmpfs, but of all: what the packed initramfs takes now comes back. */
+	if (initramfs)
+		pages += PHYS_PFN(initramfs->end - initramfs->start);
+	scnprintf(options, sizeof(options), "mode=755,nr_blocks=%lu", pages / 2);
+	m = fs ? new_fs_mount(fs, 0, "tmpfs", options) : ERR_PTR(-ENODEV);
 	if (IS_ERR(m))
 		panic("VFS: cannot create the root file system: error %ld", PTR_ERR(m));
 	root_mount = m;
