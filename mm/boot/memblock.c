@@ -61,6 +61,8 @@ static int __init early_memblock(char *arg)
 {
 	if (arg && streq(arg, "debug"))
 		memblock_debug = true;
+	else
+		pr_warn("memblock=%s: not debug, ignored\n", arg ? arg : "");
 	return 0;
 }
 early_param("memblock", early_memblock);

@@ -202,7 +202,7 @@ def test_iomem_tree(quire):
 def test_bad_words_are_refused_by_name(quire):
     """Each malformed or excessive value costs one line with its word and the limit, and the default is used."""
     bad = ["mem=abc", "memmap=1M?3", "memmap=1M@", "numa=on", "numa=fake=9", "kernelcore=-1", "kernelcore=101%", "kernelcore=12Q",
-           "movablecore=", "movablecore=999999T", "mirror=1M", "mirror=0,0", "memtest=18", "memtest=x"]
+           "movablecore=", "movablecore=999999T", "mirror=1M", "mirror=0,0", "memtest=18", "memtest=x", "memblock=foo"]
     m = quire(mem="512M", cmdline="panic=-1 " + " ".join(bad)).prompt()
     log = m.run("dmesg")
     for word in bad:

@@ -253,7 +253,8 @@ def test_programs_survive_failing_allocations(quire):
         m.run(f"echo {percent} > {FAIL}/probability")
         m.run(run, timeout=280, status=None)
     m.run(f"echo 0 > {FAIL}/probability")
-    assert int(m.run(f"cat {FAIL}/times")) < 1000000000 - 30, "hardly a request failed"
+    forced = 1000000000 - int(m.run(f"cat {FAIL}/times"))
+    assert forced > 300, f"only {forced} requests failed: the programs end before they meet any"  # about 1100
     m.run("rm -rf /tmp/*; sleep 1")
     after = m.meminfo()
     assert after["MemFree"] > before["MemFree"] - 3072, (before, after)
