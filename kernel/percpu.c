@@ -7,18 +7,23 @@
  * address of a template variable before setup_per_cpu_areas(), since the boot CPU moves to a copy
  * there: lists that point at their own head would still point at the template.
  *
+ * The allocator's balancer (mm/slab/percpu.c, 7) runs as a work item from here.
+ *
  * Mirrors Linux arch/x86/kernel/setup_percpu.c. Exercised by the percpu suite.
  */
 #include "arch/x86/msr.h"
 #include "arch/x86/numa.h"
 #include "arch/x86/page.h"
 #include "kernel/current.h"
+#include "kernel/init.h"
 #include "kernel/percpu.h"
 #include "kernel/printk.h"
 #include "kernel/smp.h"
 #include "kernel/task.h"
+#include "kernel/workqueue.h"
 #include "lib/string.h"
 #include "mm/boot/memblock.h"
+#include "mm/slab/percpu.h"
 
 unsigned long __per_cpu_offset[NR_CPUS] __ro_after_init;
 unsigned long pcpu_unit_size __ro_after_init;
@@ -54,3 +59,22 @@ void __init setup_per_cpu_areas(void)
 	pr_info("percpu: %u CPUs, %lu KiB each (%zu static, %lu dynamic)\n", num_possible_cpus(),
 		pcpu_unit_size >> 10, static_size, PERCPU_DYNAMIC_RESERVE);
 }
+
+static void balance_work_fn(struct work_struct *work)
+{
+	pcpu_balance();
+}
+
+static DECLARE_WORK(balance_work, balance_work_fn);
+
+static void kick_balance(void)
+{
+	schedule_work(&balance_work);
+}
+
+static int __init percpu_balance_init(void)
+{
+	pcpu_set_balance_kick(kick_balance);
+	return 0;
+}
+subsys_initcall(percpu_balance_init);

@@ -6,7 +6,7 @@
  * (mm/slab/percpu.c). So a chunk is a set of ranges, one for each CPU, whose distances are those of
  * the first chunk's units. The search goes from the top of vmalloc space down, out of the way of
  * everything else, and moves the whole set down to the next free area whenever one of its ranges is
- * taken.
+ * taken. A new set has no memory behind it; pages come and go one by one, each from its CPU's node.
  *
  * Mirrors pcpu_get_vm_areas() of Linux mm/vmalloc.c and mm/percpu-vm.c. Exercised by the percpu
  * suite.
@@ -56,25 +56,9 @@ again:
 	return base;
 }
 
-static void free_unit(unsigned long addr, size_t size)
+/* Takes the addresses of a unit. 0 or -errno. */
+static int make_unit(unsigned long addr, size_t size)
 {
-	struct vmap_area *va = find_unlink_vmap_area(addr);
-
-	for (unsigned long a = addr; a < addr + size; a += PAGE_SIZE) {
-		struct page *page = vmalloc_to_page((void *)a);
-
-		if (page)
-			__free_page(page);
-	}
-	vunmap_range_noflush(addr, addr + size);
-	free_vmap_area_lazy(va);
-}
-
-/* Maps zeroed pages of the CPU's node at addr. 0 or -errno, nothing is left then. */
-static int make_unit(unsigned long addr, size_t size, int cpu)
-{
-	struct page *pages[PCPU_MAX_UNIT_SIZE / PAGE_SIZE];
-	unsigned int nr = size >> PAGE_SHIFT, i;
 	struct vmap_area *va = alloc_vmap_area_at(addr, size);
 
 	if (IS_ERR(va))
@@ -83,25 +67,62 @@ static int make_unit(unsigned long addr, size_t size, int cpu)
 				     .size = size,
 				     .caller = pcpu_set_chunk_ops,
 				     .flags = VM_PERCPU | VM_NO_GUARD };
-	for (i = 0; i < nr; i++) {
-		pages[i] = alloc_pages_node(cpu_to_node(cpu), GFP_KERNEL | __GFP_ZERO, 0);
-		if (!pages[i])
-			break;
+	return 0;
+}
+
+/* A zeroed page of the CPU's node at addr. 0 or -ENOMEM. */
+static int populate_one(unsigned long addr, int cpu)
+{
+	struct page *page = alloc_pages_node(cpu_to_node(cpu), GFP_KERNEL | __GFP_ZERO, 0);
+	int err = page ? vmap_pages_range(addr, &page, 1, PAGE_KERNEL) : -ENOMEM;
+
+	if (err && page)
+		__free_page(page);
+	return err;
+}
+
+/* Unmaps the page at addr on the CPUs below end, and frees them after one flush of each. */
+static void depopulate_below(unsigned long addr, int end)
+{
+	int cpu;
+
+	for_each_possible_cpu(cpu) {
+		unsigned long a = addr + __per_cpu_offset[cpu];
+		struct page *page = cpu < end ? vmalloc_to_page((void *)a) : NULL;
+
+		if (!page)
+			continue;
+		vunmap_range(a, a + PAGE_SIZE);
+		__free_page(page);
 	}
-	if (i == nr && !vmap_pages_range(addr, pages, nr, PAGE_KERNEL))
-		return 0;
-	while (i--)
-		__free_page(pages[i]);
-	free_vmap_area_lazy(find_unlink_vmap_area(addr));
-	return -ENOMEM;
+}
+
+static int pcpu_vm_populate(unsigned long addr)
+{
+	int cpu;
+
+	for_each_possible_cpu(cpu) {
+		if (!populate_one(addr + __per_cpu_offset[cpu], cpu))
+			continue;
+		depopulate_below(addr, cpu);
+		return -ENOMEM;
+	}
+	return 0;
+}
+
+static void pcpu_vm_depopulate(unsigned long addr)
+{
+	depopulate_below(addr, INT_MAX);
 }
 
 static void pcpu_vm_destroy(unsigned long base, size_t size)
 {
 	int cpu;
 
+	for (unsigned long a = base; a < base + size; a += PAGE_SIZE)
+		pcpu_vm_depopulate(a);
 	for_each_possible_cpu(cpu)
-		free_unit(base + __per_cpu_offset[cpu], size);
+		free_vmap_area_lazy(find_unlink_vmap_area(base + __per_cpu_offset[cpu]));
 }
 
 static unsigned long pcpu_vm_create(size_t size)
@@ -116,7 +137,7 @@ static unsigned long pcpu_vm_create(size_t size)
 		base -= lowest;
 		err = 0;
 		for_each_possible_cpu(cpu) {
-			err = make_unit(base + __per_cpu_offset[cpu], size, cpu);
+			err = make_unit(base + __per_cpu_offset[cpu], size);
 			if (err)
 				break;
 		}
@@ -125,7 +146,7 @@ static unsigned long pcpu_vm_create(size_t size)
 		for_each_possible_cpu(done) {
 			if (done == cpu)
 				break;
-			free_unit(base + __per_cpu_offset[done], size);
+			free_vmap_area_now(find_unlink_vmap_area(base + __per_cpu_offset[done]));
 		}
 		if (err != -EBUSY) /* else somebody took a range between the search and here */
 			return 0;
@@ -136,6 +157,8 @@ static unsigned long pcpu_vm_create(size_t size)
 static const struct pcpu_chunk_ops pcpu_vm_ops = {
 	.create = pcpu_vm_create,
 	.destroy = pcpu_vm_destroy,
+	.populate = pcpu_vm_populate,
+	.depopulate = pcpu_vm_depopulate,
 };
 
 void __init pcpu_vm_init(void)
