@@ -159,8 +159,10 @@ void cpu_detect(void)
 	/* XSAVE needs leaf 0xd to tell the size of its area. */
 	if (c->cpuid_level < 0xd)
 		setup_clear_cpu_cap(X86_FEATURE_XSAVE);
+	/* Kernel entries are in no PCID only if they can be global. */
+	if (!boot_cpu_has(X86_FEATURE_PGE))
+		setup_clear_cpu_cap(X86_FEATURE_PCID);
 	/* Switches that this kernel leaves off. */
-	setup_clear_cpu_cap(X86_FEATURE_PCID);
 	setup_clear_cpu_cap(X86_FEATURE_FSGSBASE);
 	setup_clear_cpu_cap(X86_FEATURE_PKU);
 	setup_clear_cpu_cap(X86_FEATURE_OSXSAVE);

@@ -8,6 +8,7 @@
  */
 #include "mm/phys/vmstat.h"
 
+#include "arch/x86/tlb.h"
 #include "kernel/smp.h"
 #include "lib/string.h"
 #include "mm/phys/internal.h"
@@ -129,6 +130,8 @@ void all_vm_events(unsigned long *ret)
 
 		for (int i = 0; i < NR_VM_EVENT_ITEMS; i++)
 			ret[i] += READ_ONCE(s->event[i]);
+		for (int i = 0; i < NR_TLB_EVENTS; i++)
+			ret[NR_TLB_REMOTE_FLUSH + i] += READ_ONCE(per_cpu(tlb_events, cpu)[i]);
 	}
 	/* The hot path counts in the per-CPU lists: one word that is in the cache anyway. */
 	ret[PGFREE] += pcp_event_sums(&ret[PGALLOC_DMA]);

@@ -254,7 +254,7 @@ static void zap_pmd_span(struct mmu_gather *tlb, pmd_t *pmd, unsigned long addr,
 		spin_lock(ptl);
 		addr = zap_pte_run(tlb, pte_offset_kernel(pmd, addr), addr, end, &rss);
 		spin_unlock(ptl);
-		if (tlb->nr == MMU_GATHER_BATCH)
+		if (tlb->full)
 			tlb_flush_mmu(tlb);
 	}
 	add_mm_rss(tlb->mm, &rss);
@@ -412,7 +412,7 @@ static void zap_file_pages(struct mmu_gather *tlb, struct vm_area_struct *vma, u
 		    !PageAnon(pfn_to_page(pte_pfn(*pte))))
 			zap_pte_run(tlb, pte, addr, addr + PAGE_SIZE, &rss);
 		spin_unlock(ptl);
-		if (tlb->nr == MMU_GATHER_BATCH)
+		if (tlb->full)
 			tlb_flush_mmu(tlb);
 	}
 	add_mm_rss(vma->vm_mm, &rss);

@@ -143,7 +143,7 @@ static int dup_mmap(struct mm_struct *mm, struct mm_struct *oldmm)
 	while (!err && (old = mas_find(&mas, ULONG_MAX)) != NULL)
 		err = dup_one_vma(mm, &mas, old);
 	/* The parent's entries lost their write bits. */
-	flush_tlb_mm_range(&oldmm->context, 0, TLB_FLUSH_ALL);
+	flush_tlb_mm_range(&oldmm->context, 0, TLB_FLUSH_ALL, PAGE_SHIFT, false);
 	return err;
 }
 

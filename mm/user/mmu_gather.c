@@ -15,34 +15,72 @@ static void tlb_flush_range(struct mmu_gather *tlb)
 		if (tlb->freed_tables)
 			flush_tlb_mm(&tlb->mm->context);
 	} else if (tlb->start < tlb->end) {
-		flush_tlb_mm_range_freed(&tlb->mm->context, tlb->start, tlb->end,
-					 tlb->freed_tables);
+		flush_tlb_mm_range(&tlb->mm->context, tlb->start, tlb->end, PAGE_SHIFT,
+				   tlb->freed_tables);
 	}
 	tlb->start = ~0UL;
 	tlb->end = 0;
 	tlb->freed_tables = false;
 }
 
-void tlb_flush_mmu(struct mmu_gather *tlb)
+static void free_batch(struct mm_struct *mm, struct mmu_gather_batch *batch)
 {
-	unsigned int i;
+	for (unsigned int i = 0; i < batch->nr; i++) {
+		struct page *page = (struct page *)(batch->pages[i] & ~1UL);
 
-	tlb_flush_range(tlb);
-	for (i = 0; i < tlb->nr; i++) {
-		struct page *page = (struct page *)(tlb->pages[i] & ~1UL);
-
-		if (tlb->pages[i] & 1)
-			pgtable_free(tlb->mm, page);
+		if (batch->pages[i] & 1)
+			pgtable_free(mm, page);
 		else
 			put_page(page);
 	}
-	tlb->nr = 0;
+	batch->nr = 0;
+}
+
+void tlb_flush_mmu(struct mmu_gather *tlb)
+{
+	tlb_flush_range(tlb);
+	/* Batches behind the first empty one are empty. */
+	for (struct mmu_gather_batch *b = &tlb->local; b && b->nr; b = b->next)
+		free_batch(tlb->mm, b);
+	tlb->active = &tlb->local;
+	tlb->full = false;
+}
+
+void tlb_finish_mmu(struct mmu_gather *tlb)
+{
+	struct mmu_gather_batch *b, *next;
+
+	tlb_flush_mmu(tlb);
+	for (b = tlb->local.next; b; b = next) {
+		next = b->next;
+		free_page((unsigned long)b);
+	}
+}
+
+bool tlb_next_batch(struct mmu_gather *tlb)
+{
+	struct mmu_gather_batch *batch = tlb->active->next;
+
+	if (!batch && tlb->batch_count < MAX_GATHER_BATCHES) {
+		/* Whoever frees memory must not use up the last of it. */
+		batch = (void *)__get_free_page(GFP_NOWAIT | __GFP_NOWARN);
+		if (batch) {
+			tlb->batch_count++;
+			batch->next = NULL;
+			batch->nr = 0;
+			batch->max = MAX_GATHER_BATCH;
+			tlb->active->next = batch;
+		}
+	}
+	tlb->full = !batch;
+	if (batch)
+		tlb->active = batch;
+	return batch;
 }
 
 void tlb_remove_table(struct mmu_gather *tlb, struct page *table)
 {
 	tlb->freed_tables = true;
-	tlb->pages[tlb->nr++] = (unsigned long)table | 1;
-	if (tlb->nr == MMU_GATHER_BATCH)
+	if (tlb_remove_page(tlb, (struct page *)((unsigned long)table | 1)))
 		tlb_flush_mmu(tlb);
 }

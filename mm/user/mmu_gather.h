@@ -3,7 +3,9 @@
  *
  * 1. A page may be freed only after every CPU that could have its translation cached has dropped it.
  *    So unmapping gathers: the entry is cleared, the page is remembered here, and one flush at the end
- *    (or when the batch is full) covers them all; then the pages are freed together.
+ *    covers them all; then the pages are freed together. One flush is one interrupt on other CPUs, so the pages of a
+ *    large range are noted in further batches, each a page of its own that memory must have to spare; only when there
+ *    is none, or when ten thousand pages are held back, a flush comes earlier.
  * 2. Tables are gathered the same way, with bit 0 of the pointer set: the processor caches upper levels.
  * 3. fullmm: the whole address space goes. Nobody runs in it; only CPUs that still have it loaded
  *    lazily are told, once, before the first table is freed.
@@ -15,15 +17,27 @@
 
 #include "mm/user/mm.h"
 
-#define MMU_GATHER_BATCH 120
+/* Pages that are noted without a further page, and those noted in all. */
+#define MMU_GATHER_BUNDLE  120
+#define MAX_GATHER_BATCH   ((PAGE_SIZE - sizeof(struct mmu_gather_batch)) / sizeof(long))
+#define MAX_GATHER_BATCHES (10000 / MAX_GATHER_BATCH)
+
+struct mmu_gather_batch {
+	struct mmu_gather_batch *next;
+	unsigned int nr, max;
+	unsigned long pages[]; /* struct page *, bit 0: a page table */
+};
 
 struct mmu_gather {
 	struct mm_struct *mm;
 	unsigned long start, end; /* range to flush; start > end: nothing */
 	bool fullmm;
 	bool freed_tables;
-	unsigned int nr;
-	unsigned long pages[MMU_GATHER_BATCH]; /* struct page *, bit 0: a page table */
+	bool full;			 /* no room: flush before more is gathered */
+	unsigned int batch_count;	 /* pages that hold further batches */
+	struct mmu_gather_batch *active; /* where the next page is noted */
+	struct mmu_gather_batch local;
+	unsigned long __pages[MMU_GATHER_BUNDLE]; /* local.pages */
 };
 
 static inline void tlb_gather_mmu(struct mmu_gather *tlb, struct mm_struct *mm, bool fullmm)
@@ -33,15 +47,18 @@ static inline void tlb_gather_mmu(struct mmu_gather *tlb, struct mm_struct *mm, 
 	tlb->end = 0;
 	tlb->fullmm = fullmm;
 	tlb->freed_tables = false;
-	tlb->nr = 0;
+	tlb->full = false;
+	tlb->batch_count = 0;
+	tlb->active = &tlb->local;
+	tlb->local.next = NULL;
+	tlb->local.nr = 0;
+	tlb->local.max = MMU_GATHER_BUNDLE;
 }
 
 /* Flush what is pending and free what was gathered. May be called with a table lock held: never sleeps. */
 void tlb_flush_mmu(struct mmu_gather *tlb);
-static inline void tlb_finish_mmu(struct mmu_gather *tlb)
-{
-	tlb_flush_mmu(tlb);
-}
+/* The end: the same, and the batches' own pages go. */
+void tlb_finish_mmu(struct mmu_gather *tlb);
 
 /* The entry of addr was present and is now clear. */
 static inline void tlb_note_range(struct mmu_gather *tlb, unsigned long start, unsigned long end)
@@ -52,11 +69,17 @@ static inline void tlb_note_range(struct mmu_gather *tlb, unsigned long start, u
 		tlb->end = end;
 }
 
-/* True when the batch is full: the caller drops its table lock and calls tlb_flush_mmu(). */
+/* Another batch for what comes; false: no memory, or enough gathered. Sets ->full then. */
+bool tlb_next_batch(struct mmu_gather *tlb);
+
+/* True when nothing more fits: the caller drops its table lock and calls tlb_flush_mmu(). */
 static inline bool tlb_remove_page(struct mmu_gather *tlb, struct page *page)
 {
-	tlb->pages[tlb->nr++] = (unsigned long)page;
-	return tlb->nr == MMU_GATHER_BATCH;
+	struct mmu_gather_batch *batch = tlb->active;
+
+	batch->pages[batch->nr++] = (unsigned long)page;
+	return unlikely(batch->nr == batch->max) && !tlb_next_batch(tlb);
 }
 
+/* The entry that led to the table is clear, and its span noted. May flush. => no table lock held */
 void tlb_remove_table(struct mmu_gather *tlb, struct page *table);

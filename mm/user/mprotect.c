@@ -56,7 +56,7 @@ static void change_protection(struct vm_area_struct *vma, unsigned long start, u
 		change_pte_range(vma, pmd, addr, next);
 		cond_resched();
 	}
-	flush_tlb_mm_range(&mm->context, start, end);
+	flush_tlb_mm_range(&mm->context, start, end, PAGE_SHIFT, false);
 }
 
 static int mprotect_fixup(struct mm_struct *mm, struct vm_area_struct *vma, unsigned long start,

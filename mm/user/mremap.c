@@ -44,7 +44,7 @@ static int move_ptes(struct mm_struct *mm, unsigned long old, unsigned long new,
 	for (i = 0; i < len >> PAGE_SHIFT; i++)
 		if (!pte_none(src[i]))
 			set_user_pte(&dst[i], user_ptep_get_and_clear(&src[i]));
-	flush_tlb_mm_range(&mm->context, old, old + len);
+	flush_tlb_mm_range(&mm->context, old, old + len, PAGE_SHIFT, false);
 	if (old_ptl != new_ptl)
 		spin_unlock(old_ptl);
 	spin_unlock(new_ptl);

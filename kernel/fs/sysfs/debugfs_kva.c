@@ -1,5 +1,5 @@
 /*
- * debugfs: x86/pat_memtype_list, x86/cpa_stats and check_wx_pages.
+ * debugfs: x86/pat_memtype_list, x86/cpa_stats, x86/tlb_single_page_flush_ceiling (arch/x86/tlb.h) and check_wx_pages.
  *
  * The first lists which physical ranges are mapped with which cache attribute, the second what changes
  * of permissions did to the large pages of the linear map: Linux's lines, and behind them how many
@@ -10,8 +10,10 @@
  * arch/x86/mm/pat/memtype.c (pat_memtype_list_init), set_memory.c (cpastats_show), mm/ptdump.c (check_wx_show). Exercised by
  * tests/user/kvaviews.c.
  */
+#include "arch/x86/tlb.h"
 #include "kernel/fs/sysfs/debugfs.h"
 #include "kernel/init.h"
+#include "mm/debug/fault_inject.h"
 #include "mm/kva/memtype.h"
 #include "mm/kva/ptdump.h"
 #include "mm/kva/set_memory.h"
@@ -60,12 +62,19 @@ static int check_wx_show(struct seq_file *m, void *v)
 
 static int debugfs_kva_init(void)
 {
+	static const struct fault_value ceiling = { "tlb_single_page_flush_ceiling",
+						    &tlb_single_page_flush_ceiling,
+						    FAULT_ULONG,
+						    0,
+						    INT_MAX,
+						    NULL };
 	struct kernfs_node *dir = debugfs_create_dir("x86", NULL);
 
 	if (IS_ERR(dir))
 		return PTR_ERR(dir);
 	debugfs_create_single("check_wx_pages", 0400, NULL, NULL, check_wx_show);
 	debugfs_create_single("pat_memtype_list", 0400, dir, NULL, memtype_list_show);
+	fault_create_value(dir, &ceiling);
 	debugfs_create_single("cpa_stats", 0400, dir, NULL, cpa_stats_show);
 	return 0;
 }
