@@ -58,16 +58,16 @@ static __always_inline void account_freepages(struct zone *zone, long nr, int mi
 {
 	atomic_long_t *free = &zone->vm_stat[NR_FREE_PAGES];
 
-	if (unlikely(migratetype == MIGRATE_ISOLATE))
-		return;
+	if (unlikely(migratetype >= MIGRATE_PCPTYPES)) {
+		if (migratetype == MIGRATE_ISOLATE)
+			return;
+		if (migratetype == MIGRATE_CMA)
+			atomic_long_add(nr, &zone->vm_stat[NR_FREE_CMA_PAGES]);
+		else
+			WRITE_ONCE(zone->nr_free_highatomic, zone->nr_free_highatomic + nr);
+	}
 	/* Written under zone->lock only: no locked instruction. */
 	atomic_long_set(free, atomic_long_read(free) + nr);
-	if (likely(migratetype < MIGRATE_PCPTYPES))
-		return;
-	if (migratetype == MIGRATE_CMA)
-		atomic_long_add(nr, &zone->vm_stat[NR_FREE_CMA_PAGES]);
-	else
-		WRITE_ONCE(zone->nr_free_highatomic, zone->nr_free_highatomic + nr);
 }
 
 static __always_inline void add_to_free_list(struct page *page, struct zone *zone,
@@ -98,6 +98,14 @@ static __always_inline void set_buddy_order(struct page *page, unsigned int orde
 	__SetPageBuddy(page);
 }
 
+/* Frame numbers of buddies differ in one bit (opening, 1), and so do the addresses of their struct pages. */
+static __always_inline struct page *buddy_of(const struct page *page, unsigned int order)
+{
+	return (struct page *)((unsigned long)page ^ (sizeof(struct page) << order));
+}
+BUILD_BUG_ON(sizeof(struct page) & (sizeof(struct page) - 1));
+BUILD_BUG_ON(VMEMMAP_START % (sizeof(struct page) << MAX_PAGE_ORDER));
+
 /* Free, of this order, and in the same zone of the same node as page. */
 static __always_inline bool page_is_buddy(const struct page *page, const struct page *buddy,
 					  unsigned int order)
@@ -122,16 +130,15 @@ void __free_one_page(struct zone *zone, unsigned long pfn, unsigned int order, i
 	VM_BUG_ON(PageBuddy(page) || page_ref_count(page));
 	account_freepages(zone, BIT(order), migratetype);
 	while (order < MAX_PAGE_ORDER) {
-		unsigned long buddy_pfn = pfn ^ BIT(order);
-		struct page *buddy = page + (long)(buddy_pfn - pfn);
+		struct page *buddy = buddy_of(page, order);
 
 		if (!page_is_buddy(page, buddy, order))
 			break;
-		if (order >= pageblock_order && !pageblocks_mergeable(pfn, buddy_pfn))
+		if (unlikely(order >= pageblock_order) &&
+		    !pageblocks_mergeable(page_to_pfn(page), page_to_pfn(buddy)))
 			break;
 		del_from_free_list(buddy, zone, order);
-		pfn &= buddy_pfn;
-		page = pfn_to_page(pfn);
+		page = min(page, buddy);
 		order++;
 	}
 	set_buddy_order(page, order);
@@ -179,6 +186,18 @@ struct page *__rmqueue_smallest(struct zone *zone, unsigned int order, int migra
 		expand(zone, page, order, o, migratetype);
 		account_freepages(zone, -(long)BIT(order), migratetype);
 		return page;
+	}
+	return NULL;
+}
+
+struct page *__rmqueue_run(struct zone *zone, unsigned int *order, unsigned int max,
+			   int migratetype)
+{
+	for (unsigned int o = *order; o < NR_PAGE_ORDERS; o++) {
+		if (list_empty(&zone->free_area[o].free_list[migratetype]))
+			continue;
+		*order = min(o, max);
+		return __rmqueue_smallest(zone, *order, migratetype);
 	}
 	return NULL;
 }

@@ -28,12 +28,9 @@ static __always_inline struct page *alloc_pages_node(int nid, gfp_t gfp, unsigne
 	return __alloc_pages(gfp, order, nid, NULL);
 }
 
-static __always_inline struct page *alloc_pages(gfp_t gfp, unsigned int order)
-{
-	return __alloc_pages(gfp, order, NUMA_NO_NODE, NULL);
-}
-
-/* Like alloc_pages(gfp, 0): the hot path, short. */
+/* From this CPU's node first, or where the task's memory policy says. */
+struct page *alloc_pages(gfp_t gfp, unsigned int order);
+/* Like alloc_pages(gfp, 0), which is most of all requests. */
 struct page *alloc_page(gfp_t gfp);
 /* Linear-map address of a block, 0 if none. */
 unsigned long __get_free_pages(gfp_t gfp, unsigned int order);
@@ -76,9 +73,9 @@ struct folio *__folio_alloc_node(gfp_t gfp, unsigned int order, int nid);
 
 /* Drops the one reference of a block got with this order; frees at zero. Any context. */
 void __free_pages(struct page *page, unsigned int order);
+void __free_page(struct page *page);			 /* order 0 */
 void free_pages(unsigned long addr, unsigned int order); /* 0 is ignored */
-#define __free_page(page) __free_pages((page), 0)
-#define free_page(addr)	  free_pages((addr), 0)
+#define free_page(addr) free_pages((addr), 0)
 /* Gives back a block whose reference count is zero already. Any context. */
 void free_unref_page(struct page *page, unsigned int order);
 /* Drops the one reference of each of these single pages. Neighbours in the array that are neighbours in memory cost least. */
@@ -109,7 +106,13 @@ void __free_range(struct zone *zone, unsigned long pfn, unsigned long end);
 /* Takes a block of exactly this order and type out, splitting a larger one. NULL if none.
  * => zone->lock held */
 struct page *__rmqueue_smallest(struct zone *zone, unsigned int order, int migratetype);
-/* The same, and when the type has nothing takes from another type, perhaps with the whole pageblock. */
+/*
+ * For who wants many blocks of this order: those that as many calls of __rmqueue_smallest() would find, as one block of up
+ * to order max, its own order in *order. => max >= *order
+ */
+struct page *__rmqueue_run(struct zone *zone, unsigned int *order, unsigned int max,
+			   int migratetype);
+/* As __rmqueue_smallest(), and when the type has nothing takes from another type, perhaps with the whole pageblock. */
 struct page *__rmqueue(struct zone *zone, unsigned int order, int migratetype,
 		       unsigned int alloc_flags);
 /* Moves the free pages of pfn's pageblock to another type's lists; pages moved. => zone->lock held */

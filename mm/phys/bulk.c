@@ -115,8 +115,7 @@ static bool fill_from_zone(struct bulk *b, gfp_t gfp, const struct alloc_context
 	got = take_blocks(zone, ac->migratetype, alloc_flags, want, &blocks);
 	if (!got)
 		return false;
-	count_vm_events(PGALLOC_DMA + zone_idx(zone), got);
-	count_placement(ac->preferred_zoneref->zone, zone, got);
+	count_allocs(ac->preferred_zoneref->zone, zone, 0, got);
 	list_for_each_entry_safe(page, next, &blocks, lru) {
 		unsigned int order = page->private;
 

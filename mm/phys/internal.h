@@ -23,11 +23,11 @@ DEFINE_LOCK_GUARD_1(zone_lock, struct zone, ({
 
 /* ---- pcp.c ---- */
 
-/* Blocks from the zone onto one list, a batch; => pcp->busy set by us. */
-void pcp_refill(struct zone *zone, struct per_cpu_pages *pcp, unsigned int order, int migratetype,
+/* Blocks from the zone onto one list, at least a batch. => inside */
+void pcp_refill(struct per_cpu_pages *pcp, unsigned int order, int migratetype,
 		unsigned int alloc_flags);
-/* Gives nr pages or a little more back to the zone. => pcp->busy set by us */
-void pcp_drain(struct zone *zone, struct per_cpu_pages *pcp, int nr);
+/* More than pcp->high pages: gives some back to the zone. => inside; then no more */
+void pcp_overflow(struct per_cpu_pages *pcp);
 DECLARE_PER_CPU(struct per_cpu_pages, boot_pageset);
 /* Empty lists, batch and high for every possible CPU. => managed pages and watermarks known */
 void __init setup_zone_pagesets(void);
@@ -43,47 +43,68 @@ static __always_inline struct list_head *pcp_list(struct per_cpu_pages *pcp, uns
 }
 
 /*
- * Takes this CPU's lists of a zone. False if we are an interrupt that came in the middle of somebody's work on them;
- * also if the zone has none: it then points to boot_pageset, which is always busy.
+ * This CPU's lists, found in one instruction. What has none of its own points to boot_pageset, which is always busy: a zone
+ * too many, zone flags that nothing on this node satisfies.
  */
-static __always_inline bool pcp_trylock(struct zone *zone, struct per_cpu_pages **p)
-{
-	struct per_cpu_pages *pcp = this_cpu_ptr(zone->per_cpu_pageset);
+struct pcp_table {
+	struct per_cpu_pages *wanted[GFP_ZONEMASK + 1]; /* I by the zone flags of a request */
+	struct per_cpu_pages *of_zone[MAX_NUMNODES << ZONES_SHIFT]; /* I by page_zone_id() */
+};
+DECLARE_PER_CPU(struct pcp_table, pcp_table);
+/* All CPUs' tables anew, after a zone got another per_cpu_pageset. */
+void pcp_table_update(void);
 
-	*p = pcp;
-	if (unlikely(READ_ONCE(pcp->busy)))
-		return false;
+/*
+ * Inside, this CPU's lists are ours until pcp_leave(). Nobody may be inside already: we could be an interrupt that came in
+ * the middle of somebody's work. (`busy` needs no READ_ONCE: whoever interrupts us has left again when we go on.)
+ */
+static __always_inline void pcp_enter(struct per_cpu_pages *pcp)
+{
+	VM_BUG_ON(pcp->busy);
 	WRITE_ONCE(pcp->busy, 1);
 	barrier();
-	return true;
 }
 
-static __always_inline void pcp_unlock(struct per_cpu_pages *pcp)
+static __always_inline void pcp_leave(struct per_cpu_pages *pcp)
 {
 	barrier();
 	WRITE_ONCE(pcp->busy, 0);
 }
 
-/* The first block of a list that is not empty. => held */
-static __always_inline struct page *pcp_take(struct per_cpu_pages *pcp, struct list_head *list,
-					     unsigned int order)
+/* This CPU's lists of a zone, and we are inside; NULL if somebody else is. */
+static __always_inline struct per_cpu_pages *pcp_try_enter(struct zone *zone)
 {
-	struct page *page = list_first_entry(list, struct page, pcp_list);
+	struct per_cpu_pages *pcp = this_cpu_ptr(zone->per_cpu_pageset);
 
-	__list_del_entry(&page->pcp_list);
+	if (unlikely(pcp->busy))
+		return NULL;
+	pcp_enter(pcp);
+	return pcp;
+}
+
+/* The first block of a list, NULL if it is empty. => inside */
+static __always_inline struct page *pcp_take(struct per_cpu_pages *pcp, unsigned int order, int mt)
+{
+	struct list_head *list = pcp_list(pcp, order, mt), *first = list->next;
+
+	if (unlikely(first == list))
+		return NULL;
+	__list_del(list, first->next);
 	pcp->count -= 1 << order;
 	pcp->allocs[order]++;
-	return page;
+	return list_entry(first, struct page, pcp_list);
 }
 
 /* ---- page_check.c: only debug kernels look ---- */
 
 #ifdef CONFIG_DEBUG_VM
+#define pages_are_checked true
 /* False, after a report, if the block is not fit to enter a free list (it is leaked); it loses what may be lost. */
 bool page_free_ok(struct page *page, unsigned int order);
 /* True, after a report, if a block from a free list has been touched there; it is leaked. */
 bool check_new_pages(struct page *page, unsigned int order);
 #else
+#define pages_are_checked false
 static __always_inline bool page_free_ok(struct page *page, unsigned int order)
 {
 	return true;
@@ -107,11 +128,14 @@ bool prepare_alloc_pages(gfp_t gfp, unsigned int order, int nid, const nodemask_
 /* The first block along the zonelist whose zone may give it; NULL if there is none. */
 struct page *get_page_from_freelist(gfp_t gfp, unsigned int order, unsigned int alloc_flags,
 				    const struct alloc_context *ac);
-/* The quick form of zone_watermark_ok() for one attempt of an allocation. */
+/*
+ * The quick form of zone_watermark_ok() for one attempt of an allocation: whether there is a block of that order, the
+ * attempt will tell.
+ */
 bool zone_watermark_fast(struct zone *zone, unsigned int order, unsigned long mark,
 			 int highest_zoneidx, unsigned int alloc_flags);
-/* NUMA counters for nr allocations that zone served and that wanted preferred first. */
-void count_placement(struct zone *preferred, struct zone *zone, long nr);
+/* Counts nr blocks that zone gave past its lists to somebody who wanted preferred first. */
+void count_allocs(struct zone *preferred, struct zone *zone, unsigned int order, long nr);
 /* Zeroes, makes compound: what most callers do not ask for. Returns page. */
 struct page *prep_special(struct page *page, unsigned int order, gfp_t gfp);
 

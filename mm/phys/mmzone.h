@@ -165,19 +165,27 @@ struct lruvec {
 #define NR_PCP_LISTS  (MIGRATE_PCPTYPES * NR_PCP_ORDERS)
 
 struct per_cpu_pages {
-	int busy;  /* C the owner is inside: interrupts keep out */
-	int count; /* C pages on all lists, in base pages */
-	int high;  /* I above it a batch goes back to the zone */
-	int batch; /* I pages moved to or from the zone at a time */
-	/* C blocks of each order taken from the lists; pages put on them: pgalloc_*, numa_hit, pgfree */
-	unsigned long allocs[NR_PCP_ORDERS], frees;
+	/* Every allocation and every free: one cache line, and that of the list. */
+	int busy;	     /* C the owner is inside: interrupts keep out */
+	int count;	     /* C pages on all lists, in base pages */
+	int high;	     /* C above it pages go back to the zone; high_min..high_max */
+	int batch;	     /* I pages moved to or from the zone at a time, at least */
+	unsigned long frees; /* C pages put on the lists: pgfree */
+	/* Blocks that the zone gave to this CPU, by order; those beyond NR_PCP_ORDERS past the lists: pgalloc_*, numa_* */
+	unsigned long allocs[NR_PAGE_ORDERS];
+	struct list_head lists[NR_PCP_LISTS]; /* C [order * MIGRATE_PCPTYPES + migratetype] */
+
+	/* When a list is empty, or all are too long. */
+	struct zone *zone;	 /* I */
+	int high_min, high_max;	 /* I */
+	u8 alloc_factor;	 /* C the next refill brings batch << this */
+	u8 free_factor;		 /* C the next drain takes batch << this */
 	unsigned int next_drain; /* C the list that the next drain begins with */
 	unsigned long idle_seen; /* C what had gone through at the last idle tick */
 	/* C how often zone->lock was taken to fill a list, to empty some; and by this CPU past its lists */
 	unsigned long refills, drains, direct;
 	unsigned long
-		numa_event[NR_VM_NUMA_EVENT_ITEMS]; /* what `allocs` does not tell (vmstat.c) */
-	struct list_head lists[NR_PCP_LISTS];	    /* C [order * MIGRATE_PCPTYPES + migratetype] */
+		numa_event[NR_VM_NUMA_EVENT_ITEMS]; /* what allocs[] does not tell (vmstat.c) */
 };
 
 struct per_cpu_nodestat {

@@ -206,9 +206,30 @@ static __always_inline enum zone_type page_zonenum(const struct page *page)
 	return (page->flags >> ZONES_PGSHIFT) & (BIT(ZONES_SHIFT) - 1);
 }
 
+/* A number for each zone of each node. */
+static __always_inline unsigned int page_zone_id(const struct page *page)
+{
+	return page->flags >> ZONES_PGSHIFT;
+}
+
 static __always_inline struct zone *page_zone(const struct page *page)
 {
-	return zone_table[page->flags >> ZONES_PGSHIFT];
+	return zone_table[page_zone_id(page)];
+}
+
+/*
+ * get_pfnblock_migratetype() in fewer steps. A section's types are the second half of its struct mem_section: the type of
+ * pageblock n + 1 lies behind that of n, except that where a section begins there is a first half in between.
+ */
+static __always_inline unsigned int get_pageblock_migratetype(const struct page *page)
+{
+	unsigned long nr =
+		((unsigned long)page - VMEMMAP_START) / (sizeof(struct page) * pageblock_nr_pages);
+	unsigned long half = PAGEBLOCKS_PER_SECTION;
+
+	BUILD_BUG_ON(offsetof(struct mem_section, pageblock_type) != PAGEBLOCKS_PER_SECTION);
+	BUILD_BUG_ON(sizeof(struct mem_section) != 2 * PAGEBLOCKS_PER_SECTION);
+	return ((const u8 *)mem_sections)[half + (nr & ~(half - 1)) + nr];
 }
 
 static __always_inline pg_data_t *page_pgdat(const struct page *page)

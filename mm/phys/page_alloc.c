@@ -1,9 +1,9 @@
 /*
  * The page allocator: from GFP flags to a block.
  *
- * 1. The hot path, alloc_page(): this CPU's node, its preferred zone for these flags (a table), this CPU's list of
- *    that zone and type; if a page is there it is ours. No lock, no watermark: those were looked at when the
- *    page came onto the list.
+ * 1. The hot path, alloc_page(): this CPU's lists of the zone that these flags prefer (a table), the list of the wanted
+ *    type; if a page is there it is ours. No lock, no watermark: those were looked at when the page came onto the list.
+ *    Whatever could make a request special is one word or-ed together, and one branch.
  * 2. The fast path: prepare_alloc_pages() says where to look (alloc_context: zonelist, nodes, type, highest zone), and
  *    get_page_from_freelist() takes the first zone along the zonelist that would stay above its low watermark. There the
  *    per-CPU list is filled with a batch (orders 0..3), or a block is taken under the lock.
@@ -59,15 +59,31 @@ noinline struct page *prep_special(struct page *page, unsigned int order, gfp_t 
 /* ---- watermarks ---- */
 
 /* Free pages that this kind of request could not take if it wanted. */
-static long unusable_free(struct zone *zone, unsigned int order, unsigned int alloc_flags)
+static __always_inline long unusable_free(struct zone *zone, unsigned int order,
+					  unsigned int alloc_flags)
 {
 	long unusable = BIT(order) - 1; /* however many single pages there are */
 
 	if (!(alloc_flags & ALLOC_HIGHATOMIC))
 		unusable += READ_ONCE(zone->nr_free_highatomic);
 	if (!(alloc_flags & ALLOC_CMA))
-		unusable += zone_page_state(zone, NR_FREE_CMA_PAGES);
+		unusable += atomic_long_read(&zone->vm_stat[NR_FREE_CMA_PAGES]);
 	return unusable;
+}
+
+/* Would enough pages be left, in blocks of whatever order? */
+static __always_inline bool above_mark(struct zone *zone, unsigned int order, long min,
+				       int highest_zoneidx, unsigned int alloc_flags)
+{
+	long free = atomic_long_read(&zone->vm_stat[NR_FREE_PAGES]);
+
+	free -= unusable_free(zone, order, alloc_flags);
+	if (unlikely(alloc_flags & ALLOC_MIN_RESERVE)) {
+		min -= min / 2;
+		if (alloc_flags & ALLOC_NON_BLOCK)
+			min -= min / 4;
+	}
+	return free > min + zone->lowmem_reserve[highest_zoneidx];
 }
 
 /* Is there a block of at least this order on a list that the request may take from? */
@@ -93,46 +109,39 @@ static bool zone_has_block(struct zone *zone, unsigned int order, unsigned int a
 bool zone_watermark_ok(struct zone *zone, unsigned int order, unsigned long mark,
 		       int highest_zoneidx, unsigned int alloc_flags)
 {
-	long min = mark, free = zone_page_state(zone, NR_FREE_PAGES);
-
-	free -= unusable_free(zone, order, alloc_flags);
-	if (alloc_flags & ALLOC_MIN_RESERVE) {
-		min -= min / 2;
-		if (alloc_flags & ALLOC_NON_BLOCK)
-			min -= min / 4;
-	}
-	if (free <= min + zone->lowmem_reserve[highest_zoneidx])
-		return false;
-	return !order || zone_has_block(zone, order, alloc_flags);
+	return above_mark(zone, order, mark, highest_zoneidx, alloc_flags) &&
+	       (!order || zone_has_block(zone, order, alloc_flags));
 }
 
 bool zone_watermark_fast(struct zone *zone, unsigned int order, unsigned long mark,
 			 int highest_zoneidx, unsigned int alloc_flags)
 {
-	if (alloc_flags & ALLOC_NO_WATERMARKS)
+	if (likely(above_mark(zone, order, mark, highest_zoneidx, alloc_flags)))
 		return true;
-	if (zone_watermark_ok(zone, order, mark, highest_zoneidx, alloc_flags))
+	if (alloc_flags & ALLOC_NO_WATERMARKS)
 		return true;
 	/* A boost makes kswapd work; it is no reason to refuse a single page to somebody with a reserve. */
 	return !order && (alloc_flags & ALLOC_MIN_RESERVE) && READ_ONCE(zone->watermark_boost) &&
 	       (alloc_flags & ALLOC_WMARK_MASK) == ALLOC_WMARK_MIN &&
-	       zone_watermark_ok(zone, order, zone->_watermark[WMARK_MIN], highest_zoneidx,
-				 alloc_flags);
+	       above_mark(zone, order, zone->_watermark[WMARK_MIN], highest_zoneidx, alloc_flags);
 }
 
 /* ---- a block of one zone ---- */
 
-void count_placement(struct zone *preferred, struct zone *zone, long nr)
+/* allocs[] counts as if each had been wanted from this zone (vmstat.c). */
+static __always_inline void count_misplaced(struct zone *preferred, struct zone *zone, long nr)
 {
-	bool local = zone->node == cpu_to_node(smp_processor_id());
+	if (likely(zone->node == preferred->node))
+		return;
+	count_numa_events(zone, NUMA_HIT, -nr);
+	count_numa_events(zone, NUMA_MISS, nr);
+	count_numa_events(preferred, NUMA_FOREIGN, nr);
+}
 
-	if (zone->node == preferred->node) {
-		count_numa_events(zone, NUMA_HIT, nr);
-	} else {
-		count_numa_events(zone, NUMA_MISS, nr);
-		count_numa_events(preferred, NUMA_FOREIGN, nr);
-	}
-	count_numa_events(zone, local ? NUMA_LOCAL : NUMA_OTHER, nr);
+void count_allocs(struct zone *preferred, struct zone *zone, unsigned int order, long nr)
+{
+	this_cpu_add(zone->per_cpu_pageset->allocs[order], (unsigned long)nr);
+	count_misplaced(preferred, zone, nr);
 }
 
 static struct page *rmqueue_buddy(struct zone *zone, unsigned int order, unsigned int alloc_flags,
@@ -141,18 +150,16 @@ static struct page *rmqueue_buddy(struct zone *zone, unsigned int order, unsigne
 	struct page *page = NULL;
 
 	scoped_guard(zone_lock, zone) {
-		if (alloc_flags & ALLOC_HIGHATOMIC)
+		if (unlikely(alloc_flags & ALLOC_HIGHATOMIC))
 			page = __rmqueue_smallest(zone, order, MIGRATE_HIGHATOMIC);
-		if (!page)
+		if (likely(!page))
 			page = __rmqueue(zone, order, ac->migratetype, alloc_flags);
 		/* Rather the reserve for large requests than nothing for one that cannot wait. */
-		if (!page && (alloc_flags & ALLOC_NON_BLOCK))
+		if (unlikely(!page) && (alloc_flags & ALLOC_NON_BLOCK))
 			page = __rmqueue_smallest(zone, order, MIGRATE_HIGHATOMIC);
 	}
-	if (!page)
-		return NULL;
-	count_vm_events(PGALLOC_DMA + zone_idx(zone), BIT(order));
-	count_placement(ac->preferred_zoneref->zone, zone, 1);
+	if (likely(page))
+		count_allocs(ac->preferred_zoneref->zone, zone, order, 1);
 	return page;
 }
 
@@ -160,24 +167,19 @@ static struct page *rmqueue_buddy(struct zone *zone, unsigned int order, unsigne
 static struct page *rmqueue_pcplist(struct zone *zone, unsigned int order, unsigned int alloc_flags,
 				    const struct alloc_context *ac)
 {
-	struct zone *preferred = ac->preferred_zoneref->zone;
-	struct per_cpu_pages *pcp;
-	struct page *page = NULL;
-	struct list_head *list;
+	struct per_cpu_pages *pcp = pcp_try_enter(zone);
+	struct page *page;
 
-	if (!pcp_trylock(zone, &pcp))
+	if (!pcp)
 		return NULL;
-	list = pcp_list(pcp, order, ac->migratetype);
-	if (list_empty(list))
-		pcp_refill(zone, pcp, order, ac->migratetype, alloc_flags);
-	if (!list_empty(list))
-		page = pcp_take(pcp, list, order);
-	pcp_unlock(pcp);
-	if (page && unlikely(zone->node != preferred->node)) {
-		count_numa_events(zone, NUMA_HIT, -1); /* pcp_take() believes so */
-		count_numa_event(zone, NUMA_MISS);
-		count_numa_event(preferred, NUMA_FOREIGN);
+	page = pcp_take(pcp, order, ac->migratetype);
+	if (!page) {
+		pcp_refill(pcp, order, ac->migratetype, alloc_flags);
+		page = pcp_take(pcp, order, ac->migratetype);
 	}
+	pcp_leave(pcp);
+	if (page)
+		count_misplaced(ac->preferred_zoneref->zone, zone, 1);
 	return page;
 }
 
@@ -309,26 +311,30 @@ static noinline struct page *alloc_pages_any(gfp_t gfp, unsigned int order, int 
 	return __alloc_pages_slowpath(gfp, order, &ac);
 }
 
+/* Where the task's memory policy says, if it has one (an interrupt on top of it has not), or from this CPU's node first. */
+static noinline struct page *alloc_pages_task(gfp_t gfp, unsigned int order)
+{
+	const struct mempolicy *pol = mpol_task_policy(gfp);
+
+	if (unlikely(pol))
+		return alloc_pages_mpol(gfp, order, pol, NO_INTERLEAVE_INDEX, numa_mem_id());
+	return alloc_pages_any(gfp, order, NUMA_NO_NODE, NULL);
+}
+
 /* The hot path: this CPU's list of the preferred zone, if there is something on it. => order < NR_PCP_ORDERS */
 static __always_inline struct page *alloc_from_pcp(gfp_t gfp, unsigned int order)
 {
-	struct zone *zone = this_cpu_read(local_pgdat)->preferred_zone[gfp & GFP_ZONEMASK];
-	struct per_cpu_pages *pcp;
-	struct list_head *list;
+	struct per_cpu_pages *pcp = this_cpu_read(pcp_table.wanted[gfp & GFP_ZONEMASK]);
 	struct page *page;
 
-	/* The preferred zone may be another node's; debugging tools want to be asked first. */
-	if (unlikely(page_debug | (gfp & __GFP_THISNODE)) || unlikely(!pcp_trylock(zone, &pcp)))
-		return alloc_pages_any(gfp, order, NUMA_NO_NODE, NULL);
-	list = pcp_list(pcp, order, gfp_migratetype(gfp));
-	if (unlikely(list_empty(list))) {
-		pcp_unlock(pcp);
-		return alloc_pages_any(gfp, order, NUMA_NO_NODE, NULL);
-	}
-	page = pcp_take(pcp, list, order);
-	pcp_unlock(pcp);
-	if (unlikely(check_new_pages(page, order)))
-		return alloc_pages_any(gfp, order, NUMA_NO_NODE, NULL);
+	/* Debugging tools want to be asked first. */
+	if (unlikely((unsigned long)current->mempolicy | page_debug | pcp->busy))
+		return alloc_pages_task(gfp, order);
+	pcp_enter(pcp);
+	page = pcp_take(pcp, order, gfp_migratetype(gfp));
+	pcp_leave(pcp);
+	if (unlikely(!page || check_new_pages(page, order)))
+		return alloc_pages_task(gfp, order);
 	page->private = 0;
 	set_page_count(page, 1);
 	if (gfp & (__GFP_ZERO | __GFP_COMP))
@@ -336,33 +342,24 @@ static __always_inline struct page *alloc_from_pcp(gfp_t gfp, unsigned int order
 	return page;
 }
 
-/* The task has a memory policy. (An interrupt on top of it has not.) */
-static noinline struct page *alloc_pages_task(gfp_t gfp, unsigned int order)
-{
-	const struct mempolicy *pol = mpol_task_policy(gfp);
-
-	if (!pol)
-		return alloc_pages_any(gfp, order, NUMA_NO_NODE, NULL);
-	return alloc_pages_mpol(gfp, order, pol, NO_INTERLEAVE_INDEX, numa_mem_id());
-}
-
 struct page *alloc_page(gfp_t gfp)
 {
 	might_sleep_if(gfp & __GFP_DIRECT_RECLAIM);
-	if (unlikely(current->mempolicy))
-		return alloc_pages_task(gfp, 0);
 	return alloc_from_pcp(gfp, 0);
+}
+
+struct page *alloc_pages(gfp_t gfp, unsigned int order)
+{
+	might_sleep_if(gfp & __GFP_DIRECT_RECLAIM);
+	if (order < NR_PCP_ORDERS)
+		return alloc_from_pcp(gfp, order);
+	return alloc_pages_task(gfp, order);
 }
 
 struct page *__alloc_pages(gfp_t gfp, unsigned int order, int nid, const nodemask_t *nodemask)
 {
-	might_sleep_if(gfp & __GFP_DIRECT_RECLAIM);
-	if (nid != NUMA_NO_NODE || nodemask)
-		return alloc_pages_any(gfp, order, nid, nodemask);
-	if (unlikely(current->mempolicy))
-		return alloc_pages_task(gfp, order);
-	if (order < NR_PCP_ORDERS)
-		return alloc_from_pcp(gfp, order);
+	if (nid == NUMA_NO_NODE && !nodemask)
+		return alloc_pages(gfp, order);
 	return alloc_pages_any(gfp, order, nid, nodemask);
 }
 

@@ -43,82 +43,107 @@ static noinline void free_tail_pages(struct page *head, unsigned int order)
 	}
 }
 
+/* Nothing of a single page's last owner stays but where it lies. */
+static __always_inline void strip_page(struct page *page)
+{
+	page->mapping = NULL;
+	page->flags &= ZONE_NODE_MASK;
+}
+
 /* Strips a block of its last owner's state; false if it is not fit to be used again. */
-static __always_inline bool free_pages_prepare(struct page *page, unsigned int order)
+static bool free_pages_prepare(struct page *page, unsigned int order)
 {
 	if (!page_free_ok(page, order))
 		return false;
-	if (unlikely(page->flags & BIT(PG_head)))
+	if (page->flags & BIT(PG_head))
 		free_tail_pages(page, order);
-	page->mapping = NULL;
-	page->flags &= ZONE_NODE_MASK;
+	strip_page(page);
 	if (unlikely(page_debug))
 		page_debug_free(page, order);
 	return true;
 }
 
-/* ---- to the zone, to this CPU's list ---- */
+/* ---- to the zone, to this CPU's list: all of a block that is prepared and has count zero ---- */
 
 void free_one_page(struct zone *zone, struct page *page, unsigned int order)
 {
-	unsigned long pfn = page_to_pfn(page);
+	unsigned int mt = get_pageblock_migratetype(page);
 
 	guard(zone_lock)(zone);
 	/* One of its two pageblocks may have become special (isolated) while it was in use. */
-	if (order > pageblock_order &&
-	    get_pfnblock_migratetype(pfn) != get_pfnblock_migratetype(pfn + pageblock_nr_pages)) {
-		order = pageblock_order;
-		__free_one_page(zone, pfn + pageblock_nr_pages, order,
-				get_pfnblock_migratetype(pfn + pageblock_nr_pages));
+	if (unlikely(order > pageblock_order)) {
+		struct page *second = page + pageblock_nr_pages;
+		unsigned int mt2 = get_pageblock_migratetype(second);
+
+		if (mt != mt2) {
+			order = pageblock_order;
+			__free_one_page(zone, page_to_pfn(second), order, mt2);
+		}
 	}
-	__free_one_page(zone, pfn, order, get_pfnblock_migratetype(pfn));
+	__free_one_page(zone, page_to_pfn(page), order, mt);
 }
 
-static noinline void free_to_zone(struct zone *zone, struct page *page, unsigned int order)
+static noinline void free_to_zone(struct page *page, unsigned int order)
 {
 	count_vm_events(PGFREE, BIT(order));
-	free_one_page(zone, page, order);
+	free_one_page(page_zone(page), page, order);
 }
 
-/* => prepared, count zero, order < NR_PCP_ORDERS */
-static __always_inline void free_to_pcp(struct page *page, unsigned int order)
+static __always_inline void free_to_list(struct page *page, unsigned int order, unsigned int mt)
 {
-	struct zone *zone = page_zone(page);
-	int mt = get_pfnblock_migratetype(page_to_pfn(page));
-	struct per_cpu_pages *pcp;
+	struct per_cpu_pages *pcp = this_cpu_read(pcp_table.of_zone[page_zone_id(page)]);
 
-	if (unlikely(mt >= MIGRATE_PCPTYPES)) {
-		/* Isolated pages must not be given out again; those of the other special types may be. */
-		if (mt == MIGRATE_ISOLATE)
-			return free_to_zone(zone, page, order);
-		mt = MIGRATE_MOVABLE;
-	}
-	if (unlikely(!pcp_trylock(zone, &pcp)))
-		return free_to_zone(zone, page, order);
+	if (unlikely(pcp->busy))
+		return free_to_zone(page, order);
+	pcp_enter(pcp);
 	list_add(&page->pcp_list, pcp_list(pcp, order, mt));
 	pcp->frees += 1UL << order;
 	pcp->count += 1 << order;
 	if (unlikely(pcp->count > pcp->high))
-		pcp_drain(zone, pcp, pcp->batch);
-	pcp_unlock(pcp);
+		return pcp_overflow(pcp);
+	pcp_leave(pcp);
 }
 
-static noinline void free_large(struct page *page, unsigned int order)
+/* Isolated pages must not be given out again; those of the other special types may be, and may move. */
+static noinline void free_special_type(struct page *page, unsigned int order, unsigned int mt)
 {
-	if (order < NR_PCP_ORDERS)
-		free_to_pcp(page, order);
+	if (mt == MIGRATE_ISOLATE)
+		free_to_zone(page, order);
 	else
-		free_to_zone(page_zone(page), page, order);
+		free_to_list(page, order, MIGRATE_MOVABLE);
+}
+
+static __always_inline void put_block(struct page *page, unsigned int order)
+{
+	unsigned int mt;
+
+	if (order >= NR_PCP_ORDERS)
+		return free_to_zone(page, order);
+	mt = get_pageblock_migratetype(page);
+	if (unlikely(mt >= MIGRATE_PCPTYPES))
+		return free_special_type(page, order, mt);
+	free_to_list(page, order, mt);
+}
+
+/* A block with tails, or with somebody who watches. */
+static noinline void free_carefully(struct page *page, unsigned int order)
+{
+	if (free_pages_prepare(page, order))
+		put_block(page, order);
+}
+
+/* Every way out of here is a jump: the hot path has nothing to keep over a call. */
+static __always_inline void free_block(struct page *page, unsigned int order)
+{
+	if (unlikely((page->flags & BIT(PG_head)) | page_debug) || pages_are_checked)
+		return free_carefully(page, order);
+	strip_page(page);
+	put_block(page, order);
 }
 
 void free_unref_page(struct page *page, unsigned int order)
 {
-	if (!free_pages_prepare(page, order))
-		return;
-	if (likely(!order))
-		free_to_pcp(page, 0);
-	else
-		free_large(page, order);
+	free_block(page, order);
 }
 
 /* ---- the interface ---- */
@@ -134,17 +159,16 @@ void __free_pages(struct page *page, unsigned int order)
 {
 	bool head = PageHead(page); /* asked before it may be gone */
 
-	if (unlikely(!put_page_testzero(page))) {
-		if (!head && order)
-			free_all_but_first(page, order);
-		return;
-	}
-	if (likely(!order)) {
-		if (free_pages_prepare(page, 0))
-			free_to_pcp(page, 0);
-		return;
-	}
-	free_unref_page(page, order);
+	if (likely(put_page_testzero(page)))
+		return free_block(page, order);
+	if (!head && order)
+		free_all_but_first(page, order);
+}
+
+void __free_page(struct page *page)
+{
+	if (likely(put_page_testzero(page)))
+		free_block(page, 0);
 }
 
 void free_pages(unsigned long addr, unsigned int order)
@@ -204,6 +228,6 @@ void free_pages_bulk(struct page **pages, unsigned long nr)
 			free_run(first, run);
 		else
 			for (page = first; page < first + run; page++)
-				free_to_pcp(page, 0);
+				put_block(page, 0);
 	}
 }

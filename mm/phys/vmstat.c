@@ -133,14 +133,13 @@ void all_vm_events(unsigned long *ret)
 		for (int i = 0; i < NR_TLB_EVENTS; i++)
 			ret[NR_TLB_REMOTE_FLUSH + i] += READ_ONCE(per_cpu(tlb_events, cpu)[i]);
 	}
-	/* The hot path counts in the per-CPU lists: one word that is in the cache anyway. */
+	/* What comes from and goes to per-CPU lists is counted there: one word that is in the cache anyway. */
 	ret[PGFREE] += pcp_event_sums(&ret[PGALLOC_DMA]);
 }
 
 /*
- * The hot path serves the wanted zone from this CPU's list and counts nothing for it but allocs[]: each such
- * allocation is a hit, and local if the zone is on the CPU's own node. Whoever gets a block otherwise counts the
- * difference in numa_event[].
+ * Each block that a zone gives is counted once, in allocs[] of the CPU that gets it. That makes it local if the zone is on
+ * that CPU's own node, else not; and a hit, unless another zone was wanted: then the difference stands in numa_event[].
  */
 unsigned long zone_numa_event_state(struct zone *zone, enum numa_stat_item item)
 {
@@ -153,7 +152,7 @@ unsigned long zone_numa_event_state(struct zone *zone, enum numa_stat_item item)
 
 		sum += READ_ONCE(pcp->numa_event[item]);
 		if (item == NUMA_HIT || item == (local ? NUMA_LOCAL : NUMA_OTHER))
-			for (int order = 0; order < NR_PCP_ORDERS; order++)
+			for (int order = 0; order < NR_PAGE_ORDERS; order++)
 				sum += READ_ONCE(pcp->allocs[order]);
 	}
 	return sum;

@@ -74,8 +74,9 @@ static inline void arena_reset(void)
 		memset(pcp, 0, sizeof(*pcp));
 		for (int i = 0; i < NR_PCP_LISTS; i++)
 			INIT_LIST_HEAD(&pcp->lists[i]);
+		pcp->zone = zone;
 		pcp->batch = 15;
-		pcp->high = 60;
+		pcp->high = pcp->high_min = pcp->high_max = 60;
 	}
 	for (int order = 0; order < NR_PAGE_ORDERS; order++) {
 		zone->free_area[order].nr_free = 0;
@@ -143,6 +144,7 @@ static inline int arena_init(int blocks)
 	if (!arena.zone->per_cpu_pageset)
 		return -ENOMEM;
 	arena_reset();
+	pcp_table_update();
 	return 0;
 }
 
@@ -162,6 +164,7 @@ static inline void arena_exit(void)
 		arena_fresh_pages(arena.blocks[b], arena.flags);
 	zone_table[(pgdat->node_id << ZONES_SHIFT) | ZONE_DEVICE] = arena.saved_entry;
 	*arena.zone = arena.saved;
+	pcp_table_update();
 	for (int b = 0; b < arena.nr_blocks; b++) {
 		unsigned long pfn = page_to_pfn(arena.blocks[b]);
 

@@ -51,7 +51,7 @@ static void show_pagesets(struct seq_file *m, struct zone *zone)
 		seq_printf(m,
 			   "\n    cpu: %u\n              count: %d\n              high:  %d\n      "
 			   "        batch: %d",
-			   cpu, READ_ONCE(pcp->count), pcp->high, pcp->batch);
+			   cpu, READ_ONCE(pcp->count), pcp->high_min, pcp->batch);
 	}
 }
 
