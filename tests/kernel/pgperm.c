@@ -196,6 +196,61 @@ static void dump_is_in_order(struct ktest *t)
 			totalram_pages() << PAGE_SHIFT);
 }
 
+/* ---- what the other CPUs' TLBs know ---- */
+
+struct touch {
+	u8 *p;
+	atomic_t readable, writable;
+};
+
+static void touch_on_this_cpu(void *arg)
+{
+	struct touch *touch = arg;
+	u8 byte;
+
+	if (copy_from_kernel_nofault(&byte, touch->p, 1))
+		return;
+	atomic_inc(&touch->readable);
+	if (!copy_to_kernel_nofault(touch->p, &byte, 1))
+		atomic_inc(&touch->writable);
+}
+
+/* On how many CPUs the byte can be read and written; each has it in its TLB afterwards. */
+static void expect_touch(struct ktest *t, u8 *p, int readable, int writable)
+{
+	struct touch touch = { .p = p };
+
+	on_each_cpu(touch_on_this_cpu, &touch, true);
+	KTEST_EXPECT_EQ(t, atomic_read(&touch.readable), readable);
+	KTEST_EXPECT_EQ(t, atomic_read(&touch.writable), writable);
+}
+
+static void all_cpus_see_a_change_at_once(struct ktest *t)
+{
+	int cpus = num_online_cpus();
+	u8 *p = vzalloc(2 * PAGE_SIZE), *alias;
+
+	KTEST_ASSERT_NOT_NULL(t, p);
+	alias = page_address(vmalloc_to_page(p));
+	expect_touch(t, p, cpus, cpus);
+	expect_touch(t, alias, cpus, cpus);
+	KTEST_EXPECT_EQ(t, set_memory_ro((unsigned long)p, 1), 0);
+	expect_touch(t, p, cpus, 0);
+	expect_touch(t, alias, cpus, 0);
+	KTEST_EXPECT_EQ(t, set_memory_np((unsigned long)p, 1), 0);
+	expect_touch(t, p, 0, 0);
+	expect_touch(t, alias, 0, 0);
+	KTEST_EXPECT_EQ(t, set_memory_p((unsigned long)p, 1), 0);
+	KTEST_EXPECT_EQ(t, set_memory_rw((unsigned long)p, 1), 0);
+	expect_touch(t, p, cpus, cpus);
+	KTEST_EXPECT_EQ(t, set_memory_ro((unsigned long)alias, 1), 0);
+	expect_touch(t, alias, cpus, 0);
+	KTEST_EXPECT_EQ(t, set_memory_rw((unsigned long)alias, 1), 0);
+	vfree(p);
+	vm_unmap_aliases();
+	expect_touch(t, p, 0, 0);
+}
+
 static unsigned long sum_of_levels(const unsigned long b[PG_LEVEL_NUM])
 {
 	return b[PG_LEVEL_4K] + b[PG_LEVEL_2M] + b[PG_LEVEL_1G];
@@ -345,6 +400,7 @@ static const struct ktest_case pgperm_cases[] = {
 	KTEST_CASE(vmalloc_page_changes),
 	KTEST_CASE(bad_ranges_are_refused),
 	KTEST_CASE(dump_is_in_order),
+	KTEST_CASE(all_cpus_see_a_change_at_once),
 	KTEST_CASE(split_pages_are_merged_again),
 	KTEST_CASE(small_pages_for_good_stay_small),
 	KTEST_CASE(alias_of_a_vmalloc_page_follows),
