@@ -283,7 +283,7 @@ void *__vmalloc_node_range(unsigned long size, unsigned long align, unsigned lon
 	else
 		p = map_new_pages_nofs(real, align, start, end, gfp, prot, vm_flags, node, caller);
 	if (unlikely(!p) && !(gfp & __GFP_NOWARN))
-		pr_warn("vmalloc: %lu bytes for %pS: out of memory\n", size, caller);
+		pr_warn_ratelimited("vmalloc: %lu bytes for %pS: out of memory\n", size, caller);
 	return p;
 }
 
