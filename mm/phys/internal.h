@@ -37,7 +37,7 @@ void zone_pcp_update(struct zone *zone);
 unsigned long pcp_event_sums(unsigned long *alloc);
 
 static __always_inline struct list_head *pcp_list(struct per_cpu_pages *pcp, unsigned int order,
-						  int mt)
+						  unsigned int mt)
 {
 	return &pcp->lists[order * MIGRATE_PCPTYPES + mt];
 }
@@ -82,13 +82,18 @@ static __always_inline struct per_cpu_pages *pcp_try_enter(struct zone *zone)
 	return pcp;
 }
 
-/* The first block of a list, NULL if it is empty. => inside */
-static __always_inline struct page *pcp_take(struct per_cpu_pages *pcp, unsigned int order, int mt)
+/* list_empty() where nobody else can be: what is read once need not be read again. => inside */
+static __always_inline bool pcp_list_empty(const struct list_head *list)
 {
-	struct list_head *list = pcp_list(pcp, order, mt), *first = list->next;
+	return list->next == list;
+}
 
-	if (unlikely(first == list))
-		return NULL;
+/* The first block of a list. => inside, not empty */
+static __always_inline struct page *pcp_take(struct per_cpu_pages *pcp, struct list_head *list,
+					     unsigned int order)
+{
+	struct list_head *first = list->next;
+
 	__list_del(list, first->next);
 	pcp->count -= 1 << order;
 	pcp->allocs[order]++;

@@ -165,15 +165,16 @@ struct lruvec {
 #define NR_PCP_LISTS  (MIGRATE_PCPTYPES * NR_PCP_ORDERS)
 
 struct per_cpu_pages {
+	/* C [order * MIGRATE_PCPTYPES + migratetype]; first, so that the address of a list is no sum of three. */
+	struct list_head lists[NR_PCP_LISTS];
 	/* Every allocation and every free: one cache line, and that of the list. */
-	int busy;	     /* C the owner is inside: interrupts keep out */
+	long busy;	     /* C the owner is inside: interrupts keep out */
 	int count;	     /* C pages on all lists, in base pages */
 	int high;	     /* C above it pages go back to the zone; high_min..high_max */
 	int batch;	     /* I pages moved to or from the zone at a time, at least */
 	unsigned long frees; /* C pages put on the lists: pgfree */
 	/* Blocks that the zone gave to this CPU, by order; those beyond NR_PCP_ORDERS past the lists: pgalloc_*, numa_* */
 	unsigned long allocs[NR_PAGE_ORDERS];
-	struct list_head lists[NR_PCP_LISTS]; /* C [order * MIGRATE_PCPTYPES + migratetype] */
 
 	/* When a list is empty, or all are too long. */
 	struct zone *zone;	 /* I */

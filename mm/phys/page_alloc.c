@@ -168,15 +168,16 @@ static struct page *rmqueue_pcplist(struct zone *zone, unsigned int order, unsig
 				    const struct alloc_context *ac)
 {
 	struct per_cpu_pages *pcp = pcp_try_enter(zone);
-	struct page *page;
+	struct page *page = NULL;
+	struct list_head *list;
 
 	if (!pcp)
 		return NULL;
-	page = pcp_take(pcp, order, ac->migratetype);
-	if (!page) {
+	list = pcp_list(pcp, order, ac->migratetype);
+	if (list_empty(list))
 		pcp_refill(pcp, order, ac->migratetype, alloc_flags);
-		page = pcp_take(pcp, order, ac->migratetype);
-	}
+	if (!list_empty(list))
+		page = pcp_take(pcp, list, order);
 	pcp_leave(pcp);
 	if (page)
 		count_misplaced(ac->preferred_zoneref->zone, zone, 1);
@@ -325,15 +326,20 @@ static noinline struct page *alloc_pages_task(gfp_t gfp, unsigned int order)
 static __always_inline struct page *alloc_from_pcp(gfp_t gfp, unsigned int order)
 {
 	struct per_cpu_pages *pcp = this_cpu_read(pcp_table.wanted[gfp & GFP_ZONEMASK]);
+	struct list_head *list = pcp_list(pcp, order, gfp_migratetype(gfp));
 	struct page *page;
 
 	/* Debugging tools want to be asked first. */
 	if (unlikely((unsigned long)current->mempolicy | page_debug | pcp->busy))
 		return alloc_pages_task(gfp, order);
 	pcp_enter(pcp);
-	page = pcp_take(pcp, order, gfp_migratetype(gfp));
+	if (unlikely(pcp_list_empty(list))) {
+		pcp_leave(pcp);
+		return alloc_pages_task(gfp, order);
+	}
+	page = pcp_take(pcp, list, order);
 	pcp_leave(pcp);
-	if (unlikely(!page || check_new_pages(page, order)))
+	if (unlikely(check_new_pages(page, order)))
 		return alloc_pages_task(gfp, order);
 	page->private = 0;
 	set_page_count(page, 1);
