@@ -46,13 +46,23 @@ void prep_compound_page(struct page *page, unsigned int order)
 	atomic_set(&folio->_pincount, 0);
 }
 
-noinline struct page *prep_special(struct page *page, unsigned int order, gfp_t gfp)
+static noinline struct page *prep_block(struct page *page, unsigned int order, gfp_t gfp)
 {
 	if (gfp & __GFP_ZERO)
 		for (unsigned long i = 0; i < BIT(order); i++)
 			clear_page(page_address(page + i));
-	if (order && (gfp & __GFP_COMP))
+	if (gfp & __GFP_COMP)
 		prep_compound_page(page, order);
+	return page;
+}
+
+/* On its own, the page of every anonymous fault needs few registers; and it is never compound. */
+noinline struct page *prep_special(struct page *page, unsigned int order, gfp_t gfp)
+{
+	if (order)
+		return prep_block(page, order, gfp);
+	if (gfp & __GFP_ZERO)
+		clear_page(page_address(page));
 	return page;
 }
 
