@@ -36,8 +36,12 @@ struct mmu_gather {
 	bool full;			 /* no room: flush before more is gathered */
 	unsigned int batch_count;	 /* pages that hold further batches */
 	struct mmu_gather_batch *active; /* where the next page is noted */
-	struct mmu_gather_batch local;
-	unsigned long __pages[MMU_GATHER_BUNDLE]; /* local.pages */
+	union {
+		struct mmu_gather_batch local;
+		/* Room for local.pages; clang wants a struct of open size to be the last of another one. */
+		unsigned long
+			room[sizeof(struct mmu_gather_batch) / sizeof(long) + MMU_GATHER_BUNDLE];
+	};
 };
 
 static inline void tlb_gather_mmu(struct mmu_gather *tlb, struct mm_struct *mm, bool fullmm)
