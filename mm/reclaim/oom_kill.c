@@ -24,6 +24,7 @@
 #include "mm/phys/buddy.h"
 #include "mm/phys/mempolicy.h"
 #include "mm/phys/vmstat.h"
+#include "mm/reclaim/vmscan.h"
 
 #define VICTIM_PATIENCE HZ /* jiffies */
 #define K(pages)	((pages) << (PAGE_SHIFT - 10))
@@ -148,7 +149,8 @@ static bool out_of_memory(gfp_t gfp, unsigned int order, const struct alloc_cont
 
 void oom_init(const struct oom_task_ops *ops)
 {
-	static const struct reclaim_ops reclaim = { .oom = out_of_memory };
+	static const struct reclaim_ops reclaim = { .direct_reclaim = try_to_free_pages,
+						    .oom = out_of_memory };
 
 	oom_ops = ops;
 	register_reclaim_ops(&reclaim);
