@@ -147,6 +147,7 @@ static int __init devpts_make_root(void)
 	if (!devpts_sb)
 		return -ENOMEM;
 	devpts_sb->s_op = &devpts_sops;
+	devpts_sb->s_d_op = &simple_dentry_operations;
 	devpts_sb->s_magic = DEVPTS_SUPER_MAGIC;
 	root = new_inode(devpts_sb);
 	if (!root)

@@ -1,16 +1,21 @@
 /*
  * The dentry cache: the part of the name space that is in use, as a tree in memory and a hash table.
  *
- * 1. A dentry with a positive count is alive. The last dput takes it out of hash and tree and frees it
- *    after a grace period; a dentry holds a reference on its parent, so the path to the root stays.
- * 2. Look-ups run under RCU: they walk a hash chain and take a reference only if the count is not yet
- *    zero. A rename changes name and parent in place; rename_seq tells a look-up that it may have been
+ * 1. A dentry's count is positive: somebody uses it; zero: nobody, but it is kept for the next look-up, on the
+ *    list of unused dentries; DEAD: it is on its way out. A dentry holds a reference on its parent, so the
+ *    path to the root stays. The memory goes after a grace period.
+ * 2. Kept is what is hashed and what the file system does not refuse to keep (d_delete). One that is used
+ *    again stays on the list, and gets a mark the next time nobody uses it: the shrinker takes the oldest
+ *    that have no mark, and takes the used ones off the list as it meets them.
+ * 3. Look-ups run under RCU: they walk a hash chain and take a reference unless the count is DEAD; so
+ *    dying is a step of the count from 0 to DEAD that fails when a look-up was faster. A rename changes name and parent in place; rename_seq tells a look-up that it may have been
  *    misled, and it starts again.
- * 3. File systems that live in memory pin dentries (DCACHE_PINNED, one extra reference) as long as the
+ * 4. File systems that live in memory pin dentries (DCACHE_PINNED, one extra reference) as long as the
  *    file has that name.
  *
- * Locks: dcache_lock for hash chains, children lists, names and flags. Mirrors Linux fs/dcache.c.
- * Exercised by tests/user/{names,vfs}.c.
+ * Locks: dcache_lock for hash chains, children lists, names and flags; inside it the lists of unused
+ * dentries. A walk over those has them the other way round, and only tries dcache_lock. Mirrors Linux
+ * fs/dcache.c. Exercised by tests/user/{names,vfs,caches}.c.
  */
 #include "kernel/bug.h"
 #include "kernel/fs/fs.h"
@@ -18,14 +23,20 @@
 #include "kernel/rcu.h"
 #include "lib/hash.h"
 #include "lib/string.h"
+#include "mm/slab/list_lru.h"
+#include "mm/slab/shrinker.h"
 #include "mm/slab/slab.h"
 
 #define DENTRY_HASH_BITS 9
+#define DEAD		 (-128) /* far enough below 0 for nobody to count up to it */
 
 static struct hlist_head dentry_hashtable[1 << DENTRY_HASH_BITS];
 static DEFINE_SPINLOCK(dcache_lock);
 static unsigned int rename_seq; /* odd while a rename changes names; dcache_lock for writing */
 static struct kmem_cache *dentry_cache;
+static struct list_lru dentry_lru;
+static atomic_long_t nr_dentry;
+int sysctl_vfs_cache_pressure = 100;
 
 static struct hlist_head *d_bucket(unsigned int hash)
 {
@@ -78,6 +89,8 @@ static struct dentry *__d_alloc(struct super_block *sb, const struct qstr *name)
 	INIT_LIST_HEAD(&dentry->d_child);
 	INIT_LIST_HEAD(&dentry->d_subdirs);
 	INIT_LIST_HEAD(&dentry->d_alias);
+	INIT_LIST_HEAD(&dentry->d_lru);
+	atomic_long_inc(&nr_dentry);
 	return dentry;
 }
 
@@ -197,7 +210,7 @@ void d_set_mounted(struct dentry *dentry, bool mounted)
 	spin_unlock(&dcache_lock);
 }
 
-/* The count is zero and dcache_lock held, released here; returns the parent whose reference goes next. */
+/* The count is DEAD and dcache_lock held, released here; returns the parent whose reference goes next. */
 static struct dentry *dentry_kill(struct dentry *dentry)
 {
 	struct dentry *parent = dentry->d_parent == dentry ? NULL : dentry->d_parent;
@@ -212,8 +225,24 @@ static struct dentry *dentry_kill(struct dentry *dentry)
 		spin_unlock(&inode->i_lock);
 		iput(inode);
 	}
+	atomic_long_dec(&nr_dentry);
 	call_rcu((struct rcu_head *)dentry->rcu_next, dentry_free_rcu);
 	return parent;
+}
+
+/* Nobody uses it: keep it for later? => dcache_lock held */
+static bool retain_dentry(struct dentry *dentry)
+{
+	if (!(dentry->d_flags & DCACHE_HASHED) ||
+	    (dentry->d_op && dentry->d_op->d_delete && dentry->d_op->d_delete(dentry)))
+		return false;
+	if (dentry->d_flags & DCACHE_LRU_LIST) {
+		dentry->d_flags |= DCACHE_REFERENCED;
+	} else {
+		dentry->d_flags |= DCACHE_LRU_LIST;
+		list_lru_add(&dentry_lru, &dentry->d_lru);
+	}
+	return true;
 }
 
 void dput(struct dentry *dentry)
@@ -222,9 +251,15 @@ void dput(struct dentry *dentry)
 		if (atomic_add_unless(&dentry->d_count, -1, 1))
 			return;
 		spin_lock(&dcache_lock);
-		if (!atomic_dec_and_test(&dentry->d_count)) {
+		/* The last one out; unless a look-up comes in again, who then will be. */
+		if (!atomic_dec_and_test(&dentry->d_count) || retain_dentry(dentry) ||
+		    atomic_cmpxchg(&dentry->d_count, 0, DEAD)) {
 			spin_unlock(&dcache_lock);
 			return;
+		}
+		if (dentry->d_flags & DCACHE_LRU_LIST) {
+			dentry->d_flags &= ~DCACHE_LRU_LIST;
+			list_lru_del(&dentry_lru, &dentry->d_lru);
 		}
 		dentry = dentry_kill(dentry);
 	}
@@ -245,7 +280,7 @@ static struct dentry *__d_lookup_rcu(struct dentry *parent, const struct qstr *n
 		if (dentry->d_name.hash == hash && READ_ONCE(dentry->d_parent) == parent &&
 		    dentry->d_name.len == name->len &&
 		    !memcmp(dentry->d_name.name, name->name, name->len) &&
-		    atomic_inc_not_zero(&dentry->d_count))
+		    atomic_inc_unless_negative(&dentry->d_count))
 			return dentry;
 	}
 	return NULL;
@@ -417,7 +452,7 @@ struct dentry *d_next_child(struct dentry *dir, struct dentry *after)
 		struct dentry *child = list_entry(pos, struct dentry, d_child);
 
 		if (child->d_inode && (child->d_flags & DCACHE_HASHED) &&
-		    atomic_inc_not_zero(&child->d_count))
+		    atomic_inc_unless_negative(&child->d_count))
 			found = child;
 	}
 	spin_unlock(&dcache_lock);
@@ -440,7 +475,8 @@ struct dentry *d_first_pinned(struct dentry *dir)
 
 	spin_lock(&dcache_lock);
 	list_for_each_entry_reverse(child, &dir->d_subdirs, d_child) {
-		if ((child->d_flags & DCACHE_PINNED) && atomic_inc_not_zero(&child->d_count)) {
+		if ((child->d_flags & DCACHE_PINNED) &&
+		    atomic_inc_unless_negative(&child->d_count)) {
 			found = child;
 			break;
 		}
@@ -457,8 +493,103 @@ bool simple_empty(struct dentry *dentry)
 	return !child;
 }
 
+/* ---- unused dentries ---- */
+
+struct dentry_walk {
+	struct super_block *sb; /* only of this one, used lately or not; NULL: all */
+	bool missed;		/* the lock could not be had: there may be more */
+	struct list_head dispose;
+};
+
+static enum lru_status dentry_lru_isolate(struct list_head *item, struct list_lru_node *l,
+					  void *arg)
+{
+	struct dentry *dentry = container_of(item, struct dentry, d_lru);
+	struct dentry_walk *walk = arg;
+	enum lru_status status = LRU_REMOVED;
+
+	if (!spin_trylock(&dcache_lock)) {
+		walk->missed = true;
+		return LRU_SKIP;
+	}
+	if (walk->sb && dentry->d_sb != walk->sb) {
+		status = LRU_SKIP;
+	} else if (!walk->sb && (dentry->d_flags & DCACHE_REFERENCED) &&
+		   !atomic_read(&dentry->d_count)) {
+		dentry->d_flags &= ~DCACHE_REFERENCED;
+		status = LRU_ROTATE;
+	} else if (atomic_cmpxchg(&dentry->d_count, 0, DEAD)) {
+		dentry->d_flags &= ~(DCACHE_LRU_LIST | DCACHE_REFERENCED);
+		list_lru_isolate(l, item);
+	} else {
+		__d_drop(dentry);
+		list_lru_isolate_move(l, item, &walk->dispose);
+	}
+	spin_unlock(&dcache_lock);
+	return status;
+}
+
+static unsigned long dispose_dentries(struct list_head *dispose)
+{
+	struct dentry *dentry, *next;
+	unsigned long nr = 0;
+
+	list_for_each_entry_safe(dentry, next, dispose, d_lru) {
+		list_del_init(&dentry->d_lru);
+		spin_lock(&dcache_lock);
+		dput(dentry_kill(dentry));
+		nr++;
+	}
+	return nr;
+}
+
+unsigned long vfs_pressure_ratio(unsigned long nr)
+{
+	return nr * READ_ONCE(sysctl_vfs_cache_pressure) / 100;
+}
+
+static unsigned long dentry_count(struct shrinker *s, struct shrink_control *sc)
+{
+	return vfs_pressure_ratio(list_lru_shrink_count(&dentry_lru, sc));
+}
+
+static unsigned long dentry_scan(struct shrinker *s, struct shrink_control *sc)
+{
+	struct dentry_walk walk = { .dispose = LIST_HEAD_INIT(walk.dispose) };
+
+	/* The last reference of an inode may go, and the one who allocates may be inside its file system. */
+	if (!(sc->gfp_mask & __GFP_FS))
+		return SHRINK_STOP;
+	list_lru_shrink_walk(&dentry_lru, sc, dentry_lru_isolate, &walk);
+	return dispose_dentries(&walk.dispose);
+}
+
+/* A parent comes on the list when its last child goes: round by round until nothing is found. */
+void shrink_dcache_sb(struct super_block *sb)
+{
+	struct dentry_walk walk = { .sb = sb, .dispose = LIST_HEAD_INIT(walk.dispose) };
+
+	do {
+		walk.missed = false;
+		list_lru_walk(&dentry_lru, dentry_lru_isolate, &walk, ~0UL);
+	} while (dispose_dentries(&walk.dispose) || walk.missed);
+}
+
+void get_dentry_stat(unsigned long *nr, unsigned long *unused)
+{
+	*nr = atomic_long_read(&nr_dentry);
+	*unused = list_lru_count(&dentry_lru);
+}
+
 void dcache_init(void)
 {
+	static struct shrinker shrinker = { .count_objects = dentry_count,
+					    .scan_objects = dentry_scan,
+					    .seeks = DEFAULT_SEEKS,
+					    .flags = SHRINKER_NUMA_AWARE };
+
 	dentry_cache = kmem_cache_create("dentry", sizeof(struct dentry), 0,
 					 SLAB_RECLAIM_ACCOUNT | SLAB_PANIC, NULL);
+	if (list_lru_init(&dentry_lru) || register_shrinker(&shrinker, "vfs-dentry"))
+		panic("no memory for the dentry cache");
 }

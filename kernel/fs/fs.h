@@ -98,6 +98,8 @@ struct qstr {
 struct dentry_operations {
 	/* Is this cached dentry still true? 1 yes, 0 no (it is dropped and looked up again). May sleep. */
 	int (*d_revalidate)(struct dentry *dentry);
+	/* Nobody uses it any more: 1 to let go of it at once, 0 to keep it for the next look-up. dcache_lock held. */
+	int (*d_delete)(const struct dentry *dentry);
 	/* Text for /proc/PID/fd and maps of objects without a path ("pipe:[12]"). */
 	char *(*d_dname)(struct dentry *dentry, char *buf, int len);
 };
@@ -105,10 +107,12 @@ struct dentry_operations {
 #define DCACHE_MOUNTED	 BIT(0) /* some mount covers it */
 #define DCACHE_PINNED	 BIT(1) /* the file system holds one reference while the file exists */
 #define DCACHE_HASHED	 BIT(2)
+#define DCACHE_LRU_LIST	 BIT(3) /* on the list of unused ones, or of those being freed */
+#define DCACHE_REFERENCED BIT(4) /* used again since it came on the list */
 #define DNAME_INLINE_LEN 40
 
 struct dentry {
-	atomic_t d_count;	  /* references; 0 = being freed */
+	atomic_t d_count;	  /* references; 0: kept for later; negative: being freed */
 	unsigned int d_flags;	  /* DCACHE_*: dcache_lock */
 	struct qstr d_name;	  /* dcache_lock (rename) */
 	struct dentry *d_parent;  /* dcache_lock; itself for a root; holds a reference */
@@ -119,6 +123,7 @@ struct dentry {
 	struct list_head d_child;   /* in d_parent->d_subdirs: dcache_lock */
 	struct list_head d_subdirs; /* dcache_lock */
 	struct list_head d_alias;   /* in inode->i_dentry: inode->i_lock */
+	struct list_head d_lru;	    /* in dentry_lru: its lock, under dcache_lock */
 	void *d_fsdata;
 	void *rcu_next[2];
 	char d_iname[DNAME_INLINE_LEN];
@@ -302,6 +307,12 @@ void iput(struct inode *inode); /* may sleep */
 /* --- inodes and super blocks (inode.c, super.c) --- */
 /* A fresh inode of sb: i_count 1, i_nlink 1, times now, number from s_next_ino. NULL: no memory. */
 struct inode *new_inode(struct super_block *sb);
+/*
+ * A hashed inode stays in memory, while it has a name, when nobody uses it; ilookup() finds it by its number, with
+ * a reference, or NULL. The caller of insert keeps two inodes of one number from being made.
+ */
+void insert_inode_hash(struct inode *inode);
+struct inode *ilookup(struct super_block *sb, u64 ino);
 void init_special_inode(struct inode *inode, umode_t mode, dev_t rdev);
 void inode_init_owner(struct inode *inode, const struct inode *dir, umode_t mode);
 void inc_nlink(struct inode *inode);
@@ -332,6 +343,8 @@ void d_pin(struct dentry *dentry); /* DCACHE_PINNED: one reference for the file 
 void d_unpin(struct dentry *dentry);
 void d_drop(struct dentry *dentry);   /* out of the hash: later look-ups do not find it */
 void d_delete(struct dentry *dentry); /* the name is gone: d_drop; the inode stays for its users */
+/* d_op of file systems whose names are pinned: what is not pinned is no use keeping. */
+extern const struct dentry_operations simple_dentry_operations;
 struct dentry *d_lookup(struct dentry *parent,
 			const struct qstr *name);	   /* with reference, or NULL */
 void d_move(struct dentry *dentry, struct dentry *target); /* rename; both dirs locked */

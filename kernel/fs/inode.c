@@ -3,20 +3,32 @@
  *
  * 1. i_count counts users in memory, i_nlink names. An inode dies when the last user goes; if no name is
  *    left its data goes too (evict_inode). File systems in memory hold their inodes through pinned dentries.
- * 2. setattr_prepare holds the permission rules of chmod, chown, utimes and truncate in one place.
+ * 2. A hashed inode (insert_inode_hash) that still has a name is kept when its last user goes: count 0, on the list
+ *    of unused inodes, found again by ilookup(). The shrinker takes the oldest; one that was used again meanwhile is
+ *    only taken off the list then. I_FREEING: it is on its way out, and can no longer be found.
+ * 3. setattr_prepare holds the permission rules of chmod, chown, utimes and truncate in one place.
  *
- * Locks: i_lock for counts of blocks and times; i_rwsem for attributes. Mirrors Linux fs/inode.c, attr.c.
- * Exercised by tests/user/files.c.
+ * Locks: inode_hash_lock for the hash, and for the step of a hashed inode's count to and from 0; i_lock for counts of blocks and times; i_rwsem for attributes. Mirrors Linux fs/inode.c, attr.c.
+ * Exercised by tests/user/files.c, caches.c.
  */
 #include "kernel/bug.h"
 #include "kernel/fs/fs.h"
 #include "kernel/fs/internal.h"
 #include "kernel/rcu.h"
+#include "lib/hash.h"
 #include "lib/string.h"
 #include "mm/cache/pagemap.h"
+#include "mm/slab/list_lru.h"
+#include "mm/slab/shrinker.h"
 #include "mm/slab/slab.h"
 
+#define INODE_HASH_BITS 8
+
 static struct kmem_cache *inode_cachep;
+static struct hlist_head inode_hashtable[1 << INODE_HASH_BITS];
+static DEFINE_SPINLOCK(inode_hash_lock);
+static struct list_lru inode_lru;
+static atomic_long_t nr_inodes;
 
 struct timespec64 current_time(struct inode *inode)
 {
@@ -43,6 +55,8 @@ struct inode *new_inode(struct super_block *sb)
 	spin_lock_init(&inode->i_lock);
 	INIT_LIST_HEAD(&inode->i_dentry);
 	INIT_LIST_HEAD(&inode->i_sb_list);
+	INIT_LIST_HEAD(&inode->i_lru);
+	atomic_long_inc(&nr_inodes);
 	inode->i_atime = inode->i_mtime = inode->i_ctime = current_time(inode);
 	return inode;
 }
@@ -79,17 +93,157 @@ static void inode_free_rcu(struct rcu_head *head)
 	kmem_cache_free(inode_cachep, container_of((void **)head, struct inode, rcu_next[0]));
 }
 
-void iput(struct inode *inode)
+/* Nobody can find it any more, and nobody has it. */
+static void evict(struct inode *inode)
 {
-	if (!inode || !atomic_dec_and_test(&inode->i_count))
-		return;
 	if (inode->i_sb && inode->i_sb->s_op && inode->i_sb->s_op->evict_inode)
 		inode->i_sb->s_op->evict_inode(inode);
 	if (inode->i_data.nrpages)
 		truncate_inode_pages_range(&inode->i_data, 0, -1);
 	kfree(inode->i_link);
 	kfree(inode->i_flctx);
+	atomic_long_dec(&nr_inodes);
 	call_rcu((struct rcu_head *)inode->rcu_next, inode_free_rcu);
+}
+
+static struct hlist_head *inode_bucket(const struct super_block *sb, u64 ino)
+{
+	return &inode_hashtable[hash_64(ino ^ (unsigned long)sb, INODE_HASH_BITS)];
+}
+
+void insert_inode_hash(struct inode *inode)
+{
+	spin_lock(&inode_hash_lock);
+	hlist_add_head(&inode->i_hash, inode_bucket(inode->i_sb, inode->i_ino));
+	spin_unlock(&inode_hash_lock);
+}
+
+struct inode *ilookup(struct super_block *sb, u64 ino)
+{
+	struct inode *inode, *found = NULL;
+
+	spin_lock(&inode_hash_lock);
+	hlist_for_each_entry(inode, inode_bucket(sb, ino), i_hash) {
+		if (inode->i_sb == sb && inode->i_ino == ino) {
+			ihold(inode);
+			inode->i_state |= I_REFERENCED;
+			found = inode;
+			break;
+		}
+	}
+	spin_unlock(&inode_hash_lock);
+	return found;
+}
+
+/* The last user of a hashed inode goes: kept, or out of the hash, and true. => inode_hash_lock held */
+static bool iput_final(struct inode *inode)
+{
+	if (inode->i_nlink) {
+		list_lru_add(&inode_lru, &inode->i_lru);
+		return false;
+	}
+	inode->i_state |= I_FREEING;
+	list_lru_del(&inode_lru, &inode->i_lru);
+	hlist_del_init(&inode->i_hash);
+	return true;
+}
+
+void iput(struct inode *inode)
+{
+	bool dead;
+
+	if (!inode || atomic_add_unless(&inode->i_count, -1, 1))
+		return;
+	/* Who holds the last reference is alone with an inode that cannot be looked up. */
+	if (hlist_unhashed(&inode->i_hash)) {
+		if (atomic_dec_and_test(&inode->i_count))
+			evict(inode);
+		return;
+	}
+	spin_lock(&inode_hash_lock);
+	dead = atomic_dec_and_test(&inode->i_count) && iput_final(inode);
+	spin_unlock(&inode_hash_lock);
+	if (dead)
+		evict(inode);
+}
+
+/* ---- unused inodes ---- */
+
+struct inode_walk {
+	struct super_block *sb; /* only of this one, used lately or not; NULL: all */
+	bool missed;		/* the lock could not be had: there may be more */
+	struct list_head dispose;
+};
+
+static enum lru_status inode_lru_isolate(struct list_head *item, struct list_lru_node *l, void *arg)
+{
+	struct inode *inode = container_of(item, struct inode, i_lru);
+	struct inode_walk *walk = arg;
+	enum lru_status status = LRU_REMOVED;
+
+	if (!spin_trylock(&inode_hash_lock)) {
+		walk->missed = true;
+		return LRU_SKIP;
+	}
+	if (walk->sb && inode->i_sb != walk->sb) {
+		status = LRU_SKIP;
+	} else if (atomic_read(&inode->i_count)) {
+		list_lru_isolate(l, item);
+	} else if (!walk->sb && (inode->i_state & I_REFERENCED)) {
+		inode->i_state &= ~I_REFERENCED;
+		status = LRU_ROTATE;
+	} else {
+		inode->i_state |= I_FREEING;
+		hlist_del_init(&inode->i_hash);
+		list_lru_isolate_move(l, item, &walk->dispose);
+	}
+	spin_unlock(&inode_hash_lock);
+	return status;
+}
+
+static unsigned long dispose_inodes(struct list_head *dispose)
+{
+	struct inode *inode, *next;
+	unsigned long nr = 0;
+
+	list_for_each_entry_safe(inode, next, dispose, i_lru) {
+		list_del_init(&inode->i_lru);
+		evict(inode);
+		nr++;
+	}
+	return nr;
+}
+
+static unsigned long inode_count(struct shrinker *s, struct shrink_control *sc)
+{
+	return vfs_pressure_ratio(list_lru_shrink_count(&inode_lru, sc));
+}
+
+static unsigned long inode_scan(struct shrinker *s, struct shrink_control *sc)
+{
+	struct inode_walk walk = { .dispose = LIST_HEAD_INIT(walk.dispose) };
+
+	/* Evicting takes locks of the file system, which the one who allocates may hold. */
+	if (!(sc->gfp_mask & __GFP_FS))
+		return SHRINK_STOP;
+	list_lru_shrink_walk(&inode_lru, sc, inode_lru_isolate, &walk);
+	return dispose_inodes(&walk.dispose);
+}
+
+void evict_inodes(struct super_block *sb)
+{
+	struct inode_walk walk = { .sb = sb, .dispose = LIST_HEAD_INIT(walk.dispose) };
+
+	do {
+		walk.missed = false;
+		list_lru_walk(&inode_lru, inode_lru_isolate, &walk, ~0UL);
+	} while (dispose_inodes(&walk.dispose) || walk.missed);
+}
+
+void get_inode_stat(unsigned long *nr, unsigned long *unused)
+{
+	*nr = atomic_long_read(&nr_inodes);
+	*unused = list_lru_count(&inode_lru);
 }
 
 void inc_nlink(struct inode *inode)
@@ -250,6 +404,13 @@ void allow_write_access(struct file *file)
 
 void inode_init(void)
 {
+	static struct shrinker shrinker = { .count_objects = inode_count,
+					    .scan_objects = inode_scan,
+					    .seeks = DEFAULT_SEEKS,
+					    .flags = SHRINKER_NUMA_AWARE };
+
 	inode_cachep = kmem_cache_create("inode_cache", sizeof(struct inode), 0,
 					 SLAB_RECLAIM_ACCOUNT | SLAB_PANIC, NULL);
+	if (list_lru_init(&inode_lru) || register_shrinker(&shrinker, "vfs-inode"))
+		panic("no memory for the inode cache");
 }

@@ -9,8 +9,17 @@
 
 void dcache_init(void);
 void inode_init(void);
+/* How many there are, and how many of them nobody uses. */
+void get_dentry_stat(unsigned long *nr, unsigned long *unused);
+void get_inode_stat(unsigned long *nr, unsigned long *unused);
+/* /proc/sys/vm/vfs_cache_pressure: percent of its share that the VFS tells reclaim it has; 0: nothing. */
+extern int sysctl_vfs_cache_pressure;
+unsigned long vfs_pressure_ratio(unsigned long nr);
 void file_table_init(void);
 void mount_init(void);
+/* Frees what is kept of a file system that ends, names before inodes. => nobody looks up in it any more */
+void shrink_dcache_sb(struct super_block *sb);
+void evict_inodes(struct super_block *sb);
 void d_set_mounted(struct dentry *dentry, bool mounted);
 /* dentry's parent with a reference. */
 struct dentry *dget_parent(struct dentry *dentry);

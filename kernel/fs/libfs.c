@@ -106,6 +106,13 @@ const struct file_operations simple_dir_operations = {
 	.fsync = simple_fsync,
 };
 
+static int always_delete_dentry(const struct dentry *dentry)
+{
+	return 1;
+}
+
+const struct dentry_operations simple_dentry_operations = { .d_delete = always_delete_dentry };
+
 int simple_fsync(struct file *file, loff_t start, loff_t end, int datasync)
 {
 	return 0;

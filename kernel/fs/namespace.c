@@ -109,8 +109,10 @@ static void put_super(struct super_block *sb)
 	}
 	list_del(&sb->s_list);
 	spin_unlock(&mount_lock);
+	shrink_dcache_sb(sb);
 	if (sb->s_type->kill_sb)
 		sb->s_type->kill_sb(sb);
+	evict_inodes(sb);
 	if (sb->s_op->put_super)
 		sb->s_op->put_super(sb);
 	kfree(sb);

@@ -388,6 +388,7 @@ static struct super_block *tmpfs_mount(struct file_system_type *type, int flags,
 	info->max_inodes = opt.inodes;
 	sb->s_fs_info = info;
 	sb->s_op = &tmpfs_sops;
+	sb->s_d_op = &simple_dentry_operations;
 	sb->s_magic = TMPFS_MAGIC;
 	root = tmpfs_get_inode(sb, NULL, S_IFDIR | opt.mode, 0);
 	err = PTR_ERR_OR_ZERO(root);

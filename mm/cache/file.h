@@ -101,7 +101,8 @@ struct inode {
 	atomic_t i_count;		 /* references */
 	atomic_t i_writecount;		 /* writers; negative: being executed (ETXTBSY) */
 	unsigned long i_state; /* I_* */ /* L */
-	struct hlist_node i_hash;
+	struct hlist_node i_hash; /* by number: inode_hash_lock */
+	struct list_head i_lru;	  /* unused: its lock, under inode_hash_lock */
 	struct list_head i_sb_list;
 	struct list_head i_dentry; /* L aliases */
 	char *i_link;		   /* - symlink text, if kept in memory */
@@ -112,6 +113,9 @@ struct inode {
 };
 
 #define I_LINKABLE BIT(0) /* I no name yet, but may get one: O_TMPFILE */
+/* Of hashed inodes, which are never without a name: inode_hash_lock. */
+#define I_FREEING    BIT(1) /* on its way out */
+#define I_REFERENCED BIT(2) /* looked up since it came on the list of unused ones */
 
 /* Modes of ->fallocate. */
 #define FALLOC_FL_KEEP_SIZE  0x01

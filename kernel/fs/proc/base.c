@@ -107,7 +107,14 @@ static int pid_revalidate(struct dentry *dentry)
 	return alive;
 }
 
-const struct dentry_operations pid_dentry_ops = { .d_revalidate = pid_revalidate };
+/* It would hold the pid, and be wrong as soon as the process is gone. */
+int pid_delete_dentry(const struct dentry *dentry)
+{
+	return 1;
+}
+
+const struct dentry_operations pid_dentry_ops = { .d_revalidate = pid_revalidate,
+						  .d_delete = pid_delete_dentry };
 
 static struct dentry *pid_add(struct dentry *dentry, struct inode *inode)
 {

@@ -74,6 +74,7 @@ struct task_struct *get_proc_task(const struct inode *inode); /* reference; NULL
 /* May current look into the task: links, environment, map? Its own user and root may. */
 bool proc_may_access(struct task_struct *task);
 extern const struct dentry_operations pid_dentry_ops;
+int pid_delete_dentry(const struct dentry *dentry); /* for d_delete: never kept */
 extern const struct inode_operations proc_fd_iops;
 extern const struct file_operations proc_fd_fops;
 extern const struct file_operations proc_maps_fops, proc_numa_maps_fops, proc_pagemap_fops,

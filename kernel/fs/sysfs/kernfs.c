@@ -178,25 +178,43 @@ static const char *kernfs_get_link(struct dentry *dentry, struct inode *inode, c
 
 /* --- directories --- */
 
+/* What stands below a directory whose children come and go may be gone the next time: it is not kept. */
+static bool may_be_kept(const struct kernfs_node *kn)
+{
+	for (; !is_root(kn); kn = kn->parent) {
+		if (kn->parent->refresh)
+			return false;
+	}
+	return true;
+}
+
+static unsigned int count_links(struct kernfs_node *dir)
+{
+	struct kernfs_node *child;
+	unsigned int nlink = 2;
+
+	guard(rcu)();
+	list_for_each_entry_rcu(child, &dir->children, sibling)
+		nlink += S_ISDIR(child->mode) && !READ_ONCE(child->hidden);
+	return nlink;
+}
+
+/* => the directory's i_rwsem held for writing (or the tree is being made): one inode for each node */
 static struct inode *kernfs_get_inode(struct super_block *sb, struct kernfs_node *kn)
 {
-	struct inode *inode = new_inode(sb);
+	struct inode *inode = ilookup(sb, kn->ino);
 
 	if (!inode)
-		return NULL;
+		inode = new_inode(sb);
+	if (!inode || inode->i_private)
+		return inode;
 	inode->i_ino = kn->ino;
 	inode->i_mode = kn->mode;
 	inode->i_private = kn;
 	if (S_ISDIR(kn->mode)) {
-		struct kernfs_node *child;
-
 		inode->i_op = &kernfs_dir_iops;
 		inode->i_fop = &kernfs_dir_fops;
 		inode->i_nlink = 2;
-		fill_dir(kn);
-		guard(rcu)();
-		list_for_each_entry_rcu(child, &kn->children, sibling)
-			inode->i_nlink += S_ISDIR(child->mode) && !READ_ONCE(child->hidden);
 	} else if (S_ISLNK(kn->mode)) {
 		inode->i_op = &kernfs_link_iops;
 	} else {
@@ -204,8 +222,28 @@ static struct inode *kernfs_get_inode(struct super_block *sb, struct kernfs_node
 		inode->i_fop = kn->fops;
 		inode->i_size = PAGE_SIZE;
 	}
+	if (may_be_kept(kn))
+		insert_inode_hash(inode);
 	return inode;
 }
+
+/* The inode may be older than some of its children. */
+static int kernfs_dir_getattr(const struct path *path, struct kstat *stat)
+{
+	struct inode *inode = d_inode(path->dentry);
+
+	generic_fillattr(inode, stat);
+	fill_dir(kernfs_of(inode));
+	stat->nlink = count_links(kernfs_of(inode));
+	return 0;
+}
+
+static int kernfs_delete_dentry(const struct dentry *dentry)
+{
+	return d_is_negative(dentry) || !may_be_kept(kernfs_of(d_inode(dentry)));
+}
+
+static const struct dentry_operations kernfs_dentry_ops = { .d_delete = kernfs_delete_dentry };
 
 static struct dentry *kernfs_lookup(struct inode *dir, struct dentry *dentry, unsigned int flags)
 {
@@ -263,6 +301,7 @@ static int kernfs_setattr(struct dentry *dentry, struct iattr *attr)
 }
 
 static const struct inode_operations kernfs_dir_iops = { .lookup = kernfs_lookup,
+							 .getattr = kernfs_dir_getattr,
 							 .setattr = kernfs_setattr };
 static const struct inode_operations kernfs_file_iops = { .setattr = kernfs_setattr };
 static const struct inode_operations kernfs_link_iops = { .get_link = kernfs_get_link,
@@ -284,6 +323,7 @@ struct super_block *kernfs_get_super(struct kernfs_root *root, struct file_syste
 	if (!sb)
 		return ERR_PTR(-ENOMEM);
 	sb->s_op = &kernfs_sops;
+	sb->s_d_op = &kernfs_dentry_ops;
 	sb->s_magic = root->magic;
 	sb->s_root = d_make_root(kernfs_get_inode(sb, &root->kn));
 	if (!sb->s_root) {
