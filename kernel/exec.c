@@ -30,6 +30,7 @@
 #include "kernel/random.h"
 #include "kernel/signal.h"
 #include "kernel/syscall.h"
+#include "kernel/trace/sched.h"
 #include "lib/err.h"
 #include "lib/printf.h"
 #include "lib/string.h"
@@ -505,6 +506,8 @@ static int do_execve(int fd, const char *name, const struct arg_list *argv,
 		err = push_arguments(&bprm, argv, envp);
 	if (!err)
 		err = exec_binprm(&bprm);
+	if (!err)
+		trace_sched_process_exec(current, current->pid, bprm.filename);
 	/* The old program is gone: there is nothing to return an error to. */
 	if (err && bprm.point_of_no_return && !fatal_signal_pending(current))
 		force_fatal_sig(SIGSEGV);

@@ -19,6 +19,7 @@
 #include "kernel/printk.h"
 #include "kernel/signal.h"
 #include "kernel/syscall.h"
+#include "kernel/trace/sched.h"
 #include "lib/errno.h"
 #include "mm/user/mempolicy.h"
 #include "mm/user/mm.h"
@@ -309,6 +310,7 @@ void do_exit(long code)
 		pr_alert("Fixing recursive fault but reboot is needed!\n");
 		do_task_dead();
 	}
+	trace_sched_process_exit(tsk);
 	exit_signals(tsk);
 	group_dead = __atomic_sub_fetch(&tsk->signal->live, 1, __ATOMIC_SEQ_CST) == 0;
 	if (group_dead) {

@@ -25,6 +25,7 @@
 #include "kernel/signal.h"
 #include "kernel/syscall.h"
 #include "kernel/time.h"
+#include "kernel/trace/sched.h"
 #include "lib/err.h"
 #include "lib/string.h"
 #include "mm/cache/mempolicy.h"
@@ -535,6 +536,7 @@ pid_t kernel_clone(struct kernel_clone_args *args)
 		p->vfork_done = &vfork;
 		get_task_struct(p);
 	}
+	trace_sched_process_fork(current, p);
 	wake_up_new_task(p);
 	if (args->flags & CLONE_VFORK)
 		wait_for_vfork_done(p, &vfork);

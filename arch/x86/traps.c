@@ -26,6 +26,7 @@
 #include "kernel/printk.h"
 #include "kernel/sched.h"
 #include "kernel/task.h"
+#include "kernel/trace/exceptions.h"
 #include "lib/string.h"
 
 enum { SIG_ILL = 4, SIG_TRAP = 5, SIG_BUS = 7, SIG_FPE = 8, SIG_SEGV = 11 };
@@ -242,13 +243,25 @@ static bool may_handle_kernel_mode_fault(const struct pt_regs *regs)
 	       search_exception_tables(regs->ip);
 }
 
+/* Apart, so that the usual fault need not keep its arguments. */
+static noinline void traced_user_fault(struct pt_regs *regs, unsigned long error_code,
+				       unsigned long address)
+{
+	trace_page_fault_user(address, regs->ip, error_code);
+	user_fault_handler(regs, error_code, address);
+}
+
 void do_page_fault(struct pt_regs *regs, unsigned long error_code, unsigned long address)
 {
 	if (likely(error_code & X86_PF_USER && address < TASK_SIZE)) {
 		local_irq_enable();
-		user_fault_handler(regs, error_code, address);
+		if (unlikely(trace_page_fault_user_enabled()))
+			traced_user_fault(regs, error_code, address);
+		else
+			user_fault_handler(regs, error_code, address);
 		return;
 	}
+	trace_page_fault_kernel(address, regs->ip, error_code);
 	if (address < TASK_SIZE && !(error_code & X86_PF_INSTR) &&
 	    may_handle_kernel_mode_fault(regs)) {
 		local_irq_enable();

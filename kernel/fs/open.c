@@ -82,8 +82,8 @@ int vfs_open_file(struct file *file, const struct path *path, int flags)
 			return err;
 		}
 	}
-	/* Terminals looked at it; fcntl(F_GETFL) does not show it. */
-	file->f_flags &= ~O_NOCTTY;
+	/* Terminals look at the one, tracefs at the other; fcntl(F_GETFL) shows neither. */
+	file->f_flags &= ~(O_NOCTTY | O_TRUNC);
 	return 0;
 }
 

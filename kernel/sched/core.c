@@ -30,6 +30,7 @@
 #include "kernel/rcu.h"
 #include "kernel/sched/sched.h"
 #include "kernel/timer.h"
+#include "kernel/trace/sched.h"
 #include "lib/errno.h"
 #include "lib/printf.h"
 #include "lib/string.h"
@@ -140,6 +141,7 @@ int try_to_wake_up(struct task_struct *p, unsigned int state, int wake_flags)
 	}
 	WRITE_ONCE(p->__state, TASK_RUNNING);
 	activate_task(rq, p, wake_flags);
+	trace_sched_wakeup(p, rq->cpu);
 	task_rq_unlock(rq, flags);
 	return 1;
 }
@@ -321,6 +323,7 @@ static void __schedule(bool yielded)
 	}
 	if (sched_smp && (next == rq->idle || prev == rq->idle))
 		note_idle(rq, next == rq->idle);
+	trace_sched_switch(prev, prev->__state | prev->exit_state, next);
 	next->se.exec_start = now;
 	next->on_cpu = 1;
 	rq->curr = next;

@@ -9,8 +9,6 @@
 
 /* 1, y, on and 0, n, off; a word without value counts as 1. Anything else: one line in the log, and false. */
 bool debug_param_bool(const char *name, const char *value);
-/* While the command line is read: switches a tool on or off. */
-void page_debug_set(enum page_debug_bits bit, bool on);
 
 /* ---- poison.c ---- */
 void page_poison_fill(struct page *page, unsigned int order);

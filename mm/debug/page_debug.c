@@ -18,6 +18,7 @@
 #include "kernel/init.h"
 #include "kernel/params.h"
 #include "kernel/printk.h"
+#include "kernel/trace/kmem.h"
 #include "lib/printf.h"
 #include "mm/debug/debug_internal.h"
 #include "mm/debug/fail_page_alloc.h"
@@ -89,10 +90,12 @@ void page_debug_alloc(struct page *page, unsigned int order, gfp_t gfp)
 		page_table_check_zero(page, order);
 	if (page_debug_has(PAGE_DEBUG_OWNER))
 		page_owner_alloc(page, order, gfp);
+	trace_mm_page_alloc(page_to_pfn(page), order, gfp, gfp_migratetype(gfp));
 }
 
 void page_debug_free(struct page *page, unsigned int order)
 {
+	trace_mm_page_free(page_to_pfn(page), order);
 	if (page_debug_has(PAGE_DEBUG_OWNER))
 		page_owner_free(page, order);
 	if (page_debug_has(PAGE_DEBUG_TABLE_CHECK))

@@ -28,9 +28,10 @@ enum page_debug_bits {
 	PAGE_DEBUG_INIT_FREE,	/* init_on_free=1 */
 	PAGE_DEBUG_FAIL,	/* fail_page_alloc has a probability */
 	PAGE_DEBUG_TABLE_CHECK, /* page_table_check=on */
+	PAGE_DEBUG_TRACE,	/* trace events mm_page_* are on */
 };
 
-/* Bits above. Written at boot; PAGE_DEBUG_FAIL also later, atomically. */
+/* Bits above. Written at boot; PAGE_DEBUG_FAIL and PAGE_DEBUG_TRACE also later, atomically. */
 extern unsigned long page_debug;
 
 static __always_inline bool page_debug_has(enum page_debug_bits bit)
@@ -38,6 +39,8 @@ static __always_inline bool page_debug_has(enum page_debug_bits bit)
 	return unlikely(page_debug & BIT(bit));
 }
 
+/* Switches a tool on or off, atomically: while the command line is read; the two above at any time. */
+void page_debug_set(enum page_debug_bits bit, bool on);
 /* Must this request fail, for the sake of the test? Any context; => page_debug is not 0 */
 bool page_debug_should_fail(gfp_t gfp, unsigned int order);
 /* A block left its free list and is not its owner's yet: before it is zeroed. Any context, no zone->lock. */

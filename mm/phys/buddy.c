@@ -32,6 +32,7 @@
 #include "mm/phys/buddy.h"
 
 #include "kernel/bug.h"
+#include "kernel/trace/kmem.h"
 #include "lib/list.h"
 #include "mm/debug/shuffle.h"
 #include "mm/phys/internal.h"
@@ -367,6 +368,7 @@ static bool __rmqueue_fallback(struct zone *zone, unsigned int order, int start_
 			       unsigned int alloc_flags)
 {
 	int o, type = -1, lowest = order;
+	struct page *page;
 
 	/* Rather from another zone than mixing up a pageblock of this one. */
 	if (alloc_flags & ALLOC_NOFRAGMENT)
@@ -387,9 +389,10 @@ static bool __rmqueue_fallback(struct zone *zone, unsigned int order, int start_
 		}
 		VM_BUG_ON(type < 0);
 	}
-	steal_block(zone,
-		    list_first_entry(&zone->free_area[o].free_list[type], struct page, buddy_list),
-		    o, type, start_type, alloc_flags);
+	page = list_first_entry(&zone->free_area[o].free_list[type], struct page, buddy_list);
+	steal_block(zone, page, o, type, start_type, alloc_flags);
+	trace_mm_page_alloc_extfrag(page_to_pfn(page), order, o, start_type, type,
+				    get_pfnblock_migratetype(page_to_pfn(page)) == start_type);
 	return true;
 }
 

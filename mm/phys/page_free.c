@@ -16,6 +16,7 @@
  */
 #include "kernel/bug.h"
 #include "kernel/spinlock.h"
+#include "kernel/trace/kmem.h"
 #include "mm/phys/internal.h"
 
 static const struct folio_free_ops *folio_free_ops;
@@ -208,10 +209,19 @@ static noinline void free_run(struct page *page, unsigned long nr)
 	__free_range(zone, pfn, pfn + nr);
 }
 
+static noinline void trace_batch(struct page **pages, unsigned long nr)
+{
+	for (unsigned long i = 0; i < nr; i++)
+		if (page_ref_count(pages[i]) == 1)
+			trace_mm_page_free_batched(page_to_pfn(pages[i]));
+}
+
 void free_pages_bulk(struct page **pages, unsigned long nr)
 {
 	unsigned long i = 0;
 
+	if (unlikely(trace_mm_page_free_batched_enabled()))
+		trace_batch(pages, nr);
 	while (i < nr) {
 		struct page *first = pages[i], *page;
 		unsigned long run = 0;

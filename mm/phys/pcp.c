@@ -28,6 +28,7 @@
 #include "kernel/percpu.h"
 #include "kernel/smp.h"
 #include "kernel/spinlock.h"
+#include "kernel/trace/kmem.h"
 #include "lib/list.h"
 #include "mm/phys/internal.h"
 #include "mm/phys/wmark.h"
@@ -87,6 +88,13 @@ static int drain_pages(struct per_cpu_pages *pcp)
 	return max(min(nr, pcp->high / 2), pcp->batch);
 }
 
+static noinline void trace_refilled(unsigned long pfn, unsigned long nr, unsigned int order,
+				    int migratetype)
+{
+	for (unsigned long end = pfn + nr; pfn < end; pfn += BIT(order))
+		trace_mm_page_alloc_zone_locked(pfn, order, migratetype, 1);
+}
+
 void pcp_refill(struct per_cpu_pages *pcp, unsigned int order, int migratetype,
 		unsigned int alloc_flags)
 {
@@ -109,6 +117,8 @@ void pcp_refill(struct per_cpu_pages *pcp, unsigned int order, int migratetype,
 			page = __rmqueue(zone, order, migratetype, alloc_flags);
 		if (!page)
 			return;
+		if (unlikely(trace_mm_page_alloc_zone_locked_enabled()))
+			trace_refilled(page_to_pfn(page), BIT(run), order, migratetype);
 		/* At the tail: pages come in the order of their addresses, and are used in that order. */
 		for (end = page + BIT(run); page < end; page += BIT(order))
 			list_add_tail(&page->pcp_list, list);
@@ -145,6 +155,13 @@ static unsigned long take_coldest_run(struct list_head *list, unsigned int order
 	return run;
 }
 
+static noinline void trace_drained(unsigned long pfn, unsigned long nr, unsigned int order,
+				   int migratetype)
+{
+	for (unsigned long end = pfn + nr; pfn < end; pfn += BIT(order))
+		trace_mm_page_pcpu_drain(pfn, order, migratetype);
+}
+
 /* Gives nr pages or a little more back to the zone. => inside */
 static void pcp_drain(struct per_cpu_pages *pcp, int nr)
 {
@@ -163,6 +180,8 @@ static void pcp_drain(struct per_cpu_pages *pcp, int nr)
 
 			pcp->count -= run;
 			left -= run;
+			if (unlikely(trace_mm_page_pcpu_drain_enabled()))
+				trace_drained(pfn, run, order, list % MIGRATE_PCPTYPES);
 			/* Not the list's type but the pageblocks', which may have changed meanwhile. */
 			__free_range(zone, pfn, pfn + run);
 		}

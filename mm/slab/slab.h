@@ -83,6 +83,8 @@ void *kmem_cache_alloc(struct kmem_cache *s, gfp_t flags) __malloc;
  * The same from memory of a node (NUMA_NO_NODE: any; another node is used only if this has none).
  */
 void *kmem_cache_alloc_node(struct kmem_cache *s, gfp_t flags, int node) __malloc;
+/* For kmalloc(): s is the cache for size, which trace events tell. */
+void *kmalloc_trace(struct kmem_cache *s, gfp_t flags, size_t size) __malloc;
 /* Gives an object of this cache back. NULL is ignored; a foreign pointer is reported and leaked. */
 void kmem_cache_free(struct kmem_cache *s, void *object);
 
@@ -155,7 +157,7 @@ static __always_inline void *kmalloc(size_t size, gfp_t flags)
 	if (__builtin_constant_p(size) && size && !(flags & __GFP_DMA)) {
 		if (size > KMALLOC_MAX_CACHE_SIZE)
 			return __kmalloc_large(size, flags);
-		return kmem_cache_alloc(kmalloc_caches[kmalloc_index(size)], flags);
+		return kmalloc_trace(kmalloc_caches[kmalloc_index(size)], flags, size);
 	}
 	return __kmalloc(size, flags);
 }

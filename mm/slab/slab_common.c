@@ -24,6 +24,7 @@
 #include "kernel/init.h"
 #include "kernel/printk.h"
 #include "kernel/smp.h"
+#include "kernel/trace/kmem.h"
 #include "lib/errno.h"
 #include "lib/printf.h"
 #include "lib/string.h"
@@ -302,6 +303,7 @@ static void *kmalloc_large(size_t size, gfp_t gfp, int node, unsigned long calle
 		return NULL;
 	page_slab(page)->slab_cache = KMALLOC_LARGE_COOKIE;
 	mod_node_page_state(page_pgdat(page), NR_SLAB_UNRECLAIMABLE, 1L << order);
+	trace_kmalloc(caller, page_address(page), size, PAGE_SIZE << order, gfp, node);
 	return page_address(page);
 }
 

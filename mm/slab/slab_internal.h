@@ -111,7 +111,10 @@ struct kmem_cache {
 #define __OBJECT_POISON	    0x80000000UL /* SLAB_POISON, and nobody minds the bytes of a free object */
 
 /* Debugging tools that want to see each object: a bit each. 0 is all that the fast path tests. */
-enum slab_hooks { SLAB_HOOK_FAIL /* failslab has a probability */ };
+enum slab_hooks {
+	SLAB_HOOK_FAIL,	 /* failslab has a probability */
+	SLAB_HOOK_TRACE, /* trace events of objects are on */
+};
 extern unsigned long slab_debug_hooks;
 void slab_hook_set(enum slab_hooks hook, bool on);
 

@@ -48,6 +48,7 @@
 #include "kernel/bug.h"
 #include "kernel/printk.h"
 #include "kernel/smp.h"
+#include "kernel/trace/kmem.h"
 #include "lib/string.h"
 #include "mm/debug/failslab.h"
 #include "mm/phys/buddy.h"
@@ -363,45 +364,56 @@ static __always_inline void *__slab_alloc(struct kmem_cache *s, gfp_t gfp, int n
 	return object;
 }
 
-/* Somebody wants to know of each allocation. */
+/* Somebody wants to know of each allocation. size: what kmalloc() was asked for, 0 for an object of a cache. */
 static noinline void *slab_alloc_hooked(struct kmem_cache *s, gfp_t gfp, int node,
-					unsigned long addr)
+					unsigned long addr, size_t size)
 {
-	if ((slab_debug_hooks & BIT(SLAB_HOOK_FAIL)) && should_failslab(s, gfp))
-		return NULL;
-	return __slab_alloc(s, gfp, node, addr);
+	void *object = NULL;
+
+	if (!(slab_debug_hooks & BIT(SLAB_HOOK_FAIL)) || !should_failslab(s, gfp))
+		object = __slab_alloc(s, gfp, node, addr);
+	if (size)
+		trace_kmalloc(addr, object, size, s->size, gfp, node);
+	else
+		trace_kmem_cache_alloc(addr, object, s->object_size, s->size, gfp, node);
+	return object;
 }
 
 static __always_inline void *slab_alloc(struct kmem_cache *s, gfp_t gfp, int node,
-					unsigned long addr)
+					unsigned long addr, size_t size)
 {
 	if (unlikely(READ_ONCE(slab_debug_hooks)))
-		return slab_alloc_hooked(s, gfp, node, addr);
+		return slab_alloc_hooked(s, gfp, node, addr, size);
 	return __slab_alloc(s, gfp, node, addr);
 }
 
 void *kmem_cache_alloc(struct kmem_cache *s, gfp_t gfp)
 {
-	return slab_alloc(s, gfp, NUMA_NO_NODE, _RET_IP_);
+	return slab_alloc(s, gfp, NUMA_NO_NODE, _RET_IP_, 0);
+}
+
+void *kmalloc_trace(struct kmem_cache *s, gfp_t gfp, size_t size)
+{
+	return slab_alloc(s, gfp, NUMA_NO_NODE, _RET_IP_, size);
 }
 
 void *kmem_cache_alloc_node(struct kmem_cache *s, gfp_t gfp, int node)
 {
-	return slab_alloc(s, gfp, node, _RET_IP_);
+	return slab_alloc(s, gfp, node, _RET_IP_, 0);
 }
 
 void *__kmalloc(size_t size, gfp_t gfp)
 {
 	if (unlikely(size - 1 >= KMALLOC_MAX_CACHE_SIZE || (gfp & __GFP_DMA)))
 		return __kmalloc_pages(size, gfp, NUMA_NO_NODE, _RET_IP_);
-	return slab_alloc(kmalloc_slab(size), gfp, NUMA_NO_NODE, _RET_IP_);
+	return slab_alloc(kmalloc_slab(size), gfp, NUMA_NO_NODE, _RET_IP_, size);
 }
 
 void *__kmalloc_node_track_caller(size_t size, gfp_t gfp, int node, unsigned long caller)
 {
 	if (unlikely(size - 1 >= KMALLOC_MAX_CACHE_SIZE || (gfp & __GFP_DMA)))
 		return __kmalloc_pages(size, gfp, node, caller);
-	return slab_alloc(kmalloc_slab(size), gfp, node, caller);
+	return slab_alloc(kmalloc_slab(size), gfp, node, caller, size);
 }
 
 void *__kmalloc_node(size_t size, gfp_t gfp, int node)
@@ -438,7 +450,7 @@ int kmem_cache_alloc_bulk(struct kmem_cache *s, gfp_t gfp, size_t nr, void **p)
 	size_t i = 0;
 
 	if (unlikely(one_by_one)) {
-		while (i < nr && (p[i] = slab_alloc(s, gfp, NUMA_NO_NODE, _RET_IP_)) != NULL)
+		while (i < nr && (p[i] = slab_alloc(s, gfp, NUMA_NO_NODE, _RET_IP_, 0)) != NULL)
 			i++;
 	} else {
 		i = alloc_many(s, gfp, nr, p);
@@ -599,7 +611,8 @@ static __always_inline void slab_free(struct kmem_cache *s, struct slab *slab, v
 		     : "memory"                                                          \
 		     : none)
 
-void kmem_cache_free(struct kmem_cache *s, void *object)
+static __always_inline void __kmem_cache_free(struct kmem_cache *s, void *object,
+					      unsigned long addr)
 {
 	struct page *page;
 	unsigned long word;
@@ -618,13 +631,27 @@ void kmem_cache_free(struct kmem_cache *s, void *object)
 		slab_report(s, page_slab(page), object, "Wrong slab cache");
 		return;
 	}
-	slab_free(s, page_slab(page), object, _RET_IP_);
+	slab_free(s, page_slab(page), object, addr);
 	return;
 foreign:
 	slab_report_foreign("kmem_cache_free", object);
 }
 
-void kfree(const void *p)
+static noinline void kmem_cache_free_hooked(struct kmem_cache *s, void *object, unsigned long addr)
+{
+	trace_kmem_cache_free(addr, object, s->name);
+	__kmem_cache_free(s, object, addr);
+}
+
+void kmem_cache_free(struct kmem_cache *s, void *object)
+{
+	if (unlikely(READ_ONCE(slab_debug_hooks)))
+		kmem_cache_free_hooked(s, object, _RET_IP_);
+	else
+		__kmem_cache_free(s, object, _RET_IP_);
+}
+
+static __always_inline void __kfree(const void *p, unsigned long addr)
 {
 	struct page *page;
 	unsigned long word;
@@ -641,15 +668,30 @@ void kfree(const void *p)
 		__kfree_large(page_slab(page), (void *)p);
 		return;
 	}
-	slab_free((struct kmem_cache *)word, page_slab(page), (void *)p, _RET_IP_);
+	slab_free((struct kmem_cache *)word, page_slab(page), (void *)p, addr);
 	return;
 foreign:
 	slab_report_foreign("kfree", p);
 }
 
+static noinline void kfree_hooked(const void *p, unsigned long addr)
+{
+	trace_kfree(addr, p);
+	__kfree(p, addr);
+}
+
+void kfree(const void *p)
+{
+	if (unlikely(READ_ONCE(slab_debug_hooks)))
+		kfree_hooked(p, _RET_IP_);
+	else
+		__kfree(p, _RET_IP_);
+}
+
 /* Runs of objects from one slab are linked first and freed with one exchange. */
 void kmem_cache_free_bulk(struct kmem_cache *s, size_t nr, void **p)
 {
+	const bool one_by_one = READ_ONCE(slab_debug_hooks);
 	size_t i = 0;
 
 	while (i < nr) {
@@ -660,7 +702,8 @@ void kmem_cache_free_bulk(struct kmem_cache *s, size_t nr, void **p)
 		unsigned int cnt = 1;
 
 		if (unlikely(!PageSlab(slab_page(slab)) || (s && slab->slab_cache != s) ||
-			     SLAB_ALWAYS_CHECK || kmem_cache_debug(slab->slab_cache))) {
+			     SLAB_ALWAYS_CHECK || one_by_one ||
+			     kmem_cache_debug(slab->slab_cache))) {
 			if (s)
 				kmem_cache_free(s, p[i]);
 			else
