@@ -246,6 +246,7 @@ static void __init drop_ram(u64 start, u64 end)
 	}
 }
 
+#define MEM_LEAST (8UL << 20) /* bytes */
 static u64 mem_limit __initdata = ULLONG_MAX;
 static bool user_defined __initdata;
 #define MAX_USER_RANGES 8
@@ -259,6 +260,11 @@ static int __init early_mem(char *arg)
 
 	if (!size || rest == arg || *rest) {
 		pr_warn("mem=%s: not a size (number with K, M or G), ignored\n", arg ? arg : "");
+		return -EINVAL;
+	}
+	if (size < MEM_LEAST) {
+		pr_warn("mem=%s: less than 8M, the least that the kernel starts in; ignored\n",
+			arg);
 		return -EINVAL;
 	}
 	mem_limit = size;

@@ -87,8 +87,15 @@ def test_init_ends(quire):
 
 
 def test_no_usable_memory(quire):
-    """mem= that leaves less than the kernel itself needs."""
-    check_clear_end(quire, r"(?i)(?:no usable|not enough|too little|out of) memory", cmdline="mem=1M")
+    """A map in which everything belongs to the firmware."""
+    check_clear_end(quire, r"(?i)(?:no usable|not enough|too little|out of) memory", cmdline="memmap=512M#0")
+
+
+def test_too_small_limit_is_refused(quire):
+    """mem= below what the kernel itself needs: a line that names the limit, and all memory is used."""
+    m = quire(cmdline="panic=-1 mem=4M").prompt()
+    assert "mem=4M: less than 8M" in m.run("dmesg")
+    assert m.meminfo()["MemTotal"] > 400 << 10
 
 
 def wrong_magic(kernel):
