@@ -8,6 +8,8 @@
  * 3. The copies may sleep. Between pagefault_disable() and pagefault_enable(), or with interrupts off, or
  *    by the _nofault and _inatomic forms, they do not: a missing page is a failure then.
  *
+ * 4. The kernel's side is checked too where its length is not a constant (mm/debug/usercopy.c).
+ *
  * Mirrors Linux arch/x86/include/asm/uaccess.h and arch/x86/lib/. Exercised by tests/kernel/uaccess.c and
  * tests/user/badptr.c.
  */
@@ -216,11 +218,27 @@ unsigned long __clear_user(void __user *to, unsigned long n);
 #define __copy_from_user_inatomic(to, from, n) __copy_from_user((to), (from), (n))
 #define __copy_to_user_inatomic(to, from, n)   __copy_to_user((to), (from), (n))
 
+/* mm/debug/usercopy.c: does not return if [object, object + n) crosses the bounds of what it lies in. */
+extern bool usercopy_checks;
+void __check_object_size(const void *object, unsigned long n, bool to_user)
+#if __has_attribute(access)
+	__attribute__((access(none,
+			      1))) /* only the address counts: a buffer may be uninitialised */
+#endif
+	;
+
+static __always_inline void check_object_size(const void *object, unsigned long n, bool to_user)
+{
+	if (!__builtin_constant_p(n) && likely(usercopy_checks))
+		__check_object_size(object, n, to_user);
+}
+
 /* What could not be copied is zeroed in the kernel's buffer. */
 unsigned long copy_from_user_failed(void *to, unsigned long n, unsigned long left) __cold;
 
-static __always_inline __must_check unsigned long copy_from_user(void *to, const void __user *from,
-								 unsigned long n)
+/* The two with _ in front: the caller has bounded the kernel's side itself, to a page of a file or a pipe. */
+static __always_inline __must_check unsigned long _copy_from_user(void *to, const void __user *from,
+								  unsigned long n)
 {
 	unsigned long left = n;
 
@@ -229,10 +247,24 @@ static __always_inline __must_check unsigned long copy_from_user(void *to, const
 	return likely(!left) ? 0 : copy_from_user_failed(to, n, left);
 }
 
+static __always_inline __must_check unsigned long copy_from_user(void *to, const void __user *from,
+								 unsigned long n)
+{
+	check_object_size(to, n, false);
+	return _copy_from_user(to, from, n);
+}
+
+static __always_inline __must_check unsigned long _copy_to_user(void __user *to, const void *from,
+								unsigned long n)
+{
+	return access_ok(to, n) ? __copy_to_user(to, from, n) : n;
+}
+
 static __always_inline __must_check unsigned long copy_to_user(void __user *to, const void *from,
 							       unsigned long n)
 {
-	return access_ok(to, n) ? __copy_to_user(to, from, n) : n;
+	check_object_size(from, n, true);
+	return _copy_to_user(to, from, n);
 }
 
 static __always_inline __must_check unsigned long clear_user(void __user *to, unsigned long n)

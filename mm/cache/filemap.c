@@ -232,7 +232,7 @@ static size_t copy_out(struct copy_target *t, const char *from, size_t n)
 		memcpy(t->kbuf, from, n);
 		t->kbuf += n;
 	} else {
-		left = copy_to_user(t->ubuf, from, n);
+		left = _copy_to_user(t->ubuf, from, n);
 		t->ubuf += n - left;
 	}
 	return n - left;

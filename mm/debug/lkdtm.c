@@ -5,7 +5,7 @@
  * Root only, like everything in debugfs. What is done here is wrong by intent: a page is used after it was freed. Kernel objects
  * are in lkdtm_heap.c.
  *
- * Mirrors Linux drivers/misc/lkdtm. Exercised by tests/boot/test_pagedebug.py.
+ * Mirrors Linux drivers/misc/lkdtm. Exercised by tests/boot/test_pagedebug.py and test_usercopy.py.
  */
 #include "arch/x86/uaccess.h"
 #include "kernel/bug.h"
@@ -68,6 +68,16 @@ static const struct {
 	{ "WARNING", do_warning },
 	{ "READ_BUDDY_AFTER_FREE", read_buddy_after_free },
 	{ "WRITE_BUDDY_AFTER_FREE", write_buddy_after_free },
+	{ "USERCOPY_SLAB_SIZE_TO", lkdtm_usercopy_slab_size_to },
+	{ "USERCOPY_SLAB_SIZE_FROM", lkdtm_usercopy_slab_size_from },
+	{ "USERCOPY_SLAB_WHITELIST_TO", lkdtm_usercopy_slab_whitelist_to },
+	{ "USERCOPY_SLAB_WHITELIST_FROM", lkdtm_usercopy_slab_whitelist_from },
+	{ "USERCOPY_STACK_FRAME_TO", lkdtm_usercopy_stack_frame_to },
+	{ "USERCOPY_STACK_FRAME_FROM", lkdtm_usercopy_stack_frame_from },
+	{ "USERCOPY_STACK_BEYOND", lkdtm_usercopy_stack_beyond },
+	{ "USERCOPY_PAGES", lkdtm_usercopy_pages },
+	{ "USERCOPY_VMALLOC", lkdtm_usercopy_vmalloc },
+	{ "USERCOPY_KERNEL", lkdtm_usercopy_kernel },
 	{ "SLAB_LINEAR_OVERFLOW", lkdtm_slab_linear_overflow },
 	{ "WRITE_AFTER_FREE", lkdtm_write_after_free },
 	{ "READ_AFTER_FREE", lkdtm_read_after_free },

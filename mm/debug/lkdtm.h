@@ -12,3 +12,15 @@ void lkdtm_read_after_free(void);
 void lkdtm_slab_free_double(void);
 void lkdtm_slab_free_cross(void); /* frees an object to another cache */
 void lkdtm_slab_free_page(void);  /* frees a page that is no object */
+
+/* lkdtm_usercopy.c: each makes a right copy, which must succeed, then one out of bounds. => process context */
+void lkdtm_usercopy_slab_size_to(void);
+void lkdtm_usercopy_slab_size_from(void);
+void lkdtm_usercopy_slab_whitelist_to(void);
+void lkdtm_usercopy_slab_whitelist_from(void);
+void lkdtm_usercopy_stack_frame_to(void);
+void lkdtm_usercopy_stack_frame_from(void);
+void lkdtm_usercopy_stack_beyond(void);
+void lkdtm_usercopy_pages(void);
+void lkdtm_usercopy_vmalloc(void);
+void lkdtm_usercopy_kernel(void);
