@@ -123,7 +123,7 @@ static ssize_t pipe_read_available(struct pipe_inode_info *p, char __user *buf, 
 		struct pipe_buffer *b = pipe_slot(p, p->tail);
 		size_t n = min_t(size_t, b->len, count);
 
-		if (copy_to_user(buf + done, (char *)page_address(b->page) + b->off, n))
+		if (_copy_to_user(buf + done, (char *)page_address(b->page) + b->off, n))
 			return done ? done : -EFAULT;
 		b->off += n;
 		b->len -= n;
@@ -178,7 +178,7 @@ static bool pipe_copy_in(void *to, const char __user *ubuf, const char *kbuf, si
 		memcpy(to, kbuf, n);
 		return true;
 	}
-	return !copy_from_user(to, ubuf, n);
+	return !_copy_from_user(to, ubuf, n);
 }
 
 /* Appends to the last slot's page if all of n fits behind its bytes. */
