@@ -1,8 +1,9 @@
 /*
  * Direct reclaim: who finds no memory frees some himself, in the context of his own allocation.
  *
- * 1. Rounds of rising pressure, priority 12 down to 0, over the nodes the allocation may use. The first
- *    round that frees something is enough: the allocator tries again, and comes back if it must.
+ * 1. Rounds of rising pressure, priority 12 down to 0, over the nodes the allocation may use, until a good
+ *    handful is free: a cache that gives one object must not end the search, since one object is no page.
+ *    Then the allocator tries again, and comes back if it must.
  * 2. What there is to free today are the caches behind shrinkers. Their objects mostly die after an RCU
  *    grace period, so a round that freed something ends by waiting for it: only then are there pages, and
  *    without the wait the OOM killer would be asked while memory is on its way.
@@ -16,7 +17,8 @@
 #include "kernel/sched.h"
 #include "mm/slab/shrinker.h"
 
-#define CALLBACK_TICKS 5
+#define CALLBACK_TICKS	 5
+#define SWAP_CLUSTER_MAX 32UL /* objects that are enough for once */
 
 static unsigned long shrink_nodes(gfp_t gfp, const struct alloc_context *ac, int priority)
 {
@@ -47,10 +49,10 @@ static void wait_for_callbacks(void)
 
 unsigned long try_to_free_pages(gfp_t gfp, unsigned int order, const struct alloc_context *ac)
 {
-	unsigned long freed = 0;
+	unsigned long freed = 0, enough = max(SWAP_CLUSTER_MAX, 1UL << order);
 
-	for (int priority = DEF_PRIORITY; priority >= 0 && !freed; priority--)
-		freed = shrink_nodes(gfp, ac, priority);
+	for (int priority = DEF_PRIORITY; priority >= 0 && freed < enough; priority--)
+		freed += shrink_nodes(gfp, ac, priority);
 	if (freed)
 		wait_for_callbacks();
 	return freed;

@@ -206,7 +206,7 @@ static void allocation_shrinks_before_it_fails(struct ktest *t)
 	}
 	shrinker_register(h);
 	/* As long as there is a hoard nobody goes without; no process is killed for it. */
-	while (got < 5000 && (page = alloc_page(GFP_KERNEL | __GFP_NORETRY | __GFP_NOWARN))) {
+	while (got < 5000 && (page = alloc_page(GFP_KERNEL | __GFP_RETRY_MAYFAIL | __GFP_NOWARN))) {
 		list_add(&page->lru, &mine);
 		got++;
 	}
