@@ -470,7 +470,14 @@ static void patterns_that_name_nothing_are_refused(struct ktest *t)
 	KTEST_EXPECT_EQ(t, trace_resize(-1, ~0UL), -EINVAL);
 }
 
-/* Boot's state again: no events, no buffers. */
+/* Events that the command line switched on would write between ours. */
+static int trace_suite_init(void)
+{
+	guard(mutex)(&event_mutex);
+	return trace_set_events("*:*", false);
+}
+
+/* No events, no buffers. */
 static void trace_suite_exit(void)
 {
 	int cpu;
@@ -496,4 +503,4 @@ static const struct ktest_case cases[] = {
 	KTEST_CASE(patterns_that_name_nothing_are_refused),
 	{},
 };
-KTEST_SUITE_FULL(trace, cases, NULL, trace_suite_exit);
+KTEST_SUITE_FULL(trace, cases, trace_suite_init, trace_suite_exit);
