@@ -104,12 +104,12 @@ struct dentry_operations {
 	char *(*d_dname)(struct dentry *dentry, char *buf, int len);
 };
 
-#define DCACHE_MOUNTED	 BIT(0) /* some mount covers it */
-#define DCACHE_PINNED	 BIT(1) /* the file system holds one reference while the file exists */
-#define DCACHE_HASHED	 BIT(2)
-#define DCACHE_LRU_LIST	 BIT(3) /* on the list of unused ones, or of those being freed */
+#define DCACHE_MOUNTED	  BIT(0) /* some mount covers it */
+#define DCACHE_PINNED	  BIT(1) /* the file system holds one reference while the file exists */
+#define DCACHE_HASHED	  BIT(2)
+#define DCACHE_LRU_LIST	  BIT(3) /* on the list of unused ones, or of those being freed */
 #define DCACHE_REFERENCED BIT(4) /* used again since it came on the list */
-#define DNAME_INLINE_LEN 40
+#define DNAME_INLINE_LEN  40
 
 struct dentry {
 	atomic_t d_count;	  /* references; 0: kept for later; negative: being freed */

@@ -101,8 +101,8 @@ struct inode {
 	atomic_t i_count;		 /* references */
 	atomic_t i_writecount;		 /* writers; negative: being executed (ETXTBSY) */
 	unsigned long i_state; /* I_* */ /* L */
-	struct hlist_node i_hash; /* by number: inode_hash_lock */
-	struct list_head i_lru;	  /* unused: its lock, under inode_hash_lock */
+	struct hlist_node i_hash;	 /* by number: inode_hash_lock */
+	struct list_head i_lru;		 /* unused: its lock, under inode_hash_lock */
 	struct list_head i_sb_list;
 	struct list_head i_dentry; /* L aliases */
 	char *i_link;		   /* - symlink text, if kept in memory */

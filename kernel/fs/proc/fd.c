@@ -90,7 +90,7 @@ static int fd_revalidate(struct dentry *dentry)
 }
 
 static const struct dentry_operations fd_dentry_ops = { .d_revalidate = fd_revalidate,
-						 .d_delete = pid_delete_dentry };
+							.d_delete = pid_delete_dentry };
 
 static struct dentry *fd_lookup(struct inode *dir, struct dentry *dentry, unsigned int flags)
 {
