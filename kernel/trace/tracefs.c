@@ -282,13 +282,12 @@ static unsigned long cpu_kb(int cpu)
 /* arg: CPU + 1, 0 for all. */
 static int size_show(struct seq_file *m, void *arg)
 {
-	int only = (int)(unsigned long)arg - 1, cpu, first = -1;
+	int only = (int)(unsigned long)arg - 1, cpu;
+	unsigned int first = only >= 0 ? (unsigned int)only : cpumask_first(cpu_online_mask);
 
 	for_each_online_cpu(cpu) {
 		if (only >= 0 && cpu != only)
 			continue;
-		if (first < 0)
-			first = cpu;
 		if (cpu_kb(cpu) != cpu_kb(first)) {
 			seq_puts(m, "X\n");
 			return 0;
