@@ -58,8 +58,7 @@ static void blocks_fit_their_limits(struct ktest *t)
 
 static void memory_lies_below_the_mask(struct ktest *t)
 {
-	static const u64 masks[] = { DMA_BIT_MASK(24), DMA_BIT_MASK(28), DMA_BIT_MASK(32),
-				     DMA_BIT_MASK(64) };
+	static const u64 masks[] = { DMA_BIT_MASK(24), DMA_BIT_MASK(28), DMA_BIT_MASK(32), ~0ULL };
 	struct device low;
 	dma_addr_t dma;
 	void *p;
