@@ -168,7 +168,7 @@ def test_order_words(quire):
 
 # ---- what is found ----
 
-OWNERS = [r"Allocated in lkdtm_\w+\+0x\S+ age=\d+ cpu=\d+ pid=\d+\n", r" kmem_cache_alloc\+0x", r" lkdtm_\w+\+0x", r" direct_write\+0x",
+OWNERS = [r"Allocated in lkdtm_\w+\+0x\S+ age=\d+ cpu=\d+ pid=\d+\n", r" (?:kmem_cache_alloc|kmalloc_trace)\+0x", r" lkdtm_\w+\+0x", r" direct_write\+0x",
           r"Freed in "]
 CRIMES = {
     "SLAB_LINEAR_OVERFLOW": [r"BUG kmalloc-1k \(Not tainted\): Right Redzone overwritten", r"First byte 0x78 instead of 0xcc", OWNERS[:4],
