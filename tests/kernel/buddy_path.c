@@ -15,6 +15,7 @@
 #include "lib/string.h"
 #include "mm/phys/internal.h"
 #include "mm/phys/memalloc.h"
+#include "tests/kernel/log.h"
 
 /* ---- memory, used up ---- */
 
@@ -555,21 +556,6 @@ static void idle_cpu_gives_its_pages_back(struct ktest *t)
 }
 
 /* ---- the report ---- */
-
-static char line[512];
-
-/* Does a line logged from seq on contain text? */
-static bool logged(u64 seq, const char *text)
-{
-	ssize_t n;
-
-	while ((n = kmsg_read_record(&seq, line, sizeof(line) - 1)) > 0) {
-		line[n] = '\0';
-		if (strstr(line, text))
-			return true;
-	}
-	return false;
-}
 
 static void failure_is_reported_as_on_linux(struct ktest *t)
 {

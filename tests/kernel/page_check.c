@@ -8,21 +8,7 @@
 #include "kernel/printk.h"
 #include "lib/string.h"
 #include "mm/phys/internal.h"
-
-static char line[512];
-
-/* Does a line logged from seq on contain text? */
-static bool logged(u64 seq, const char *text)
-{
-	ssize_t n;
-
-	while ((n = kmsg_read_record(&seq, line, sizeof(line) - 1)) > 0) {
-		line[n] = '\0';
-		if (strstr(line, text))
-			return true;
-	}
-	return false;
-}
+#include "tests/kernel/log.h"
 
 static void dump_names_what_a_page_is(struct ktest *t)
 {

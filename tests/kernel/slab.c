@@ -16,6 +16,7 @@
 #include "mm/kva/vmalloc.h"
 #include "mm/phys/buddy.h"
 #include "mm/slab/slab_internal.h"
+#include "tests/kernel/log.h"
 
 static void fill(void *p, size_t size, u8 seed)
 {
@@ -38,20 +39,6 @@ static unsigned long slabs_left(struct kmem_cache *s)
 	kmem_cache_shrink(s);
 	get_slabinfo(s, &info);
 	return info.num_slabs;
-}
-
-/* How many lines logged from seq on contain text? */
-static int logged(u64 seq, const char *text)
-{
-	static char line[1024];
-	int found = 0;
-	ssize_t n;
-
-	while ((n = kmsg_read_record(&seq, line, sizeof(line) - 1)) > 0) {
-		line[n] = '\0';
-		found += strstr(line, text) != NULL;
-	}
-	return found;
 }
 
 static void kmalloc_is_large_and_aligned_enough(struct ktest *t)

@@ -15,25 +15,11 @@
 #include "mm/phys/buddy.h"
 #include "mm/slab/slab_internal.h"
 #include "tests/kernel/crew.h"
+#include "tests/kernel/log.h"
 
 #define FZPU (SLAB_CONSISTENCY_CHECKS | SLAB_RED_ZONE | SLAB_POISON | SLAB_STORE_USER)
 
 /* ---- reading the log ---- */
-
-static char line[1024];
-
-/* How many lines logged from seq on contain text? */
-static int logged(u64 seq, const char *text)
-{
-	int found = 0;
-	ssize_t n;
-
-	while ((n = kmsg_read_record(&seq, line, sizeof(line) - 1)) > 0) {
-		line[n] = '\0';
-		found += strstr(line, text) != NULL;
-	}
-	return found;
-}
 
 static __printf(3, 4) void expect_line(struct ktest *t, u64 seq, const char *fmt, ...)
 {
