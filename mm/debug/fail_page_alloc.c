@@ -11,9 +11,7 @@
  */
 #include "mm/debug/fail_page_alloc.h"
 
-#include "kernel/fs/sysfs/debugfs.h"
 #include "kernel/init.h"
-#include "lib/err.h"
 #include "mm/debug/debug_internal.h"
 #include "mm/debug/failslab.h"
 #include "mm/debug/stackdepot.h"
@@ -73,13 +71,7 @@ static int fail_page_alloc_debugfs(void)
 		{ "ignore-gfp-highmem", &f->ignore_gfp_highmem, FAULT_BOOL, 0, 1, &f->attr },
 		{ "min-order", &f->min_order, FAULT_ULONG, 0, MAX_PAGE_ORDER, &f->attr },
 	};
-	struct kernfs_node *dir = fault_create_debugfs_attr(&f->attr);
-	int err = 0;
 
-	if (IS_ERR(dir))
-		return PTR_ERR(dir);
-	for (int i = 0; !err && i < ARRAY_SIZE(values); i++)
-		err = fault_create_value(dir, &values[i]);
-	return err;
+	return fault_create_debugfs(&f->attr, values, ARRAY_SIZE(values));
 }
 late_initcall(fail_page_alloc_debugfs);

@@ -12,9 +12,7 @@
  */
 #include "mm/debug/failslab.h"
 
-#include "kernel/fs/sysfs/debugfs.h"
 #include "kernel/init.h"
-#include "lib/err.h"
 #include "mm/phys/gfp.h"
 #include "mm/slab/slab_internal.h"
 
@@ -65,13 +63,7 @@ static int failslab_debugfs(void)
 		{ "ignore-gfp-wait", &f->ignore_gfp_reclaim, FAULT_BOOL, 0, 1, &f->attr },
 		{ "cache-filter", &f->cache_filter, FAULT_BOOL, 0, 1, &f->attr },
 	};
-	struct kernfs_node *dir = fault_create_debugfs_attr(&f->attr);
-	int err = 0;
 
-	if (IS_ERR(dir))
-		return PTR_ERR(dir);
-	for (int i = 0; !err && i < ARRAY_SIZE(values); i++)
-		err = fault_create_value(dir, &values[i]);
-	return err;
+	return fault_create_debugfs(&f->attr, values, ARRAY_SIZE(values));
 }
 late_initcall(failslab_debugfs);

@@ -201,9 +201,9 @@ int fault_create_value(struct kernfs_node *dir, const struct fault_value *v)
 	return PTR_ERR_OR_ZERO(kn);
 }
 
-struct kernfs_node *fault_create_debugfs_attr(struct fault_attr *attr)
+int fault_create_debugfs(struct fault_attr *attr, const struct fault_value *own, int nr)
 {
-	const struct fault_value values[] = {
+	const struct fault_value common[] = {
 		{ "probability", &attr->probability, FAULT_ULONG, 0, 100, attr },
 		{ "interval", &attr->interval, FAULT_ULONG, 0, LONG_MAX, attr },
 		{ "times", &attr->times, FAULT_INT, -1, INT_MAX, attr },
@@ -212,12 +212,11 @@ struct kernfs_node *fault_create_debugfs_attr(struct fault_attr *attr)
 		{ "task-filter", &attr->task_filter, FAULT_BOOL, 0, 1, attr },
 	};
 	struct kernfs_node *dir = debugfs_create_dir(attr->name, NULL);
+	int err = PTR_ERR_OR_ZERO(dir);
 
-	for (int i = 0; !IS_ERR(dir) && i < ARRAY_SIZE(values); i++) {
-		int err = fault_create_value(dir, &values[i]);
-
-		if (err)
-			return ERR_PTR(err);
-	}
-	return dir;
+	for (int i = 0; !err && i < ARRAY_SIZE(common); i++)
+		err = fault_create_value(dir, &common[i]);
+	for (int i = 0; !err && i < nr; i++)
+		err = fault_create_value(dir, &own[i]);
+	return err;
 }

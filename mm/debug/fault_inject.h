@@ -41,10 +41,7 @@ int setup_fault_attr(struct fault_attr *attr, const char *str);
 /* Must this call, of size units, fail? Any context. */
 bool should_fail_ex(struct fault_attr *attr, long size, int flags);
 #define should_fail(attr, size) should_fail_ex(attr, size, 0)
-/* The directory /sys/kernel/debug/NAME with the common settings; ERR_PTR. => may sleep */
-struct kernfs_node *fault_create_debugfs_attr(struct fault_attr *attr);
-
-/* A file of one number in such a directory. */
+/* A file of one number. */
 enum fault_value_type { FAULT_ULONG, FAULT_INT, FAULT_BOOL };
 struct fault_value {
 	const char *name;
@@ -55,6 +52,9 @@ struct fault_value {
 };
 /* @v is copied. 0 or -ENOMEM, -EEXIST. => may sleep */
 int fault_create_value(struct kernfs_node *dir, const struct fault_value *v);
+/* The directory /sys/kernel/debug/NAME with the common settings and nr files of the capability's own, which are copied.
+ * 0, -ENOMEM, -EEXIST. => may sleep */
+int fault_create_debugfs(struct fault_attr *attr, const struct fault_value *own, int nr);
 
 /* /proc/PID/fail-nth was used: from now on all capabilities look at task->fail_nth. */
 void fault_inject_nth_used(void);
