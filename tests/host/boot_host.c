@@ -7,44 +7,25 @@
  * Memory outside of the tables reads as ones, as a bus without an answer does.
  */
 // needs: lib/string.c lib/random.c
-#include "arch/x86/page.h"
+#include "tests/host/firmware.h"
 #undef __va
 #define __va(x) ((void *)(unsigned long)(x))
-#undef __section
-#define __section(x)
-#include "kernel/init.h"
-#undef early_param
-#define early_param(name, fn) static void *early_##fn __attribute__((unused)) = fn
-#undef __init
-#define __init
-#undef __initdata
-#define __initdata
-#undef __initconst
-#define __initconst
 #include "boot/bootinfo.c"
 #undef EARLY_MAP_END
 
 #include "arch/x86/acpi.c"
 #include "lib/random.h"
 
-void *malloc(size_t size);
-void free(void *p);
-int printf(const char *fmt, ...);
 unsigned long strtoul(const char *s, char **end, int base);
 long time(long *t);
-void *mmap(void *addr, size_t len, int prot, int flags, int fd, long off);
 
 #define INFO_AT	     0x50000000UL
-#define PHYS_AT	     0x7fe0000UL /* where the tables of the machine are */
-#define PHYS_SIZE    0x4000
-#define MAP_HERE     0x100022 /* private, anonymous, fixed without replacing */
 #define INFO_ROUNDS  8000
 #define TABLE_ROUNDS 10000
 
 struct cpuinfo_x86 boot_cpu_data = { .x86_phys_bits = 40 };
 static struct rnd_state rnd;
-static u8 phys[PHYS_SIZE];
-static long mappings, nodes_called;
+static long nodes_called;
 
 static u32 below(u32 n)
 {
@@ -52,31 +33,6 @@ static u32 below(u32 n)
 }
 
 /* --- what the kernel would give --- */
-
-int printk(const char *fmt, ...)
-{
-	return 0;
-}
-
-void *early_memremap(phys_addr_t at, unsigned long size)
-{
-	u8 *p = malloc(size);
-
-	for (unsigned long i = 0; i < size; i++)
-		p[i] = at + i - PHYS_AT < PHYS_SIZE ? phys[at + i - PHYS_AT] : 0xff;
-	mappings++;
-	return p;
-}
-
-void early_memunmap(void *p, unsigned long size)
-{
-	mappings--;
-	free(p);
-}
-
-void mask_8259A(void)
-{
-}
 
 int acpi_map_pxm_to_node(u32 pxm)
 {

@@ -7,41 +7,17 @@
  * out are some that the rest of the kernel can live with.
  */
 // needs: lib/string.c lib/random.c
-#include "tests/host/host.h"
+#include "tests/host/firmware.h"
 
 #include "arch/x86/acpi.c"
 #include "arch/x86/numa.c"
 
-#define PHYS_AT	  0x7fe0000UL
-#define PHYS_SIZE 0x8000
-#define MAX_ROOT  12
+#define MAX_ROOT 12
 
 struct cpuinfo_x86 boot_cpu_data = { .x86_phys_bits = 40 };
 unsigned long cpu_possible_mask = 0xff;
 u32 cpu_apicid[NR_CPUS] = { 0, 1, 2, 3, 4, 5, 6, 7 };
-static u8 phys[PHYS_SIZE];
-static long mappings;
 static unsigned long roots, with_cpus, with_nodes, with_distances;
-
-void *early_memremap(phys_addr_t at, unsigned long size)
-{
-	u8 *p = malloc(size);
-
-	for (unsigned long i = 0; i < size; i++)
-		p[i] = at + i - PHYS_AT < PHYS_SIZE ? phys[at + i - PHYS_AT] : 0xff;
-	mappings++;
-	return p;
-}
-
-void early_memunmap(void *p, unsigned long size)
-{
-	mappings--;
-	free(p);
-}
-
-void mask_8259A(void)
-{
-}
 
 static void seal(u32 at, u32 len)
 {
