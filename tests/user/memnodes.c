@@ -58,22 +58,6 @@ static int bits_of(const char *mask)
 	return n;
 }
 
-static int list_count(const char *s)
-{
-	int n = 0, a, b, len;
-
-	while (sscanf(s, "%d%n", &a, &len) == 1) {
-		s += len;
-		b = a;
-		if (*s == '-' && sscanf(s, "-%d%n", &b, &len) == 1)
-			s += len;
-		n += b - a + 1;
-		if (*s++ != ',')
-			break;
-	}
-	return n;
-}
-
 TEST(numactl_can_read_the_nodes)
 {
 	static const char *const lists[] = { "possible", "online", "has_memory",

@@ -1,6 +1,7 @@
 /*
  * physviews.h - reading the views of physical memory strictly: a line is read into numbers and printed again as Linux does,
- * and the two must be the same. For the suites that compare views: physviews, memnodes, kpage, vmsettings.
+ * and the two must be the same. For the suites that compare views: physviews, memnodes, kpage,
+ * vmsettings, sysfs.
  */
 #ifndef TESTS_USER_PHYSVIEWS_H
 #define TESTS_USER_PHYSVIEWS_H
@@ -30,6 +31,23 @@ static unused char *text_or_skip(const char *path)
 	if (!text)
 		skip("not shown here");
 	return strdup(text); /* the buffer of read_text() is used again */
+}
+
+/* How many numbers a list like "0-3,5" names. */
+static unused int list_count(const char *s)
+{
+	int n = 0, a, b, len;
+
+	while (sscanf(s, "%d%n", &a, &len) == 1) {
+		s += len;
+		b = a;
+		if (*s == '-' && sscanf(s, "-%d%n", &b, &len) == 1)
+			s += len;
+		n += b - a + 1;
+		if (*s++ != ',')
+			break;
+	}
+	return n;
 }
 
 /* Pages by which two views may differ: lists of CPUs in motion, and on a busy host more. */

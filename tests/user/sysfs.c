@@ -4,39 +4,12 @@
  * Numbers are checked against other sources: sched_getaffinity, /proc/stat, /proc/meminfo. What a
  * container's /sys does not show is skipped on the host.
  */
-#include "test.h"
+#include "physviews.h"
 #include <limits.h>
 #include <sys/mount.h>
 #include <sys/vfs.h>
 
-#define CPU  "/sys/devices/system/cpu"
-#define NODE "/sys/devices/system/node"
-
-/* How many numbers a list like "0-3,5" names. */
-static int list_count(const char *s)
-{
-	int n = 0, a, b, len;
-
-	while (sscanf(s, "%d%n", &a, &len) == 1) {
-		s += len;
-		b = a;
-		if (*s == '-' && sscanf(s, "-%d%n", &b, &len) == 1)
-			s += len;
-		n += b - a + 1;
-		if (*s++ != ',')
-			break;
-	}
-	return n;
-}
-
-static char *text_or_skip(const char *path)
-{
-	char *text = read_text(path);
-
-	if (!text)
-		skip("not shown here");
-	return strdup(text); /* the buffer of read_text() is used again */
-}
+#define CPU "/sys/devices/system/cpu"
 
 static int cpus_in_proc_stat(void)
 {
