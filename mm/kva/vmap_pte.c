@@ -159,6 +159,16 @@ static int map_large(unsigned long addr, unsigned long pfn, pgprot_t prot, struc
 	return 0;
 }
 
+/* The end of mapping [start, addr): frees the tables that large pages replaced; after an error nothing stays mapped. */
+static int mapped(unsigned long start, unsigned long addr, struct old_tables *old, int err)
+{
+	if (unlikely(old->first))
+		free_old_tables(old);
+	if (unlikely(err))
+		vunmap_range(start, addr);
+	return err;
+}
+
 /* Do these 512 pages lie in a row, aligned as one large page? */
 static bool is_large_block(struct page **pages)
 {
@@ -198,11 +208,7 @@ int __vmap_pages_range(unsigned long start, struct page **pages, unsigned int co
 	}
 	err = 0;
 out:
-	if (unlikely(old.first))
-		free_old_tables(&old);
-	if (unlikely(err))
-		vunmap_range(start, addr);
-	return err;
+	return mapped(start, addr, &old, err);
 }
 
 int vmap_pages_range(unsigned long start, struct page **pages, unsigned int count, pgprot_t prot)
@@ -234,11 +240,7 @@ int vmap_page_range(unsigned long start, unsigned long end, phys_addr_t phys, pg
 	}
 	err = 0;
 out:
-	if (unlikely(old.first))
-		free_old_tables(&old);
-	if (unlikely(err))
-		vunmap_range(start, addr);
-	return err;
+	return mapped(start, addr, &old, err);
 }
 
 void vunmap_range_noflush(unsigned long start, unsigned long end)
