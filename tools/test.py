@@ -32,6 +32,18 @@ KINDS = ["host", "user", "kernel", "quire", "boot"]
 PATTERN = os.environ.get("T", "")
 
 
+def excerpts(text, before=30, most=4):
+    """The lines that tell why: those that lead up to each of the first few tests that failed, or else the last ones."""
+    lines = text.rstrip().splitlines()
+    ends = [i + 1 for i, line in enumerate(lines) if re.match(r"\s*not ok \d", line)][:most] or [len(lines)]
+    shown, last = [], 0
+    for end in ends:
+        start = max(last, end - (before if len(ends) > 1 else 2 * before))
+        shown += (["..."] if start > last else []) + lines[start:end]
+        last = end
+    return shown
+
+
 class Tally:
     """What passed and failed so far; report() adds a suite and prints its line."""
 
@@ -52,10 +64,9 @@ class Tally:
         counts = f"{passed} passed" + (f", {len(failed)} failed" if failed else "") + (f", {skipped} skipped" if skipped else "")
         print(f"  {'ok  ' if not failed else 'FAIL'} {name:<28} {counts}", flush=True)
         if failed:
-            shown = (output or ktap).rstrip().splitlines()[-60:]
-            print("\n".join("       | " + machine.ESCAPES.sub("", line) for line in shown))
             for one in failed:
                 print(f"       {one}")
+            print("\n".join("       | " + line for line in excerpts(machine.ESCAPES.sub("", output or ktap or ""))))
             if repeat:
                 print(f"       repeat: {repeat}", flush=True)
 
