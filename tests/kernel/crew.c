@@ -42,7 +42,7 @@ void run_crew_of(struct ktest *t, int n, int (*fn)(struct crew *, int))
 			crew.n--;
 		}
 	}
-	KTEST_EXPECT_GT(t, wait_for_completion_timeout(&crew.done, 60 * HZ), 0UL);
+	KTEST_EXPECT_GT(t, wait_for_completion_timeout(&crew.done, 300 * HZ), 0UL);
 }
 
 static int crew_size(void)

@@ -208,7 +208,6 @@ static void mutex_starves_nobody(struct ktest *t)
 /* ---- rw_semaphores ---- */
 
 static DECLARE_RWSEM(rws);
-static atomic_t most_readers;
 
 static int rwsem_crew(struct crew *c, int me)
 {
@@ -236,12 +235,8 @@ static int rwsem_crew(struct crew *c, int me)
 				up_write(&rws);
 			}
 		} else {
-			int now;
-
 			down_read(&rws);
-			now = atomic_inc_return(&inside);
-			if (now > atomic_read(&most_readers))
-				atomic_set(&most_readers, now);
+			atomic_inc(&inside);
 			if (twin_a != twin_b)
 				atomic_inc(&broken);
 			if (i % 7 == 0)
@@ -258,14 +253,35 @@ static void rwsem_excludes_writers_only(struct ktest *t)
 	twin_a = twin_b = 0;
 	atomic_set(&broken, 0);
 	atomic_set(&inside, 0);
-	atomic_set(&most_readers, 0);
 	run_crew(t, rwsem_crew);
 	KTEST_EXPECT_EQ(t, atomic_read(&broken), 0);
 	KTEST_EXPECT_EQ(t, rws.count, 0L);
 	KTEST_EXPECT_TRUE(t, list_empty(&rws.wait_list));
 	KTEST_EXPECT_EQ(t, twin_a, twin_b);
-	/* They gave way inside, so at least once two were in together. */
-	KTEST_EXPECT_GE(t, atomic_read(&most_readers), 2);
+}
+
+/* Nobody leaves before all are in; whoever waits a minute for that was kept out. */
+static int reader_crew(struct crew *c, int me)
+{
+	unsigned long end = jiffies + 60 * HZ;
+
+	down_read(&rws);
+	atomic_inc(&inside);
+	while (atomic_read(&inside) < c->n && time_before(jiffies, end))
+		yield();
+	if (atomic_read(&inside) < c->n)
+		atomic_inc(&broken);
+	up_read(&rws);
+	return 0;
+}
+
+static void rwsem_readers_are_in_together(struct ktest *t)
+{
+	atomic_set(&broken, 0);
+	atomic_set(&inside, 0);
+	run_crew(t, reader_crew);
+	KTEST_EXPECT_EQ(t, atomic_read(&broken), 0);
+	KTEST_EXPECT_EQ(t, rws.count, 0L);
 }
 
 static void rwsem_trylocks(struct ktest *t)
@@ -521,6 +537,7 @@ static const struct ktest_case locks_cases[] = {
 	KTEST_CASE(mutex_starves_nobody),
 	KTEST_CASE(rwsem_trylocks),
 	KTEST_CASE(rwsem_excludes_writers_only),
+	KTEST_CASE(rwsem_readers_are_in_together),
 	KTEST_CASE(wait_event_loses_no_wakeup),
 	KTEST_CASE(exclusive_wakeups_reach_each_waiter),
 	KTEST_CASE(wait_event_timeout_ends),
