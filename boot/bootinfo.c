@@ -8,7 +8,8 @@
  * 3. The total size itself is bounded, so that a nonsense value cannot send us through all memory.
  *
  * Single-threaded boot code: no locks. Mirrors what Linux does with boot_params in
- * arch/x86/kernel/setup.c. Exercised by tests/boot.
+ * arch/x86/kernel/setup.c. Exercised by tests/boot, tests/host/boot_host.c and
+ * tests/host/fuzz/mirror.c.
  */
 #include "boot/bootinfo.h"
 
@@ -106,16 +107,17 @@ struct efi_descriptor {
 
 static void take_efi_mmap(const struct tag *tag, size_t len)
 {
-	u32 head[2]; /* size of a descriptor, version */
+	u32 head[2]; /* size of a descriptor (later versions may append to it), version */
 
 	boot_info.efi = true;
-	if (len < sizeof(head) || efi_first)
+	if (len < sizeof(head) || boot_info.nr_efi_mmap)
 		return;
 	memcpy(head, tag->data, sizeof(head));
 	if (head[0] < sizeof(struct efi_descriptor) || head[0] % 8)
 		return;
 	efi_first = tag->data + sizeof(head);
 	efi_stride = head[0];
+	boot_info.efi_mmap_version = head[1];
 	boot_info.nr_efi_mmap = (len - sizeof(head)) / head[0];
 }
 

@@ -32,6 +32,7 @@ struct boot_info {
 	u8 rsdp[BOOT_RSDP_MAX]; /* ACPI 2.0's if there, else ACPI 1.0's */
 	unsigned int nr_mmap;
 	unsigned int nr_efi_mmap; /* 0: not from UEFI, or the loader kept it */
+	u32 efi_mmap_version;	  /* of its descriptors; 1 is the only one so far */
 	bool efi;		  /* the loader came from UEFI */
 };
 

@@ -44,10 +44,10 @@
 mb2_header:
 	.long MB2_HEADER_MAGIC, MB2_ARCH_I386, mb2_end - mb2_header
 	.long -(MB2_HEADER_MAGIC + MB2_ARCH_I386 + (mb2_end - mb2_header))
-1:	/* information request: command line, loader name, modules, memory map, both RSDPs */
+1:	/* information request: command line, loader name, modules, memory map, both RSDPs, UEFI's own map */
 	.short 1, MB2_OPTIONAL
 	.long 2f - 1b
-	.long 1, 2, 3, 4, 6, 14, 15
+	.long 1, 2, 3, 4, 6, 14, 15, 17
 2:	.balign 8
 1:	/* entry address */
 	.short 3, 0

@@ -610,6 +610,11 @@ int memblock_mark_mirror(phys_addr_t base, phys_addr_t size)
 	return memblock_setclr_flag_in(&memblock, base, size, true, MEMBLOCK_MIRROR);
 }
 
+int memblock_clear_mirror(phys_addr_t base, phys_addr_t size)
+{
+	return memblock_setclr_flag_in(&memblock, base, size, false, MEMBLOCK_MIRROR);
+}
+
 int memblock_mark_nomap(phys_addr_t base, phys_addr_t size)
 {
 	return memblock_setclr_flag_in(&memblock, base, size, true, MEMBLOCK_NOMAP);

@@ -101,6 +101,7 @@ void memblock_free(void *ptr, size_t size);
 int memblock_set_node(phys_addr_t base, phys_addr_t size, int nid);
 int memblock_mark_hotplug(phys_addr_t base, phys_addr_t size);
 int memblock_mark_mirror(phys_addr_t base, phys_addr_t size);
+int memblock_clear_mirror(phys_addr_t base, phys_addr_t size);
 int memblock_mark_nomap(phys_addr_t base, phys_addr_t size);
 
 /* Physical address of size bytes aligned to align (0: 64), 0 if there is none. Contents undefined. */

@@ -3,7 +3,11 @@
 Where the in-kernel suite `zones` runs on a map it compares every struct page, pfn_valid() at each border, the place of data and the order of
 fallback with memblock; so most odd maps here end with it.
 """
+import os
 import re
+import subprocess
+
+import pytest
 
 import machine
 
@@ -154,6 +158,63 @@ def test_kernelcore_mirror(quire):
     m = quire(mem="6G", cmdline="selftest=zones kernelcore=mirror mirror=0,4G mirror=5G,512M")
     suite_passes(m)
     assert re.search(r"Node 0: 0x0*100000000\n", m.log)
+
+
+@pytest.fixture(scope="module")
+def mirror_firmware(tmp_path_factory):
+    """=> the program of mirrorfw.c, which makes OVMF mark memory as mirrored."""
+    here, out = os.path.dirname(os.path.abspath(__file__)), str(tmp_path_factory.mktemp("efi") / "mirror.efi")
+    subprocess.run([os.environ.get("HOSTCC", "gcc"), "-std=gnu11", "-O2", "-Wall", "-Wextra", "-Werror", "-ffreestanding", "-fpie",
+                    "-fvisibility=hidden", "-mno-red-zone", "-mgeneral-regs-only", "-fno-stack-protector", "-fcf-protection=none",
+                    "-fno-asynchronous-unwind-tables", "-nostdlib", "-static-pie", f"-Wl,-T,{here}/mirrorfw.ld",
+                    "-Wl,--build-id=none,--no-dynamic-linker", "-o", out, f"{here}/mirrorfw.c"], check=True)
+    return out
+
+
+def starts(m):
+    """=> {(node, zone): first address} of the zones with pages, from /proc/zoneinfo."""
+    text = m.run("cat /proc/zoneinfo")
+    return {(int(n), z): int(pfn) << 12 for n, z, pfn in re.findall(r"Node (\d+), zone +(\w+)(?:(?!Node ).)*?start_pfn: +(\d+)", text, re.S)}
+
+
+def test_mirror_marked_by_firmware(quire, mirror_firmware):
+    """UEFI marks all below 4 GiB and one range on each of two nodes: the kernel gets those, ZONE_MOVABLE the rest."""
+    G, M = 1 << 30, 1 << 20
+    marked = "0-100000000:120000000-130000000:140000000-160000000"
+    m = quire(mem="6G", nodes=2, firmware="uefi", cmdline="panic=-1 kernelcore=mirror", timeout=120,
+              args=f"-kernel {mirror_firmware} -append {marked}").prompt()
+    assert re.search(r"efi: memory map of \d+ descriptors, [1-9]\d* of them mirrored", m.log)
+    size, total = map(int, re.search(r"Memory: (\d+)M/(\d+)M mirrored memory", m.log).groups())
+    assert near(size, 2048 + 256 + 512, 20) and near(total, 6144, 20), (size, total)
+    assert re.search(r"Node 0: 0x0*100000000\s+(?:\[[^]]*\] +)?Node 1: 0x0*160000000\s", m.log)
+    z = zones(m)
+    assert {k: v["present"] for k, v in z.items() if k[1] in ("Normal", "Movable")} == {
+        (0, "Normal"): 256, (0, "Movable"): 768, (1, "Normal"): 512, (1, "Movable"): 2560}, z
+    first = starts(m)
+    assert first[0, "Normal"] == 4 * G and first[0, "Movable"] == 4 * G and first[1, "Normal"] == 5 * G, first
+    assert first[1, "Movable"] == 5 * G + 512 * M, first
+    # The kernel's own memory grows in the marked ranges; programs and files fill the others.
+    m.run("dd if=/dev/zero of=/big bs=1M count=600")
+    text = m.run("cat /proc/zoneinfo")
+    free = {(int(n), z): int(f) / 256 for n, z, f in re.findall(r"Node (\d+), zone +(\w+)(?:(?!Node ).)*?pages free +(\d+)", text, re.S)}
+    assert sum(z[k]["managed"] - free[k] for k in z if k[1] == "Movable") > 590, free
+
+
+def test_mirror_marked_by_firmware_suite(quire, mirror_firmware):
+    """The zones suite on such a map; a mark that fills no block of 4 MiB counts for nothing."""
+    m = quire(mem="5G", firmware="uefi", cmdline="selftest=zones kernelcore=mirror", timeout=120,
+              args=f"-kernel {mirror_firmware} -append 110000000-120000000:130001000-1303ff000")
+    suite_passes(m)
+    assert re.search(r"Memory: 256M/\d+M mirrored memory", m.log)
+    assert "memory below 4 GiB is not mirrored" in m.log
+
+
+def test_mirror_without_marks(quire):
+    """UEFI that marks nothing: one line, and no ZONE_MOVABLE."""
+    m = quire(mem="512M", firmware="uefi", cmdline="panic=-1 kernelcore=mirror", timeout=120).prompt()
+    assert re.search(r"efi: memory map of \d+ descriptors, 0 of them mirrored", m.log)
+    assert m.log.count("kernelcore=mirror: the system has no mirrored memory, ignored") == 1
+    assert not any(zone == "Movable" for _, zone in zones(m))
 
 
 # ---- large machines ----
