@@ -58,8 +58,8 @@ LDFLAGS := -m elf_x86_64 -static -nostdlib -z max-page-size=4096 -z noexecstack 
 
 # --- kernel ------------------------------------------------------------------------------------------
 ROOMS := $(wildcard boot arch mm kernel lib tests/kernel)
-# tests/bench/page_*.c: benchmarks from the inside, suites like those of tests/kernel.
-SRCS  := $(sort $(if $(ROOMS),$(shell find $(ROOMS) -name '*.c' -o -name '*.S')) $(wildcard tests/bench/page_*.c))
+# tests/bench/page_*.c, kmem_*.c: benchmarks from the inside, suites like those of tests/kernel.
+SRCS  := $(sort $(if $(ROOMS),$(shell find $(ROOMS) -name '*.c' -o -name '*.S')) $(wildcard tests/bench/page_*.c tests/bench/kmem_*.c))
 OBJS  := $(SRCS:%=$(OBJ)/%.o)
 KERNEL := $(OBJ)/quire.elf
 

@@ -10,10 +10,11 @@ tests/bench/bench.c as process 1.  Run it through `make bench`, or by hand:
     BENCH_FRESH=1 tools/bench.py    measure Linux again instead of taking build/bench's cached figures
     tools/bench.py --only linux     one kernel;  --json FILE also writes the figures;  --runs N
 
-The page allocator is measured from inside the kernel by one source, tests/bench/page_alloc_bench.c:
-Linux loads it as a module, at the end of the same program; Quire has it built in and gets a boot of
-its own (selftest=bench_page_alloc).  The module needs the package linux-headers-amd64 of the same
-version (`make bench` installs it on Debian); without it those rows have no figure for Linux.
+The page allocator is measured from inside the kernel by one source, tests/bench/page_alloc_bench.c, kernel
+objects and addresses by another, kmem_bench.c: Linux loads them as modules, at the end of the same
+program; Quire has them built in and gives them boots of their own (selftest=bench_page_alloc, selftest=bench_kmem).  The
+modules need the package linux-headers-amd64 of the same version (`make bench` installs it on Debian);
+without it those rows have no figure for Linux.
 
 Where the zero of "boot" is.  The TSC starts at machine reset, so it has counted the firmware and
 the loader when the kernel gets control.  That part is measured, not estimated.  Quire reads the TSC
@@ -49,11 +50,12 @@ ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 BUILD = os.path.abspath(os.environ.get("O") or os.path.join(ROOT, "build"))
 WORK = os.path.join(BUILD, "bench")
 BENCH_C = os.path.join(ROOT, "tests", "bench", "bench.c")
-MODULE = "page_alloc_bench"
-MODULE_C = os.path.join(ROOT, "tests", "bench", MODULE + ".c")
+MODULES = ("page_alloc_bench", "kmem_bench")
+INSIDE_H = os.path.join("tests", "bench", "inside.h")
+INSIDE_C = [os.path.join(ROOT, "tests", "bench", m + ".c") for m in MODULES]
 QEMU = os.environ.get("QEMU", "qemu-system-x86_64")
 
-CACHE_FORMAT = 4
+CACHE_FORMAT = 5
 LINUX_PACKAGE = "linux-image-amd64"
 LINUX_WORDS = ("init_on_alloc=0 mitigations=off nokaslr norandmaps transparent_hugepage=never "
                "console=ttyS0 quiet panic=-1")
@@ -94,7 +96,17 @@ PAGE_OPS = {f"page_order{n}": (f"pages of order {n}: alloc + free", 0.5) for n i
     "page_pile_free": ("1024 single pages: free, each", 0.5),
     "page_zeroed": ("zeroed page: alloc + free", 0.5),
 }
-OPS |= PAGE_OPS
+KMEM_OPS = {f"kmalloc_{n}": (f"kmalloc({n}) + kfree", 0.5)
+            for n in (8, 16, 32, 64, 96, 128, 192, 256, 512, 1024, 2048, 4096, 8192)} | {
+    "cache_hot": ("kmem_cache object: alloc + free", 0.5)} | {
+    f"batch_{n}_{what}": (f"1000 of {n} bytes: {what}, each", 0.5)
+    for n in (8, 64, 256, 1024, 4096) for what in ("alloc", "free")} | {
+    "vmalloc_4k": ("vmalloc(4 KiB) + vfree", 0.5),
+    "vmalloc_64k": ("vmalloc(64 KiB) + vfree", 0.5),
+    "vmalloc_4m": ("vmalloc(4 MiB) + vfree", 0.5),
+}
+INSIDE_OPS = PAGE_OPS | KMEM_OPS
+OPS |= INSIDE_OPS
 
 
 class BenchError(Exception):
@@ -127,36 +139,39 @@ def cpio_entry(ino, name, mode, data=b"", rdev=(0, 0)):
     return head + data + b"\0" * (-len(data) % 4)
 
 
-def build_module(version):
-    """The page allocator's benchmark as a module for this Linux; None (and why) if it cannot be."""
+def build_modules(version):
+    """The benchmarks from the inside as modules for this Linux; none (and why) if it cannot be."""
     headers = linux_headers(version)
     if not os.path.isdir(headers):
-        log(f"bench: no {headers} (package linux-headers-amd64): no page allocator rows for Linux")
-        return None
+        log(f"bench: no {headers} (package linux-headers-amd64): no rows from the inside for Linux")
+        return []
     folder = os.path.join(WORK, "module")
-    os.makedirs(folder, exist_ok=True)
-    shutil.copy(MODULE_C, folder)
-    write_file(os.path.join(folder, "Makefile"), f"obj-m := {MODULE}.o\n".encode())
+    os.makedirs(os.path.join(folder, os.path.dirname(INSIDE_H)), exist_ok=True)
+    shutil.copy(os.path.join(ROOT, INSIDE_H), os.path.join(folder, INSIDE_H))
+    for source in INSIDE_C:
+        shutil.copy(source, folder)
+    names = " ".join(m + ".o" for m in MODULES)
+    write_file(os.path.join(folder, "Makefile"), f"obj-m := {names}\nccflags-y := -I$(src)\n".encode())
     # Not with our make's variables: kbuild gives O, V, LLVM and CC a meaning of its own.
     built = run(["make", "-C", headers, f"M={folder}", "modules"], check=False,
                 env={"PATH": os.environ.get("PATH", os.defpath)})
-    out = os.path.join(folder, MODULE + ".ko")
     if built.returncode:
-        log(f"bench: the module for Linux was not built:\n{built.stdout}")
-        return None
-    run(["strip", "-g", out])
+        log(f"bench: the modules for Linux were not built:\n{built.stdout}")
+        return []
+    out = [os.path.join(folder, m + ".ko") for m in MODULES]
+    run(["strip", "-g", *out])
     return out
 
 
-def build_initramfs(module):
+def build_initramfs(modules):
     with open(build_init(), "rb") as f:
         program = f.read()
     parts = [cpio_entry(i + 1, name, 0o040755) for i, name in enumerate(("dev", "proc", "tmp"))]
     parts += [cpio_entry(10, "dev/console", 0o020600, rdev=(5, 1)),
               cpio_entry(11, "init", 0o100755, program)]
-    if module:
+    for i, module in enumerate(modules):
         with open(module, "rb") as f:
-            parts.append(cpio_entry(12, MODULE + ".ko", 0o100644, f.read()))
+            parts.append(cpio_entry(12 + i, os.path.basename(module), 0o100644, f.read()))
     parts.append(cpio_entry(0, "TRAILER!!!", 0))
     out = os.path.join(WORK, "initramfs.cpio")
     with open(out, "wb") as f:
@@ -277,7 +292,7 @@ class Linux:
         self.plain, self.probe, self.initramfs = plain, probe, initramfs
 
     def inside(self, icount):
-        """Linux ran the module with the other operations."""
+        """Linux ran the modules with the other operations."""
         return {}
 
     def args(self, words, probe):
@@ -306,8 +321,11 @@ class Quire:
         return self.images[words]
 
     def inside(self, icount):
-        """The page allocator's figures: a boot that ends with the suite."""
-        return parse(boot(self, "1G", "selftest=bench_page_alloc", icount))["ops"]
+        """The figures from the inside: a boot for each suite."""
+        out = {}
+        for suite in ("bench_page_alloc", "bench_kmem"):
+            out |= parse(boot(self, "1G", "selftest=" + suite, icount))["ops"]
+        return out
 
     def args(self, words, probe):
         return ["-cdrom", self.image(words)]
@@ -420,9 +438,9 @@ def file_hash(*paths):
     return h.hexdigest()[:16]
 
 
-def measure_linux(kernel, module):
-    key = [CACHE_FORMAT, qemu_version(), kernel.version, LINUX_WORDS, file_hash(BENCH_C, MODULE_C),
-           bool(module)]
+def measure_linux(kernel, modules):
+    key = [CACHE_FORMAT, qemu_version(), kernel.version, LINUX_WORDS, file_hash(BENCH_C, os.path.join(ROOT, INSIDE_H), *INSIDE_C),
+           bool(modules)]
     name = hashlib.sha256(json.dumps(key).encode()).hexdigest()[:16]
     path = os.path.join(WORK, f"linux-{name}.json")
     if os.path.exists(path) and not os.environ.get("BENCH_FRESH"):
@@ -430,7 +448,7 @@ def measure_linux(kernel, module):
         with open(path, encoding="ascii") as f:
             return json.load(f)
     out = measure(kernel)
-    if set(out["ops"]) == (set(OPS) if module else set(OPS) - set(PAGE_OPS)) and "kept_512M_kb" in out:
+    if set(out["ops"]) == (set(OPS) if modules else set(OPS) - set(INSIDE_OPS)) and "kept_512M_kb" in out:
         with open(path, "w", encoding="ascii") as f:
             json.dump(out, f, indent=1)
     return out
@@ -536,17 +554,17 @@ def main():
     options = parser.parse_args()
     os.makedirs(WORK, exist_ok=True)
     started = time.monotonic()
-    mode, vmlinuz, module = os.environ.get("BENCH", ""), None, None
+    mode, vmlinuz, modules = os.environ.get("BENCH", ""), None, []
     if mode not in ("", "time", "smp"):
         raise BenchError(f"BENCH={mode}: time, smp or nothing")
     if options.only != "quire" and mode != "smp":
         try:
             vmlinuz = os.environ.get("BENCH_VMLINUZ") or fetch_linux()
-            module = build_module(linux_version(vmlinuz))
+            modules = build_modules(linux_version(vmlinuz))
         except (OSError, BenchError, subprocess.CalledProcessError) as why:
             log(f"bench: no Linux column: {why}")
-    # Both kernels get the same archive, module and all.
-    initramfs = build_initramfs(module)
+    # Both kernels get the same archive, modules and all.
+    initramfs = build_initramfs(modules)
     kernels = {}
     if options.only != "linux":
         kernels["Quire"] = Quire(initramfs)
@@ -560,7 +578,7 @@ def main():
         print_time(figures["Quire"], figures["Linux"])
     else:
         if "Linux" in kernels:
-            figures["Linux"] = measure_linux(kernels["Linux"], module)
+            figures["Linux"] = measure_linux(kernels["Linux"], modules)
         if "Quire" in kernels:
             figures["Quire"] = measure(kernels["Quire"])
         print_instructions(figures["Quire"], figures["Linux"])

@@ -8,7 +8,7 @@ only=${1:-}
 status=0
 jobs=$(nproc 2>/dev/null || echo 1)
 rooms=''
-for room in boot arch mm kernel lib tests/kernel tests/bench/page_*.c; do [ -e $room ] && rooms="$rooms $room"; done
+for room in boot arch mm kernel lib tests/kernel tests/bench/page_*.c tests/bench/kmem_*.c; do [ -e $room ] && rooms="$rooms $room"; done
 python=/usr/bin/python3
 [ -x $python ] || python=python3
 

@@ -97,17 +97,16 @@ static void remove_partial(struct kmem_cache_node *n, struct slab *slab)
 
 /*
  * A frozen slab that no CPU refers to any more: gives it back its nr free objects [head .. tail],
- * and puts it where its new state belongs.
+ * and puts it where its new state belongs. True: that is nowhere, it is empty and to be discarded.
+ * => list_lock held
  */
-static void unfreeze_slab(struct kmem_cache *s, struct slab *slab, void *head, void *tail,
-			  unsigned int nr)
+static __always_inline bool unfreeze_locked(struct kmem_cache *s, struct kmem_cache_node *n,
+					    struct slab *slab, void *head, void *tail,
+					    unsigned int nr)
 {
-	struct kmem_cache_node *n = slab_node(s, slab);
 	union slab_counters old, new;
-	bool empty = false;
 	void *list;
 
-	spin_lock(&n->list_lock);
 	do {
 		list = READ_ONCE(slab->freelist);
 		old.counters = READ_ONCE(slab->counters);
@@ -118,9 +117,20 @@ static void unfreeze_slab(struct kmem_cache *s, struct slab *slab, void *head, v
 			set_freepointer(s, tail, list);
 	} while (!slab_update(slab, list, old.counters, nr ? head : list, new.counters));
 	if (!new.inuse && n->nr_partial >= s->min_partial)
-		empty = true;
-	else if (nr || list)
+		return true;
+	if (nr || list)
 		add_partial(n, slab);
+	return false;
+}
+
+static void unfreeze_slab(struct kmem_cache *s, struct slab *slab, void *head, void *tail,
+			  unsigned int nr)
+{
+	struct kmem_cache_node *n = slab_node(s, slab);
+	bool empty;
+
+	spin_lock(&n->list_lock);
+	empty = unfreeze_locked(s, n, slab, head, tail, nr);
 	spin_unlock(&n->list_lock);
 	if (empty)
 		discard_slab(s, slab);
@@ -140,13 +150,32 @@ static void deactivate_slab(struct kmem_cache *s, struct kmem_cache_cpu *c)
 	unfreeze_slab(s, slab, head, tail, nr);
 }
 
+/* A CPU's whole list; the lock is taken once for each run of slabs of one node. */
 static void unfreeze_partials(struct kmem_cache *s, struct slab *slab)
 {
-	while (slab) {
-		struct slab *next = slab->next;
+	struct slab *next, *empty = NULL;
+	struct kmem_cache_node *n = NULL;
 
-		unfreeze_slab(s, slab, NULL, NULL, 0);
-		slab = next;
+	for (; slab; slab = next) {
+		struct kmem_cache_node *owner = slab_node(s, slab);
+
+		next = slab->next;
+		if (owner != n) {
+			if (n)
+				spin_unlock(&n->list_lock);
+			n = owner;
+			spin_lock(&n->list_lock);
+		}
+		if (unfreeze_locked(s, n, slab, NULL, NULL, 0)) {
+			slab->next = empty;
+			empty = slab;
+		}
+	}
+	if (n)
+		spin_unlock(&n->list_lock);
+	for (; empty; empty = next) {
+		next = empty->next;
+		discard_slab(s, empty);
 	}
 }
 

@@ -179,12 +179,12 @@ static int __init param_slub_nomerge(char *value)
 early_param("slub_nomerge", param_slub_nomerge);
 
 /*
- * Machines with less than 1 GiB aim at 4 objects and order 1; larger ones at 16 and order 3, for
+ * Machines with less than 768 MiB aim at 4 objects and order 1; larger ones at 16 and order 3, for
  * fewer trips to the buddy allocator.
  */
 void __init slub_words_init(void)
 {
-	bool small = totalram_pages() < (1UL << (30 - PAGE_SHIFT));
+	bool small = totalram_pages() < (768UL << (20 - PAGE_SHIFT));
 
 	slub_min_objects = min_objects_word > 0 ? min_objects_word : small ? 4 : 16;
 	slub_max_order = max_order_word >= 0 ? max_order_word : small ? 1 : 3;

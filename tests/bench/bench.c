@@ -19,7 +19,8 @@
  *	BENCH op=NAME median=N min=N rounds=N
  *	BENCH end
  *
- * Last it loads /page_alloc_bench.ko (page_alloc_bench.c), if the kernel knows modules; its lines have the same form.
+ * Last it loads /page_alloc_bench.ko and /kmem_bench.ko (the .c files of these names), if the kernel knows modules; their
+ * lines have the same form.
  *
  * The word bench=boot on the kernel's command line stops after the first two lines.
  * Run by hand on the host, the program measures the host (and does not try to power it off).
@@ -616,10 +617,10 @@ static void report_memory(void)
 	    field_kb(text, "MemFree:"));
 }
 
-/* The page allocator's benchmark, as a module; it measures while it loads, and prints to the console. */
-static void load_module(void)
+/* A benchmark of the kernel's inside, as a module; it measures while it loads, and prints to the console. */
+static void load_module(const char *path)
 {
-	int fd = open("/page_alloc_bench.ko", O_RDONLY);
+	int fd = open(path, O_RDONLY);
 
 	if (fd < 0)
 		return;
@@ -699,7 +700,8 @@ int main(int argc, char **argv)
 		for (size_t i = 0; i < sizeof(ops) / sizeof(ops[0]); i++)
 			run_op(&ops[i]);
 		unlink(file_name);
-		load_module();
+		load_module("/page_alloc_bench.ko");
+		load_module("/kmem_bench.ko");
 	}
 	say("BENCH end\n");
 	if (init) {
