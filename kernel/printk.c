@@ -56,8 +56,9 @@ static int __init loglevel_param(char *value)
 	int level;
 
 	if (!value || kstrtoint(value, 10, &level))
-		return -EINVAL;
-	console_loglevel = clamp(level, 1, 15);
+		pr_warn("loglevel=%s: not a number (1 to 15 count), ignored\n", value ?: "");
+	else
+		console_loglevel = clamp(level, 1, 15);
 	return 0;
 }
 early_param("loglevel", loglevel_param);

@@ -72,7 +72,10 @@ long long simple_strtoll(const char *s, char **end, unsigned int base);
 unsigned long simple_strtoul(const char *s, char **end, unsigned int base);
 long simple_strtol(const char *s, char **end, unsigned int base);
 
-/* A number with an optional suffix K M G T P E (powers of 1024). @end as above, past the suffix. */
+/*
+ * A number with an optional suffix K M G T P E (powers of 1024). @end as above, past the suffix. What does not fit into 64
+ * bits is ULLONG_MAX, where Linux drops the upper bits: a limit that is checked afterwards must not be met by accident.
+ */
 unsigned long long memparse(const char *s, char **end);
 /*
  * An int at *@s, then a comma: 0 none, 1 an int at the end, 2 an int and a comma, 3 an int and a

@@ -196,17 +196,20 @@ long simple_strtol(const char *s, char **end, unsigned int base)
 unsigned long long memparse(const char *s, char **end)
 {
 	static const char suffixes[] = "kmgtpe";
-	char *p;
-	u64 v = simple_strtoull(s, &p, 0);
-	const char *suffix = *p ? strchr(suffixes, *p | 32) : NULL;
+	unsigned int base = 0;
+	const char *p = number_prefix(s, &base), *suffix;
+	bool over;
+	u64 v;
 
+	p += digits(p, SIZE_MAX, base, &v, &over);
+	suffix = *p ? strchr(suffixes, *p | 32) : NULL;
 	if (suffix) {
-		v <<= 10 * (suffix - suffixes + 1);
+		over |= __builtin_mul_overflow(v, 1ULL << (10 * (suffix - suffixes + 1)), &v);
 		p++;
 	}
 	if (end)
-		*end = p;
-	return v;
+		*end = (char *)p;
+	return over ? ULLONG_MAX : v;
 }
 
 int get_option(char **s, int *val)

@@ -90,6 +90,7 @@ int main(void)
 		take_terminal("/dev/console");
 	mount_on("proc", "/proc");
 	mount_on("sysfs", "/sys");
+	mount_on("debugfs", "/sys/kernel/debug");
 	mount_on("tracefs", "/sys/kernel/tracing");
 	mount_on("devpts", "/dev/pts");
 	sethostname("quire", 5);

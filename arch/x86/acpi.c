@@ -312,13 +312,31 @@ static void __init parse_slit(const u8 *t, size_t len)
 			numa_set_distance(pxm_to_node(i), pxm_to_node(j), t[44 + i * n + j]);
 }
 
-/* ---- HPET, FADT, DSDT ---- */
+/* ---- HPET, MCFG, FADT, DSDT ---- */
 
 static void __init parse_hpet(const u8 *t, size_t len)
 {
 	/* Generic address at 40: space 0 is memory. */
-	if (len >= 56 && t[40] == 0 && phys_reachable(get64(t + 44)))
+	if (len >= 56 && t[40] == 0 && phys_reachable(get64(t + 44))) {
 		acpi_info.hpet_address = get64(t + 44);
+		acpi_info.hpet_number = t[52];
+	}
+}
+
+static void __init parse_mcfg(const u8 *t, size_t len)
+{
+	for (size_t at = 44; at + 16 <= len; at += 16) {
+		struct acpi_ecam e = { get64(t + at), get16(t + at + 8), t[at + 10], t[at + 11] };
+		u64 last = e.base + (((u64)e.last_bus + 1) << 20) - 1;
+
+		if (e.last_bus < e.first_bus || last < e.base || !phys_reachable(last)) {
+			pr_warn("ACPI: MCFG: buses %02x-%02x at %#lx: ignored\n", e.first_bus,
+				e.last_bus, e.base);
+			continue;
+		}
+		if (acpi_info.nr_ecams < ACPI_MAX_ECAMS)
+			acpi_info.ecam[acpi_info.nr_ecams++] = e;
+	}
 }
 
 /*
@@ -429,7 +447,7 @@ static const struct {
 	void (*parse)(const u8 *table, size_t len);
 } parsers[] __initconst = {
 	{ "APIC", parse_madt }, { "SRAT", parse_srat }, { "SLIT", parse_slit },
-	{ "HPET", parse_hpet }, { "FACP", parse_fadt },
+	{ "HPET", parse_hpet }, { "MCFG", parse_mcfg }, { "FACP", parse_fadt },
 };
 
 static void __init parse_table(phys_addr_t phys)

@@ -1,7 +1,7 @@
 /*
  * ACPI tables, as far as a kernel without an interpreter can use them.
  *
- * Read once, early: RSDP -> XSDT or RSDT -> MADT, SRAT, SLIT, HPET, FADT, DSDT. Each table's length and checksum are verified
+ * Read once, early: RSDP -> XSDT or RSDT -> MADT, SRAT, SLIT, HPET, MCFG, FADT, DSDT. Each table's length and checksum are verified
  * before a field of it is believed; a bad table costs one line in the log and is treated as absent. Nothing of it can panic
  * the kernel: without ACPI it runs on one CPU.
  *
@@ -13,12 +13,20 @@
 #include "lib/types.h"
 
 #define ACPI_MAX_IOAPICS 8
+#define ACPI_MAX_ECAMS	 4
 #define ACPI_NR_ISA	 16
 
 struct acpi_ioapic {
 	u8 id;
 	u32 address;
 	u32 gsi_base;
+};
+
+/* PCI configuration space of the buses first_bus..last_bus of a segment, 1 MiB each; base is where bus 0 is or would be. */
+struct acpi_ecam {
+	phys_addr_t base;
+	u16 segment;
+	u8 first_bus, last_bus;
 };
 
 /* An ISA interrupt that is wired elsewhere, or with another polarity or trigger than ISA's (edge, active high). */
@@ -39,6 +47,9 @@ struct acpi_info {
 	struct acpi_isa_irq isa[ACPI_NR_ISA];
 	u8 lint_nmi; /* local APIC pin wired to NMI (0 or 1), 0xff none */
 	phys_addr_t hpet_address;
+	u8 hpet_number;
+	struct acpi_ecam ecam[ACPI_MAX_ECAMS];
+	unsigned int nr_ecams;
 	u16 pm_timer_port; /* 24 or 32 bits at 3.579545 MHz */
 	bool pm_timer_32bit;
 	u16 pm1a_cnt, pm1b_cnt;

@@ -258,17 +258,17 @@ static int __init early_mem(char *arg)
 	char *rest = NULL;
 	u64 size = arg ? memparse(arg, &rest) : 0;
 
-	if (!size || rest == arg || *rest) {
+	if (!size || rest == arg || *rest)
 		pr_warn("mem=%s: not a size (number with K, M or G), ignored\n", arg ? arg : "");
-		return -EINVAL;
-	}
-	if (size < MEM_LEAST) {
+	else if (size < MEM_LEAST)
 		pr_warn("mem=%s: less than 8M, the least that the kernel starts in; ignored\n",
 			arg);
-		return -EINVAL;
+	else if (size >> MAX_PHYSMEM_BITS)
+		pr_warn("mem=%s: more than %lluT, ignored\n", arg, 1ULL << (MAX_PHYSMEM_BITS - 40));
+	else {
+		mem_limit = size;
+		user_defined = true;
 	}
-	mem_limit = size;
-	user_defined = true;
 	return 0;
 }
 early_param("mem", early_mem);
@@ -300,7 +300,7 @@ static int __init early_memmap(char *arg)
 bad:
 	pr_warn("memmap=%s: not SIZE@ADDR, SIZE#ADDR or SIZE$ADDR (at most %d of them), ignored\n",
 		arg ? arg : "", MAX_USER_RANGES);
-	return -EINVAL;
+	return 0;
 }
 early_param("memmap", early_memmap);
 

@@ -12,67 +12,27 @@
  * 4. Allocation looks through the free ranges, from the top of memory downward (which keeps low memory for the
  *    devices that need it) or upward, for the first hole that fits, and adds it to `reserved`. Freeing removes it.
  *    Searching is linear: a machine has tens of ranges.
- * 5. The arrays start static, with room for INIT_MEMBLOCK_REGIONS. An operation first makes sure of enough room
+ * 5. The machine's arrays start static, with room for 64 regions (memblock_boot.c). An operation first makes sure of enough room
  *    for the worst case, and doubles the array if needed: the new array is itself allocated from memblock. Until
  *    memblock_allow_resize() the arrays cannot grow, as the memory for them could not be trusted.
  * 6. The end: memblock_free_all() (mm/phys/mem_init.c) gives what is free to the buddy allocator. From then on
  *    the arrays do not change: they are the record of what boot kept.
  *
+ * All functions here work on a struct memblock given; the machine's own one and its users' functions are in memblock_boot.c.
  * No locks: one CPU, interrupts off or harmless. Page 0 is never handed out, as address 0 means failure.
- * Mirrors Linux mm/memblock.c. Exercised by the memblock suite (tests/kernel/memblock.c).
+ * Mirrors Linux mm/memblock.c. Exercised by the memblock suite (tests/kernel/memblock.c) and tests/host/fuzz/memblock.c.
  */
 #include "mm/boot/memblock.h"
 
 #include "arch/x86/numa.h"
 #include "kernel/bug.h"
-#include "kernel/init.h"
 #include "kernel/printk.h"
 #include "lib/errno.h"
 #include "lib/string.h"
 
-#define INIT_MEMBLOCK_REGIONS 64
-
-static struct memblock_region memory_init_regions[INIT_MEMBLOCK_REGIONS];
-static struct memblock_region reserved_init_regions[INIT_MEMBLOCK_REGIONS];
-
-struct memblock memblock = {
-	.current_limit = MEMBLOCK_ALLOC_ANYWHERE,
-	.memory = {
-		.max = INIT_MEMBLOCK_REGIONS,
-		.regions = memory_init_regions,
-		.name = "memory",
-	},
-	.reserved = {
-		.max = INIT_MEMBLOCK_REGIONS,
-		.regions = reserved_init_regions,
-		.name = "reserved",
-	},
-};
-
 bool memblock_debug;
 
-#define memblock_dbg(fmt, ...)                       \
-	do {                                         \
-		if (memblock_debug)                  \
-			pr_info(fmt, ##__VA_ARGS__); \
-	} while (0)
-
-static int __init early_memblock(char *arg)
-{
-	if (arg && streq(arg, "debug"))
-		memblock_debug = true;
-	else
-		pr_warn("memblock=%s: not debug, ignored\n", arg ? arg : "");
-	return 0;
-}
-early_param("memblock", early_memblock);
-
 /* ---- the arrays ---- */
-
-static phys_addr_t region_end(const struct memblock_region *rgn)
-{
-	return rgn->base + rgn->size;
-}
 
 /* End of [base, base + size), cut at the top of the address space. */
 static phys_addr_t range_end(phys_addr_t base, phys_addr_t size)
@@ -87,7 +47,7 @@ unsigned long memblock_search(const struct memblock_type *type, phys_addr_t addr
 	while (lo < hi) {
 		unsigned long mid = (lo + hi) / 2;
 
-		if (region_end(&type->regions[mid]) > addr)
+		if (memblock_region_end(&type->regions[mid]) > addr)
 			hi = mid;
 		else
 			lo = mid + 1;
@@ -103,13 +63,14 @@ bool memblock_type_is_sane(const struct memblock_type *type)
 		const struct memblock_region *r = &type->regions[i], *prev = r - 1;
 
 		total += r->size;
-		if (!r->size || region_end(r) < r->base)
+		if (!r->size || memblock_region_end(r) < r->base)
 			return false;
 		if (i == 0)
 			continue;
-		if (region_end(prev) > r->base)
+		if (memblock_region_end(prev) > r->base)
 			return false;
-		if (region_end(prev) == r->base && prev->nid == r->nid && prev->flags == r->flags)
+		if (memblock_region_end(prev) == r->base && prev->nid == r->nid &&
+		    prev->flags == r->flags)
 			return false;
 	}
 	return total == type->total_size && type->cnt <= type->max;
@@ -145,7 +106,7 @@ static void merge_regions(struct memblock_type *type, unsigned long from, unsign
 	while (i + 1 < type->cnt && i <= to) {
 		struct memblock_region *rgn = &type->regions[i], *next = rgn + 1;
 
-		if (region_end(rgn) != next->base || rgn->nid != next->nid ||
+		if (memblock_region_end(rgn) != next->base || rgn->nid != next->nid ||
 		    rgn->flags != next->flags) {
 			i++;
 			continue;
@@ -207,7 +168,7 @@ static int add_range(struct memblock *mb, struct memblock_type *type, phys_addr_
 			insert_region(type, i++, base, gap_end - base, nid, flags);
 		if (i >= type->cnt || type->regions[i].base >= end)
 			break;
-		base = region_end(&type->regions[i++]);
+		base = memblock_region_end(&type->regions[i++]);
 	}
 	merge_regions(type, first, i);
 	return 0;
@@ -242,7 +203,7 @@ static int isolate_range(struct memblock *mb, struct memblock_type *type, phys_a
 	while (i < type->cnt && type->regions[i].base < end) {
 		struct memblock_region *rgn = &type->regions[i];
 
-		if (region_end(rgn) > end) {
+		if (memblock_region_end(rgn) > end) {
 			phys_addr_t part = end - rgn->base, start = rgn->base;
 
 			rgn->base = end;
@@ -286,6 +247,10 @@ static int memblock_double_array(struct memblock *mb, struct memblock_type *type
 	} else {
 		if (!mb->can_resize)
 			return -ENOMEM;
+		/* Room for the entry that the new array needs itself; reserved has that when it is the one that grows. */
+		if (type != &mb->reserved &&
+		    ensure_room(mb, &mb->reserved, 1, avoid_start, avoid_end))
+			return -ENOMEM;
 		phys = memblock_find_in_range(mb, avoid_end, mb->current_limit, new_size, PAGE_SIZE,
 					      NUMA_NO_NODE);
 		if (!phys)
@@ -302,8 +267,9 @@ static int memblock_double_array(struct memblock *mb, struct memblock_type *type
 	type->regions = array;
 	type->max = new_size / sizeof(*array);
 	type->array_phys = phys;
-	memblock_dbg("memblock: %s array is doubled to %lu at [%#018lx-%#018lx]\n", type->name,
-		     type->max, phys, phys + new_size - 1);
+	if (memblock_debug)
+		pr_info("memblock: %s array is doubled to %lu at [%#018lx-%#018lx]\n", type->name,
+			type->max, phys, phys + new_size - 1);
 
 	if (phys)
 		BUG_ON(memblock_reserve_in(mb, phys, new_size));
@@ -365,6 +331,24 @@ int memblock_set_node_in(struct memblock *mb, phys_addr_t base, phys_addr_t size
 	return 0;
 }
 
+void memblock_trim_memory_in(struct memblock *mb, phys_addr_t align)
+{
+	for (unsigned long i = 0; i < mb->memory.cnt;) {
+		struct memblock_region *rgn = &mb->memory.regions[i];
+		phys_addr_t start = round_up(rgn->base, align);
+		phys_addr_t end = round_down(memblock_region_end(rgn), align);
+
+		if (start >= end) {
+			remove_region(&mb->memory, i);
+			continue;
+		}
+		mb->memory.total_size -= rgn->size - (end - start);
+		rgn->base = start;
+		rgn->size = end - start;
+		i++;
+	}
+}
+
 static bool type_holds(const struct memblock_type *type, phys_addr_t addr)
 {
 	unsigned long i = memblock_search(type, addr);
@@ -399,7 +383,7 @@ bool memblock_is_region_memory_in(const struct memblock *mb, phys_addr_t base, p
 
 		if (rgn->base > base)
 			return false;
-		base = region_end(rgn);
+		base = memblock_region_end(rgn);
 		if (base >= end)
 			return true;
 	}
@@ -415,7 +399,7 @@ bool memblock_is_region_memory_in(const struct memblock *mb, phys_addr_t base, p
 static void reserved_gap(const struct memblock_type *res, unsigned long n, phys_addr_t *start,
 			 phys_addr_t *end)
 {
-	*start = n ? region_end(&res->regions[n - 1]) : 0;
+	*start = n ? memblock_region_end(&res->regions[n - 1]) : 0;
 	*end = n < res->cnt ? res->regions[n].base : ~(phys_addr_t)0;
 }
 
@@ -431,7 +415,7 @@ bool memblock_next_free(const struct memblock *mb, u64 *idx, int nid, phys_addr_
 
 	for (; m < mb->memory.cnt; m++) {
 		const struct memblock_region *rgn = &mb->memory.regions[m];
-		phys_addr_t rgn_end = region_end(rgn);
+		phys_addr_t rgn_end = memblock_region_end(rgn);
 
 		if (skip_region(rgn, nid))
 			continue;
@@ -474,7 +458,7 @@ bool memblock_next_free_rev(const struct memblock *mb, u64 *idx, int nid, phys_a
 	}
 	for (; m > 0; m--) {
 		const struct memblock_region *rgn = &mb->memory.regions[m - 1];
-		phys_addr_t rgn_end = region_end(rgn);
+		phys_addr_t rgn_end = memblock_region_end(rgn);
 
 		if (skip_region(rgn, nid))
 			continue;
@@ -504,6 +488,13 @@ bool memblock_next_free_rev(const struct memblock *mb, u64 *idx, int nid, phys_a
 	return false;
 }
 
+/* Is a free range that starts here open to allocations? One lies within one region. */
+static bool may_use(const struct memblock *mb, phys_addr_t start)
+{
+	return !mb->avoid ||
+	       !(mb->memory.regions[memblock_search(&mb->memory, start)].flags & mb->avoid);
+}
+
 phys_addr_t memblock_find_in_range(struct memblock *mb, phys_addr_t start, phys_addr_t end,
 				   phys_addr_t size, phys_addr_t align, int nid)
 {
@@ -515,6 +506,8 @@ phys_addr_t memblock_find_in_range(struct memblock *mb, phys_addr_t start, phys_
 		return 0;
 	if (mb->bottom_up) {
 		for (i = 0; memblock_next_free(mb, &i, nid, &s, &e, NULL);) {
+			if (!may_use(mb, s))
+				continue;
 			s = clamp(s, start, end);
 			e = clamp(e, start, end);
 			cand = round_up(s, align);
@@ -524,6 +517,8 @@ phys_addr_t memblock_find_in_range(struct memblock *mb, phys_addr_t start, phys_
 		return 0;
 	}
 	for (i = ULLONG_MAX; memblock_next_free_rev(mb, &i, nid, &s, &e, NULL);) {
+		if (!may_use(mb, s))
+			continue;
 		s = clamp(s, start, end);
 		e = clamp(e, start, end);
 		if (e - s < size)
@@ -553,273 +548,4 @@ phys_addr_t memblock_alloc_range_in(struct memblock *mb, phys_addr_t size, phys_
 	if (found && memblock_reserve_in(mb, found, size))
 		return 0;
 	return found;
-}
-
-/* ---- the machine's own ---- */
-
-int memblock_add_node(phys_addr_t base, phys_addr_t size, int nid, enum memblock_flags flags)
-{
-	memblock_dbg("memblock_add: [%#018lx-%#018lx] nid=%d flags=%x\n", base, base + size - 1,
-		     nid, flags);
-	return memblock_add_in(&memblock, base, size, nid, flags);
-}
-
-int memblock_add(phys_addr_t base, phys_addr_t size)
-{
-	return memblock_add_node(base, size, NUMA_NO_NODE, MEMBLOCK_NONE);
-}
-
-int memblock_remove(phys_addr_t base, phys_addr_t size)
-{
-	memblock_dbg("memblock_remove: [%#018lx-%#018lx]\n", base, base + size - 1);
-	return memblock_remove_in(&memblock, base, size);
-}
-
-int memblock_reserve(phys_addr_t base, phys_addr_t size)
-{
-	memblock_dbg("memblock_reserve: [%#018lx-%#018lx] %pS\n", base, base + size - 1,
-		     __builtin_return_address(0));
-	return memblock_reserve_in(&memblock, base, size);
-}
-
-int memblock_phys_free(phys_addr_t base, phys_addr_t size)
-{
-	memblock_dbg("memblock_phys_free: [%#018lx-%#018lx] %pS\n", base, base + size - 1,
-		     __builtin_return_address(0));
-	return memblock_phys_free_in(&memblock, base, size);
-}
-
-void memblock_free(void *ptr, size_t size)
-{
-	if (ptr)
-		memblock_phys_free(__pa(ptr), round_up(size, (size_t)SMP_CACHE_BYTES));
-}
-
-int memblock_set_node(phys_addr_t base, phys_addr_t size, int nid)
-{
-	return memblock_set_node_in(&memblock, base, size, nid);
-}
-
-int memblock_mark_hotplug(phys_addr_t base, phys_addr_t size)
-{
-	return memblock_setclr_flag_in(&memblock, base, size, true, MEMBLOCK_HOTPLUG);
-}
-
-int memblock_mark_mirror(phys_addr_t base, phys_addr_t size)
-{
-	return memblock_setclr_flag_in(&memblock, base, size, true, MEMBLOCK_MIRROR);
-}
-
-int memblock_clear_mirror(phys_addr_t base, phys_addr_t size)
-{
-	return memblock_setclr_flag_in(&memblock, base, size, false, MEMBLOCK_MIRROR);
-}
-
-int memblock_mark_nomap(phys_addr_t base, phys_addr_t size)
-{
-	return memblock_setclr_flag_in(&memblock, base, size, true, MEMBLOCK_NOMAP);
-}
-
-phys_addr_t memblock_phys_alloc_range(phys_addr_t size, phys_addr_t align, phys_addr_t start,
-				      phys_addr_t end)
-{
-	phys_addr_t found =
-		memblock_alloc_range_in(&memblock, size, align, start, end, NUMA_NO_NODE, false);
-
-	memblock_dbg("memblock_phys_alloc: %lu bytes align=%#lx at %#lx %pS\n", size, align, found,
-		     __builtin_return_address(0));
-	return found;
-}
-
-phys_addr_t memblock_phys_alloc(phys_addr_t size, phys_addr_t align)
-{
-	return memblock_phys_alloc_range(size, align, 0, MEMBLOCK_ALLOC_ACCESSIBLE);
-}
-
-static void *alloc_virt(phys_addr_t size, phys_addr_t align, phys_addr_t min_addr,
-			phys_addr_t max_addr, int nid, bool zero)
-{
-	phys_addr_t found =
-		memblock_alloc_range_in(&memblock, size, align, min_addr, max_addr, nid, false);
-	void *ptr;
-
-	memblock_dbg("memblock_alloc: %lu bytes align=%#lx nid=%d at %#lx\n", size, align, nid,
-		     found);
-	if (!found)
-		return NULL;
-	ptr = __va(found);
-	if (zero)
-		memset(ptr, 0, size);
-	return ptr;
-}
-
-void *memblock_alloc(phys_addr_t size, phys_addr_t align)
-{
-	return alloc_virt(size, align, 0, MEMBLOCK_ALLOC_ACCESSIBLE, NUMA_NO_NODE, true);
-}
-
-void *memblock_alloc_raw(phys_addr_t size, phys_addr_t align)
-{
-	return alloc_virt(size, align, 0, MEMBLOCK_ALLOC_ACCESSIBLE, NUMA_NO_NODE, false);
-}
-
-void *memblock_alloc_or_panic(phys_addr_t size, phys_addr_t align)
-{
-	void *ptr = memblock_alloc(size, align);
-
-	if (!ptr)
-		panic("Out of memory at boot: no %lu bytes free; give the machine more memory\n",
-		      size);
-	return ptr;
-}
-
-void *memblock_alloc_try_nid(phys_addr_t size, phys_addr_t align, phys_addr_t min_addr,
-			     phys_addr_t max_addr, int nid)
-{
-	return alloc_virt(size, align, min_addr, max_addr, nid, true);
-}
-
-void *memblock_alloc_node(phys_addr_t size, phys_addr_t align, int nid)
-{
-	return alloc_virt(size, align, 0, MEMBLOCK_ALLOC_ACCESSIBLE, nid, true);
-}
-
-void memblock_set_bottom_up(bool enable)
-{
-	memblock.bottom_up = enable;
-}
-
-void memblock_set_current_limit(phys_addr_t limit)
-{
-	memblock.current_limit = limit;
-}
-
-phys_addr_t memblock_get_current_limit(void)
-{
-	return memblock.current_limit;
-}
-
-void memblock_allow_resize(void)
-{
-	memblock.can_resize = true;
-}
-
-void memblock_trim_memory(phys_addr_t align)
-{
-	for (unsigned long i = 0; i < memblock.memory.cnt;) {
-		struct memblock_region *rgn = &memblock.memory.regions[i];
-		phys_addr_t start = round_up(rgn->base, align);
-		phys_addr_t end = round_down(region_end(rgn), align);
-
-		if (start >= end) {
-			remove_region(&memblock.memory, i);
-			continue;
-		}
-		memblock.memory.total_size -= rgn->size - (end - start);
-		rgn->base = start;
-		rgn->size = end - start;
-		i++;
-	}
-}
-
-phys_addr_t memblock_phys_mem_size(void)
-{
-	return memblock.memory.total_size;
-}
-
-phys_addr_t memblock_reserved_size(void)
-{
-	return memblock.reserved.total_size;
-}
-
-phys_addr_t memblock_start_of_DRAM(void)
-{
-	return memblock.memory.cnt ? memblock.memory.regions[0].base : 0;
-}
-
-phys_addr_t memblock_end_of_DRAM(void)
-{
-	return memblock.memory.cnt ? region_end(&memblock.memory.regions[memblock.memory.cnt - 1])
-				   : 0;
-}
-
-bool memblock_is_memory(phys_addr_t addr)
-{
-	return memblock_is_memory_in(&memblock, addr);
-}
-
-bool memblock_is_reserved(phys_addr_t addr)
-{
-	return memblock_is_reserved_in(&memblock, addr);
-}
-
-bool memblock_is_region_reserved(phys_addr_t base, phys_addr_t size)
-{
-	return memblock_is_region_reserved_in(&memblock, base, size);
-}
-
-bool memblock_is_region_memory(phys_addr_t base, phys_addr_t size)
-{
-	return memblock_is_region_memory_in(&memblock, base, size);
-}
-
-bool memblock_next_mem(unsigned long *i, phys_addr_t *start, phys_addr_t *end)
-{
-	if (*i >= memblock.memory.cnt)
-		return false;
-	*start = memblock.memory.regions[*i].base;
-	*end = region_end(&memblock.memory.regions[*i]);
-	(*i)++;
-	return true;
-}
-
-bool memblock_next_mem_pfn(int *i, int nid, unsigned long *start_pfn, unsigned long *end_pfn,
-			   int *out_nid)
-{
-	while ((unsigned long)*i < memblock.memory.cnt) {
-		struct memblock_region *rgn = &memblock.memory.regions[(*i)++];
-
-		*start_pfn = PFN_UP(rgn->base);
-		*end_pfn = PFN_DOWN(region_end(rgn));
-		if (*start_pfn >= *end_pfn || (nid != NUMA_NO_NODE && nid != rgn->nid))
-			continue;
-		if (out_nid)
-			*out_nid = rgn->nid;
-		return true;
-	}
-	return false;
-}
-
-static void dump_type(const struct memblock_type *type)
-{
-	struct memblock_region *rgn;
-	unsigned long i;
-
-	pr_info(" %s.cnt  = 0x%lx\n", type->name, type->cnt);
-	for_each_memblock_type(i, type, rgn) {
-		if (rgn->nid == NUMA_NO_NODE)
-			pr_info(" %s[%#lx]\t[%#018lx-%#018lx], %#018lx bytes flags: %#x\n",
-				type->name, i, rgn->base, region_end(rgn) - 1, rgn->size,
-				rgn->flags);
-		else
-			pr_info(" %s[%#lx]\t[%#018lx-%#018lx], %#018lx bytes on node %d flags: "
-				"%#x\n",
-				type->name, i, rgn->base, region_end(rgn) - 1, rgn->size, rgn->nid,
-				rgn->flags);
-	}
-}
-
-void memblock_dump_all(void)
-{
-	pr_info("MEMBLOCK configuration:\n");
-	pr_info(" memory size = %#018lx reserved size = %#018lx\n", memblock.memory.total_size,
-		memblock.reserved.total_size);
-	dump_type(&memblock.memory);
-	dump_type(&memblock.reserved);
-}
-
-void memblock_dump(void)
-{
-	if (memblock_debug)
-		memblock_dump_all();
 }

@@ -4,7 +4,7 @@
  * A struct memblock is two sorted arrays of physical ranges: `memory`, what RAM there is, and
  * `reserved`, what of it is taken. Free memory is the difference; allocating is adding to `reserved`.
  * The theory is in memblock.c. Every operation exists twice: on a struct memblock given (memblock_x_in),
- * which the suite feeds with odd maps, and on the machine's own one (memblock_x).
+ * which the suite feeds with odd maps, and on the machine's own one (memblock_x, in memblock_boot.c).
  *
  * Boot CPU only, no locks: at memblock_free_all() the arrays become constant, and stay.
  * Mirrors Linux include/linux/memblock.h. Exercised by the memblock suite; in gdb: q-memblock.
@@ -37,8 +37,15 @@ struct memblock_type {
 	const char *name;
 };
 
+/* The first byte after it. */
+static inline phys_addr_t memblock_region_end(const struct memblock_region *rgn)
+{
+	return rgn->base + rgn->size;
+}
+
 struct memblock {
 	bool bottom_up;		   /* allocate from low addresses; default is from the top */
+	unsigned int avoid;	   /* nothing is allocated in regions with one of these flags */
 	phys_addr_t current_limit; /* nothing is allocated at or above it */
 	struct memblock_type memory;
 	struct memblock_type reserved;
@@ -73,6 +80,8 @@ phys_addr_t memblock_alloc_range_in(struct memblock *mb, phys_addr_t size, phys_
 int memblock_setclr_flag_in(struct memblock *mb, phys_addr_t base, phys_addr_t size, bool set,
 			    enum memblock_flags flag);
 int memblock_set_node_in(struct memblock *mb, phys_addr_t base, phys_addr_t size, int nid);
+/* Cuts the ends of RAM ranges that are not whole units of align. */
+void memblock_trim_memory_in(struct memblock *mb, phys_addr_t align);
 bool memblock_is_memory_in(const struct memblock *mb, phys_addr_t addr);
 bool memblock_is_reserved_in(const struct memblock *mb, phys_addr_t addr);
 /* Is any byte of the range reserved? / is all of it RAM? */
@@ -100,6 +109,7 @@ int memblock_phys_free(phys_addr_t base, phys_addr_t size);
 void memblock_free(void *ptr, size_t size);
 int memblock_set_node(phys_addr_t base, phys_addr_t size, int nid);
 int memblock_mark_hotplug(phys_addr_t base, phys_addr_t size);
+int memblock_clear_hotplug(phys_addr_t base, phys_addr_t size);
 int memblock_mark_mirror(phys_addr_t base, phys_addr_t size);
 int memblock_clear_mirror(phys_addr_t base, phys_addr_t size);
 int memblock_mark_nomap(phys_addr_t base, phys_addr_t size);
@@ -118,11 +128,12 @@ void *memblock_alloc_try_nid(phys_addr_t size, phys_addr_t align, phys_addr_t mi
 void *memblock_alloc_node(phys_addr_t size, phys_addr_t align, int nid);
 
 void memblock_set_bottom_up(bool enable);
+/* From now on nothing is allocated where one of these flags is; 0: everywhere again. */
+void memblock_set_avoid(unsigned int flags);
 void memblock_set_current_limit(phys_addr_t limit);
 phys_addr_t memblock_get_current_limit(void);
 /* From now on the arrays may grow. => the linear map reaches all memory that can be allocated */
 void memblock_allow_resize(void);
-/* Cuts the ends of RAM ranges that are not whole units of align. */
 void memblock_trim_memory(phys_addr_t align);
 
 phys_addr_t memblock_phys_mem_size(void);

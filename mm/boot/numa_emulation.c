@@ -34,7 +34,8 @@ static int __init param_numa(char *value)
 {
 	if (value && streq(value, "off"))
 		numa_off = true;
-	else if (value && !strncmp(value, "fake=", 5) && strlen(value + 5) < sizeof(fake_word))
+	else if (value && !strncmp(value, "fake=", 5) && value[5] &&
+		 strlen(value + 5) < sizeof(fake_word))
 		strscpy(fake_word, value + 5, sizeof(fake_word));
 	else
 		pr_warn("numa=%s: not off or fake=N, fake=NU, fake=SIZE, ignored\n",
@@ -118,6 +119,19 @@ static bool __init split_parent(int parent, const int *nids, int n)
 	return k == n - 1;
 }
 
+/* Holes in the map may leave little to a piece. Firmware keeps some KiB of a round number: those do not count. */
+static bool __init all_large_enough(void)
+{
+	phys_addr_t size[MAX_NUMNODES] = {};
+
+	for (unsigned int i = 0; i < nr_emu_blks; i++)
+		size[emu_blks[i].nid] += ram_in(emu_blks[i].start, emu_blks[i].end);
+	for (int nid = 0; nid < nr_emu; nid++)
+		if (size[nid] + SZ_1M < FAKE_NODE_MIN_SIZE)
+			return false;
+	return true;
+}
+
 /* How many nodes each parent is cut into, and their numbers. */
 static bool __init split_all(const int *count, bool consecutive)
 {
@@ -139,7 +153,7 @@ static bool __init split_all(const int *count, bool consecutive)
 	for (int parent = 0; parent < MAX_NUMNODES; parent++)
 		if (count[parent] && !split_parent(parent, nids[parent], count[parent]))
 			return false;
-	return true;
+	return all_large_enough();
 }
 
 /* ---- the word ---- */
@@ -186,32 +200,41 @@ static const char *__init count_pieces(int *count, bool *consecutive, char **res
 	return NULL;
 }
 
+/* Reads ":D,D,..." row by row into dist, which keeps what is not given; false: something is wrong with it. */
+static bool __init read_matrix(const char *pos, u8 dist[MAX_NUMNODES][MAX_NUMNODES])
+{
+	for (int n = 0; *pos; n++) {
+		int i = n / nr_emu, j = n % nr_emu;
+		char *next;
+		unsigned long long d = memparse(pos + 1, &next);
+
+		if (i == nr_emu || next == pos + 1 || (*next && *next != ',') ||
+		    d < LOCAL_DISTANCE || d > 255 || (i == j && d != LOCAL_DISTANCE))
+			return false;
+		dist[i][j] = d;
+		pos = next;
+	}
+	return true;
+}
+
+static void __init parents_distances(u8 dist[MAX_NUMNODES][MAX_NUMNODES])
+{
+	for (int i = 0; i < nr_emu; i++)
+		for (int j = 0; j < nr_emu; j++)
+			dist[i][j] = node_distance(parent_of[i], parent_of[j]);
+}
+
 /* The matrix behind the colon, else the parents' distances. */
 static void __init emulate_distances(const char *matrix)
 {
 	u8 dist[MAX_NUMNODES][MAX_NUMNODES];
-	char *pos = (char *)matrix;
 
-	for (int i = 0; i < nr_emu; i++) {
-		for (int j = 0; j < nr_emu; j++) {
-			unsigned long long d = node_distance(parent_of[i], parent_of[j]), given;
-			char *next;
-
-			if (*pos) {
-				given = memparse(pos + 1, &next);
-				if (next == pos + 1 || (*next && *next != ',') || given > 255 ||
-				    given < LOCAL_DISTANCE || (i == j && given != LOCAL_DISTANCE)) {
-					pr_warn("numa=fake=%s: distance %d,%d is not in 10..255 "
-						"(10 to itself), ignored\n",
-						fake_word, i, j);
-					pos = "";
-				} else {
-					d = given;
-					pos = next;
-				}
-			}
-			dist[i][j] = d;
-		}
+	parents_distances(dist);
+	if (!read_matrix(matrix, dist)) {
+		pr_warn("numa=fake=%s: not %d rows of %d distances in 10..255 (10 to itself), "
+			"the matrix is ignored\n",
+			fake_word, nr_emu, nr_emu);
+		parents_distances(dist);
 	}
 	for (int i = 0; i < nr_emu; i++)
 		for (int j = 0; j < nr_emu; j++)
@@ -232,7 +255,7 @@ void __init numa_emulation(void)
 	if (why)
 		return refuse(why);
 	if (!split_all(count, consecutive))
-		return refuse("the limit is 8 nodes, and they must fit into the memory map");
+		return refuse("the memory map has no place for at most 8 nodes of 32M each");
 
 	for (int nid = nr_emu - 1; nid >= 0; nid--)
 		first[parent_of[nid]] = nid;

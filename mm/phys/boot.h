@@ -18,6 +18,8 @@ int nearest_memory_node(int nid);
 extern const char *const zone_names[MAX_NR_ZONES];
 /* First frame of ZONE_MOVABLE on each node, a multiple of MAX_ORDER_NR_PAGES; 0: the node has none. */
 extern unsigned long zone_movable_pfn[MAX_NUMNODES];
+/* movable_node: hot-pluggable RAM is for what can be moved, so boot allocates elsewhere. */
+extern bool movable_node_enabled;
 /* kernelcore=mirror is in force: above zone_movable_pfn mirrored RAM still belongs to the zones of the kernel. */
 extern bool mirrored_kernelcore;
 /* The zone whose upper part ZONE_MOVABLE takes: the highest one below it that has any frame. */

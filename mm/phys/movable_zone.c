@@ -14,7 +14,8 @@
  * 5. kernelcore=mirror: RAM that the memory controller keeps twice (EFI_MEMORY_MORE_RELIABLE, or mirror=SIZE@BASE) is the
  *    kernel's, what lies above 4 GiB and is not mirrored is movable. Then the two zones' spans overlap, and only the
  *    range of a frame says which one it is in.
- * 6. movable_node: RAM that firmware calls hot-pluggable is movable.
+ * 6. movable_node: RAM that firmware calls hot-pluggable is movable. Boot allocates from the bottom until SRAT has said which
+ *    that is, and around it afterwards (nodes.c). Without such RAM the other words count.
  *
  * Boot CPU only. Mirrors Linux mm/mm_init.c (find_zone_movable_pfns_for_nodes). Exercised by
  * tests/boot/test_numa.py and the zones suite.
@@ -38,7 +39,8 @@ struct core_size {
 };
 
 static struct core_size kernelcore __initdata, movablecore __initdata;
-static bool want_mirror __initdata, movable_node __initdata;
+static bool want_mirror __initdata;
+bool movable_node_enabled __initdata;
 
 /* ---- the words ---- */
 
@@ -87,7 +89,8 @@ early_param("movablecore", early_movablecore);
 
 static int __init early_movable_node(char *arg)
 {
-	movable_node = true;
+	movable_node_enabled = true;
+	memblock_set_bottom_up(true);
 	return 0;
 }
 early_param("movable_node", early_movable_node);
@@ -237,7 +240,7 @@ void __init find_zone_movable_pfns(void)
 		       : max_pfn > PHYS_PFN(SZ_16M) ? ZONE_DMA32
 						    : ZONE_DMA;
 	floor_pfn = zone_low(movable_zone);
-	if (movable_node && any_region(MEMBLOCK_HOTPLUG, true, ~(phys_addr_t)0)) {
+	if (movable_node_enabled && any_region(MEMBLOCK_HOTPLUG, true, ~(phys_addr_t)0)) {
 		movable_by_flag(MEMBLOCK_HOTPLUG, true, floor_pfn);
 	} else if (want_mirror) {
 		movable_by_mirror();

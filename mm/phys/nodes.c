@@ -116,6 +116,29 @@ static void __init give_ranges_to_nodes(void)
 	}
 }
 
+/*
+ * What boot has allocated before this cannot be moved, so the nodes on which it lies cannot be unplugged. From here on boot
+ * allocates on others, if it was told to keep some movable.
+ */
+static void __init keep_hotplug_free(void)
+{
+	struct memblock_region *taken, *ram;
+	nodemask_t kernel_nodes = { 0 };
+
+	for_each_reserved_mem_region(taken)
+		for_each_mem_region(ram)
+			if (taken->base < memblock_region_end(ram) &&
+			    ram->base < memblock_region_end(taken))
+				node_set(ram->nid, kernel_nodes);
+	for (unsigned int n = 0; n < numa_nr_memblks; n++)
+		if (node_isset(numa_memblks[n].nid, kernel_nodes))
+			memblock_clear_hotplug(numa_memblks[n].start,
+					       numa_memblks[n].end - numa_memblks[n].start);
+	memblock_set_bottom_up(false);
+	if (movable_node_enabled)
+		memblock_set_avoid(MEMBLOCK_HOTPLUG);
+}
+
 /* ---- their data ---- */
 
 static void __init find_node_states(void)
@@ -161,6 +184,7 @@ void __init initmem_init(void)
 	numa_emulation();
 	numa_init_cpu_nodes();
 	give_ranges_to_nodes();
+	keep_hotplug_free();
 	find_node_states();
 	for_each_online_node(nid)
 		alloc_node_data(nid);

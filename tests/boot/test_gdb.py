@@ -127,6 +127,18 @@ def test_page(stopped):
     assert "reserved" in shown.lower(), shown
 
 
+@pytest.mark.parametrize("when, pfn, says", [("free_area_init", "0x200", "has no struct page"),
+                                             ("rest_init", "0xf0000", "has no struct page"), ("rest_init", "0x200", "reserved")])
+def test_page_before_it_is_written(tmp_path, when, pfn, says):
+    """q-page refuses a frame whose struct page nobody has written yet, before all of them and in the deferred part of 4 GiB."""
+    script = tmp_path / "page.gdb"
+    script.write_text(f"hbreak {when}\ncontinue\nq-page {pfn}\nkill\n")
+    env = {**os.environ, "O": machine.BUILD, "GDBPORT": str(free_port()), "MEM": "6G", "GDB_ARGS": f"-batch -x {script}"}
+    done = subprocess.run(["tools/gdb.sh"], cwd=machine.ROOT, env=env, stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                          timeout=60 * machine.scale())
+    assert says in done.stdout + done.stderr, done.stdout + done.stderr
+
+
 def test_memblock(stopped):
     """q-memblock shows memory and reserved ranges; the kernel's own is among the reserved."""
     m, port, said = stopped

@@ -5,6 +5,7 @@ fallback with memblock; so most odd maps here end with it.
 """
 import os
 import re
+import struct
 import subprocess
 
 import pytest
@@ -160,6 +161,45 @@ def test_kernelcore_mirror(quire):
     assert re.search(r"Node 0: 0x0*100000000\n", m.log)
 
 
+def srat(path, nodes):
+    """Write SRAT's body for QEMU's -acpitable: nodes [(first MiB, MiB, hot-pluggable)], CPU n on node n."""
+    body = struct.pack("<IQ", 1, 0)
+    for n, (base, size, hotplug) in enumerate(nodes):
+        body += struct.pack("<BBBBIBBBBI", 0, 16, n, n, 1, 0, 0, 0, 0, 0)
+        body += struct.pack("<BBIHQQIIQ", 1, 40, n, 0, base << 20, size << 20, 0, 3 if hotplug else 1, 0)
+    path.write_bytes(body)
+    return f"-acpitable sig=SRAT,rev=3,data={path}"
+
+
+def test_movable_node(quire, tmp_path):
+    """movable_node: the node that SRAT calls hot-pluggable is all ZONE_MOVABLE, and boot keeps nothing on it."""
+    table = srat(tmp_path / "srat", [(0, 256, False), (256, 256, True)])
+    m = quire(mem="512M", cmdline="panic=-1 movable_node", args=table).prompt()
+    assert re.search(r"SRAT: Node 1 PXM 1 \[mem 0x0*10000000-0x0*1fffffff\] hotplug", m.log)
+    z = zones(m)
+    assert {k for k in z if k[0] == 1} == {(1, "Movable")} and (0, "Movable") not in z, z
+    assert near(z[1, "Movable"]["managed"], 256, 1.5), z         # firmware's tables at the end; no struct pages
+    for start, end in re.findall(r"0x(\w+)\.\.0x(\w+)", m.run("cat /sys/kernel/debug/memblock/reserved")):
+        assert int(end, 16) < 256 << 20 or int(start, 16) >= 512 << 20, f"boot allocated {start}..{end}"
+    text = m.run("cat /sys/devices/system/node/node1/meminfo")
+    assert re.search(r"Slab: +0 kB", text) and re.search(r"PageTables: +0 kB", text), text
+
+
+def test_movable_node_suite(quire, tmp_path):
+    """The zones suite with such a node below the others."""
+    table = srat(tmp_path / "srat", [(0, 1024, False), (1024, 512, True), (1536, 512, False)])
+    suite_passes(quire(mem="2G", cpus=3, cmdline="selftest=zones movable_node", args=table))
+
+
+def test_movable_node_with_the_kernel_on_it(quire, tmp_path):
+    """A node that holds the kernel image cannot be unplugged, whatever SRAT says; without the word nothing is movable."""
+    table = srat(tmp_path / "srat", [(0, 256, True), (256, 256, True)])
+    m = quire(mem="512M", cmdline="panic=-1 movable_node", args=table).prompt()
+    assert {k for k in zones(m) if k[1] == "Movable"} == {(1, "Movable")}
+    m = quire(mem="512M", cmdline="panic=-1", args=table).prompt()
+    assert not [k for k in zones(m) if k[1] == "Movable"]
+
+
 @pytest.fixture(scope="module")
 def mirror_firmware(tmp_path_factory):
     """=> the program of mirrorfw.c, which makes OVMF mark memory as mirrored."""
@@ -248,7 +288,9 @@ def test_iomem_tree(quire):
     m = quire(mem="512M", cmdline="panic=-1 memmap=1M#100M memmap=16K#300M").prompt()
     tree = m.run("cat /proc/iomem").replace("\r", "")
     for words in (r"(?m)^[0-9a-f]+-[0-9a-f]+ : System RAM$", r"(?m)^[0-9a-f]+-[0-9a-f]+ : Reserved$", r"(?m)^  [0-9a-f]+-[0-9a-f]+ : Kernel code$",
-                  r"(?m)^  [0-9a-f]+-[0-9a-f]+ : Kernel bss$", r"(?m)^06400000-064fffff : ACPI Tables$"):
+                  r"(?m)^  [0-9a-f]+-[0-9a-f]+ : Kernel bss$", r"(?m)^06400000-064fffff : ACPI Tables$",
+                  r"(?m)^b0000000-bfffffff : PCI ECAM 0000 \[bus 00-ff\]$", r"(?m)^  b0000000-bfffffff : Reserved$",
+                  r"(?m)^fec00000-fec003ff : IOAPIC 0$", r"(?m)^fed00000-fed003ff : HPET 0$", r"(?m)^fee00000-fee00fff : Local APIC$"):
         assert re.search(words, tree), f"{words}:\n{tree}"
     blocks = m.run("cat /sys/kernel/debug/memblock/memory", status=None)
     if "No such file" in blocks:
@@ -259,20 +301,41 @@ def test_iomem_tree(quire):
 
 # ---- bad input ----
 
+BAD = ["mem=abc", "mem=0", "mem=4M", "mem=", "mem=-1", "mem=99999999999999999999T",
+       "memmap=1M?3", "memmap=1M@", "memmap=0@1M", "memmap=exactmap", "memmap=-1$-1", "memmap=",
+       "numa=on", "numa=", "numa=fake", "numa=fake=9",
+       "kernelcore=-1", "kernelcore=0", "kernelcore=101%", "kernelcore=12Q", "kernelcore=mirrors", "kernelcore=%",
+       "movablecore=", "movablecore=999999T", "movablecore=0%", "movablecore=1.5G",
+       "mirror=1M", "mirror=0,0", "mirror=,1M", "mirror=1M,2M,", "mirror=-1,-1",
+       "memtest=18", "memtest=x", "memtest=-1", "memtest=", "memblock=foo", "memblock="]
+
 
 def test_bad_words_are_refused_by_name(quire):
     """Each malformed or excessive value costs one line with its word and the limit, and the default is used."""
-    bad = ["mem=abc", "memmap=1M?3", "memmap=1M@", "numa=on", "numa=fake=9", "kernelcore=-1", "kernelcore=101%", "kernelcore=12Q",
-           "movablecore=", "movablecore=999999T", "mirror=1M", "mirror=0,0", "memtest=18", "memtest=x", "memblock=foo"]
-    m = quire(mem="512M", cmdline="panic=-1 " + " ".join(bad)).prompt()
+    m = quire(mem="512M", cmdline="panic=-1 " + " ".join(BAD)).prompt()
     log = m.run("dmesg")
-    for word in bad:
+    for word in BAD:
         name, value = word.split("=", 1)
-        value = value.replace("fake=", "")
-        assert re.search(rf"{name}=(fake=)?{re.escape(value)}: .*, ignored", log), f"{word} is not refused in:\n{log}"
-    assert len(re.findall(r", ignored", log)) == len(bad)
+        lines = re.findall(rf"(?m)\] {name}={re.escape(value)}: .*ignored\r?$", log)
+        assert len(lines) == 1, f"{word} has {len(lines)} lines in:\n{log}"
+    assert len(re.findall(r"ignored\r?\n", log)) == len(BAD)
+    assert "Malformed early option" not in log
     assert 500 << 10 < m.meminfo()["MemTotal"] < 512 << 10
     assert m.run("cat /sys/devices/system/node/online").strip() == "0"
+    assert not any(zone == "Movable" for _, zone in zones(m))
+
+
+@pytest.mark.parametrize("words, nodes", [      # tests/host/fuzz/fakenodes.c has the others
+    ("numa=fake=-1", "0-1"), ("numa=fake=", "0-1"), ("numa=fake=4:9,9", "0-3"), ("numa=fake=4 numa=fake=5U", "0-1"),
+    ("numa=fake=2U numa=bad", "0-3"), ("numa=off numa=fake=4", "0-3"), ("numa=fake=" + "1" * 200, "0-1")])
+def test_numa_words(quire, words, nodes):
+    """numa=: what makes no sense costs one line and leaves the nodes alone; of several fake= the last counts, off takes the real ones."""
+    m = quire(nodes=2, mem="512M", cmdline="panic=-1 " + words).prompt()
+    log = m.run("dmesg")
+    refused = len(re.findall(r"numa=\S+: .*ignored", log))
+    assert refused == (nodes == "0-1" or ":9" in words or "bad" in words), log
+    assert m.run("cat /sys/devices/system/node/online").strip() == nodes
+    assert 500 << 10 < m.meminfo()["MemTotal"] < 512 << 10
 
 
 def test_fake_too_small(quire):

@@ -147,9 +147,8 @@ static u32 put_table(u32 at, const char *signature, u32 len)
 
 static void table_round(void)
 {
-	static const char *const names[] = {
-		"APIC", "SRAT", "SLIT", "HPET", "FACP", "DSDT", "XXXX"
-	};
+	static const char *const names[] = { "APIC", "SRAT", "SLIT", "HPET",
+					     "FACP", "DSDT", "MCFG", "XXXX" };
 	struct acpi_rsdp r = { .signature = "RSD PTR ", .revision = below(4), .length = 36 };
 	u32 count = 1 + below(12), pointer, len = 36 + 8 * count;
 	bool wide = below(2);

@@ -146,6 +146,11 @@ static void numbers_out_of_text(struct ktest *t)
 	KTEST_EXPECT_EQ(t, memparse("512M@1G", &end), 512ULL << 20);
 	KTEST_EXPECT_STREQ(t, end, "@1G");
 	KTEST_EXPECT_EQ(t, memparse("0x10k", NULL), 16ULL << 10);
+	KTEST_EXPECT_EQ(t, memparse("15E", NULL), 15ULL << 60);
+	KTEST_EXPECT_EQ(t, memparse("16E", &end), ULLONG_MAX);
+	KTEST_EXPECT_EQ(t, *end, 0);
+	KTEST_EXPECT_EQ(t, memparse("99999999999999999999K@", &end), ULLONG_MAX);
+	KTEST_EXPECT_STREQ(t, end, "@");
 }
 
 static void sscanf_by_example(struct ktest *t)

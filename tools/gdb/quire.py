@@ -213,6 +213,8 @@ class Page(Command):
 
     def run(self, args):
         pfn = self.address(args, "q-page PFN")
+        if not self.written(pfn):
+            raise Trouble(f"frame {pfn:#x} has no struct page: no RAM, or boot has not written it yet (mm/phys/deferred.c)")
         addr = VMEMMAP + pfn * STRUCT_PAGE
         read_u64(addr)
         page = gdb.Value(addr).cast(gdb.lookup_type("struct page").pointer()).dereference()
@@ -221,6 +223,15 @@ class Page(Command):
         print(f"page {addr:#x}  pfn {pfn:#x}  physical {pfn << PAGE_SHIFT:#x}  virtual {PAGE_OFFSET + (pfn << PAGE_SHIFT):#x}")
         print(f"  flags {flags:#x} ({'|'.join(names) or 'none'})  refcount {field(page, '_refcount')}")
         print(f"  {self.use(page, flags)}")
+
+    def written(self, pfn):
+        """pfn_valid() of mm/phys/mmzone.h; before sparse_init() nothing is."""
+        per_section, bits = 1 << 27 >> PAGE_SHIFT, 64
+        section = pfn // per_section
+        if section >= number(gdb.parse_and_eval("nr_mem_sections")):
+            return False
+        present = number(gdb.parse_and_eval(f"mem_sections[{section}].subsection_map"))
+        return present >> (pfn % per_section // (per_section // bits)) & 1
 
     def use(self, page, flags):
         kind = number(page["page_type"]) & 0xFFFFFFFF

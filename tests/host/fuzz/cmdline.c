@@ -21,7 +21,7 @@
 #include "kernel/params.c"
 #include "mm/boot/e820.c"
 #include "mm/boot/memblock.c"
-#undef region_end
+#include "mm/boot/memblock_boot.c"
 #include "mm/phys/movable_zone.c"
 
 struct cpuinfo_x86 boot_cpu_data = { .x86_phys_bits = 40 };

@@ -32,7 +32,7 @@ static phys_addr_t origin; /* address of unit 0 */
 static struct memblock_region *arrays[32];
 static unsigned int nr_arrays;
 static bool deny_growth, denied;
-static unsigned long ops, failures, allocations;
+static unsigned long ops, failures, allocations, avoided;
 
 static struct memblock_region *grow(size_t size)
 {
@@ -165,6 +165,11 @@ static void set_range(unsigned int u, unsigned int n, int what, int nid, unsigne
 	}
 }
 
+static bool may_have(unsigned int u, int nid)
+{
+	return is_free(u, nid) && !(model[u].flags & mb.avoid);
+}
+
 static void allocate(struct input *in)
 {
 	unsigned int pages = 1 + take_below(in, 24), lo = take_below(in, UNITS), hi;
@@ -174,6 +179,8 @@ static void allocate(struct input *in)
 
 	hi = lo + 1 + take_below(in, UNITS - lo);
 	mb.bottom_up = take8(in) & 1;
+	mb.avoid = BIT(take_below(in, 4)) >> 1;
+	avoided += mb.avoid != 0;
 	found = memblock_alloc_range_in(&mb, pages * PAGE_SIZE, align, at(lo), end_of(hi), nid,
 					exact);
 	if (found) {
@@ -181,7 +188,7 @@ static void allocate(struct input *in)
 
 		must(found % align == 0 && found >= at(lo) && u + pages <= hi);
 		for (unsigned int i = u; i < u + pages; i++)
-			must(is_free(i, exact ? nid : NUMA_NO_NODE));
+			must(may_have(i, exact ? nid : NUMA_NO_NODE));
 		set_range(u, pages, 1, 0, 0);
 		allocations++;
 		return;
@@ -192,7 +199,7 @@ static void allocate(struct input *in)
 		unsigned int n = 0;
 
 		while (n < pages && at(u) % align == 0 &&
-		       is_free(u + n, exact ? nid : NUMA_NO_NODE))
+		       may_have(u + n, exact ? nid : NUMA_NO_NODE))
 			n++;
 		fits = n == pages;
 		/* Free ranges of several nodes or kinds that touch count as separate. */
@@ -216,6 +223,7 @@ static void one_op(struct input *in)
 	ops++;
 	if (what >= 7) {
 		allocate(in);
+		mb.avoid = 0;
 	} else {
 		phys_addr_t base = at(u), size = end_of(u + n) - at(u);
 

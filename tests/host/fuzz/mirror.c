@@ -17,7 +17,7 @@
 #undef EARLY_MAP_END
 
 #include "mm/boot/memblock.c"
-#undef region_end
+#include "mm/boot/memblock_boot.c"
 #include "mm/boot/mirror.c"
 
 #define BLOCK_PAGES 1024U
@@ -182,7 +182,7 @@ static void compare(void)
 		const struct memblock_region *r;
 
 		while (i < memblock.memory.cnt &&
-		       region_end(&memblock.memory.regions[i]) <= PFN_PHYS(u))
+		       memblock_region_end(&memblock.memory.regions[i]) <= PFN_PHYS(u))
 			i++;
 		r = &memblock.memory.regions[i];
 		if (i == memblock.memory.cnt || r->base > PFN_PHYS(u)) {
