@@ -13,8 +13,9 @@
  * 3. The entry is read without its lock first; after everything that may sleep (allocating, reading) the
  *    lock is taken and the entry compared again. If it changed, the work is dropped and the access simply
  *    repeats. So no lock is ever held across an allocation.
- * 4. A private page may be written in place exactly when nobody else can see it: it is anonymous and its
- *    reference count is 1 (the one of this entry). fork and every other user hold references.
+ * 4. A private page may be written in place exactly when no other process can map it: it is marked exclusive. fork takes
+ *    the mark away on both sides; the first to write takes a copy, which is exclusive, and the last one, whose entry holds
+ *    the only reference, gets the mark back.
  *
  * Locks: mmap_lock for reading, then a table's ptl. Mirrors Linux mm/memory.c and arch/x86/mm/fault.c.
  * Exercised by tests/user/{anon_map,fork_cow,file_map,stack,mprotect}.c.
@@ -64,18 +65,6 @@ static inline pte_t maybe_mkwrite(pte_t pte, const struct vm_area_struct *vma)
 	return vma->vm_flags & VM_WRITE ? pte_mkwrite(pte) : pte;
 }
 
-/* A fresh page that belongs to this area alone, not yet in any table. */
-static inline void page_add_new_anon(struct page *page, struct vm_area_struct *vma,
-				     unsigned long address)
-{
-	page->mapping = (struct address_space *)((unsigned long)vma->vm_mm | PAGE_MAPPING_ANON);
-	page->index = vma->vm_pgoff + ((address - vma->vm_start) >> PAGE_SHIFT);
-	__SetPageUptodate(page);
-	__SetPageSwapBacked(page);
-	page_add_new_anon_rmap(page);
-	vma->has_anon = true;
-}
-
 static unsigned int do_anonymous_page(struct vm_fault *vmf)
 {
 	struct vm_area_struct *vma = vmf->vma;
@@ -86,9 +75,10 @@ static unsigned int do_anonymous_page(struct vm_fault *vmf)
 			return 0;
 		set_user_pte(vmf->pte, pte_mkspecial(pfn_pte(zero_pfn, vma->vm_page_prot)));
 		spin_unlock(vmf->ptl);
-		/* fork must write-protect and copy what later replaces it, and needs no marker until then. */
 		return 0;
 	}
+	if (unlikely(anon_vma_prepare(vma)))
+		return VM_FAULT_OOM;
 	page = vma_alloc_page(GFP_HIGHUSER_MOVABLE | __GFP_ZERO, vma, vmf->address);
 	if (unlikely(!page))
 		return VM_FAULT_OOM;
@@ -96,7 +86,7 @@ static unsigned int do_anonymous_page(struct vm_fault *vmf)
 		put_page(page);
 		return 0;
 	}
-	page_add_new_anon(page, vma, vmf->address);
+	folio_add_new_anon_rmap((struct folio *)page, vma, vmf->address);
 	add_mm_counter(vma->vm_mm, MM_ANONPAGES, 1);
 	set_user_pte(vmf->pte,
 		     maybe_mkwrite(pte_mkdirty(pfn_pte(page_to_pfn(page), vma->vm_page_prot)),
@@ -115,7 +105,7 @@ static void fault_set_file_pte(struct vm_fault *vmf, struct page *page, bool wri
 		pte = maybe_mkwrite(pte_mkdirty(pte), vma);
 	else if (vma->vm_flags & VM_SHARED)
 		pte = pte_wrprotect(pte);
-	page_add_file_rmap(page);
+	folio_add_file_rmap_pte(page_folio(page), page);
 	add_mm_counter(vma->vm_mm, PageSwapBacked(page) ? MM_SHMEMPAGES : MM_FILEPAGES, 1);
 	set_user_pte(vmf->pte, pte);
 }
@@ -161,9 +151,12 @@ static unsigned int do_read_fault(struct vm_fault *vmf)
 static unsigned int do_cow_fault(struct vm_fault *vmf)
 {
 	struct vm_area_struct *vma = vmf->vma;
-	struct page *copy = vma_alloc_page(GFP_HIGHUSER_MOVABLE, vma, vmf->address);
+	struct page *copy;
 	unsigned int ret;
 
+	if (unlikely(anon_vma_prepare(vma)))
+		return VM_FAULT_OOM;
+	copy = vma_alloc_page(GFP_HIGHUSER_MOVABLE, vma, vmf->address);
 	if (!copy)
 		return VM_FAULT_OOM;
 	ret = __do_fault(vmf);
@@ -178,7 +171,7 @@ static unsigned int do_cow_fault(struct vm_fault *vmf)
 		put_page(copy);
 		return ret & VM_FAULT_MAJOR;
 	}
-	page_add_new_anon(copy, vma, vmf->address);
+	folio_add_new_anon_rmap((struct folio *)copy, vma, vmf->address);
 	add_mm_counter(vma->vm_mm, MM_ANONPAGES, 1);
 	set_user_pte(vmf->pte,
 		     maybe_mkwrite(pte_mkdirty(pfn_pte(page_to_pfn(copy), vma->vm_page_prot)),
@@ -259,9 +252,11 @@ static unsigned int wp_page_copy(struct vm_fault *vmf, struct page *old)
 	struct vm_area_struct *vma = vmf->vma;
 	struct mm_struct *mm = vma->vm_mm;
 	gfp_t gfp = GFP_HIGHUSER_MOVABLE | (old ? 0 : __GFP_ZERO);
-	struct page *new = vma_alloc_page(gfp, vma, vmf->address);
+	struct page *new = NULL;
 	pte_t pte;
 
+	if (likely(!anon_vma_prepare(vma)))
+		new = vma_alloc_page(gfp, vma, vmf->address);
 	if (unlikely(!new)) {
 		if (old)
 			put_page(old);
@@ -279,14 +274,14 @@ static unsigned int wp_page_copy(struct vm_fault *vmf, struct page *old)
 	/* No other CPU may read the old page once someone can write the new one. */
 	set_user_pte(vmf->pte, __pte(0));
 	flush_tlb_page(&mm->context, vmf->address);
-	page_add_new_anon(new, vma, vmf->address);
+	folio_add_new_anon_rmap((struct folio *)new, vma, vmf->address);
 	set_user_pte(vmf->pte, pte);
 	if (!old) {
 		add_mm_counter(mm, MM_ANONPAGES, 1);
 		spin_unlock(vmf->ptl);
 		return 0;
 	}
-	page_remove_rmap(old);
+	folio_remove_rmap_pte(page_folio(old), old);
 	if (!PageAnon(old)) {
 		add_mm_counter(mm, PageSwapBacked(old) ? MM_SHMEMPAGES : MM_FILEPAGES, -1);
 		add_mm_counter(mm, MM_ANONPAGES, 1);
@@ -318,10 +313,32 @@ static unsigned int wp_page_shared(struct vm_fault *vmf, struct page *page)
 	return 0;
 }
 
+/*
+ * The other owners of a page that fork shared are gone: it is ours alone again. A reference that is not this entry's may be
+ * anything, a speculative one too; then the copy is made. A large folio would have to be counted as a whole.
+ */
+static bool wp_can_reuse_anon_folio(struct folio *folio, struct page *page,
+				    struct vm_area_struct *vma)
+{
+	bool reuse;
+
+	if (folio_ref_count(folio) != 1 || folio_test_large(folio) || !folio_trylock(folio))
+		return false;
+	/* Under the lock nobody migrates it, and nobody is on the way from it to its entries. */
+	reuse = folio_ref_count(folio) == 1;
+	if (reuse) {
+		folio_move_anon_rmap(folio, vma);
+		SetPageAnonExclusive(page);
+	}
+	folio_unlock(folio);
+	return reuse;
+}
+
 /* A write to a present, write-protected entry. => ptl held, released here */
 static unsigned int do_wp_page(struct vm_fault *vmf)
 {
 	struct vm_area_struct *vma = vmf->vma;
+	struct folio *folio;
 	struct page *page;
 
 	if (unlikely(pte_special(vmf->orig_pte))) {
@@ -332,13 +349,14 @@ static unsigned int do_wp_page(struct vm_fault *vmf)
 							  : VM_FAULT_SIGBUS;
 	}
 	page = pfn_to_page(pte_pfn(vmf->orig_pte));
-	if (PageAnon(page)) {
-		if (page_ref_count(page) == 1)
+	folio = page_folio(page);
+	if (folio_test_anon(folio)) {
+		if (PageAnonExclusive(page) || wp_can_reuse_anon_folio(folio, page, vma))
 			return wp_page_reuse(vmf);
 	} else if (vma->vm_flags & VM_SHARED) {
 		return wp_page_shared(vmf, page);
 	}
-	get_page(page);
+	folio_get(folio);
 	spin_unlock(vmf->ptl);
 	return wp_page_copy(vmf, page);
 }

@@ -115,7 +115,7 @@ unsigned int filemap_map_pages(struct vm_fault *vmf, pgoff_t start, pgoff_t end)
 		pte = pfn_pte(folio_pfn(folio), vma->vm_page_prot);
 		if (vma->vm_flags & VM_SHARED)
 			pte = pte_wrprotect(pte);
-		page_add_file_rmap(&folio->page);
+		folio_add_file_rmap_pte(folio, &folio->page);
 		mapped++;
 		shmem += folio_test_swapbacked(folio);
 		set_user_pte(&base[i], pte);

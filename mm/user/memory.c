@@ -129,11 +129,11 @@ struct rss_delta {
 	long count[NR_MM_COUNTERS];
 };
 
-static inline int mm_counter_of(const struct page *page)
+static inline int mm_counter_of(const struct folio *folio)
 {
-	if (PageAnon(page))
+	if (folio_test_anon(folio))
 		return MM_ANONPAGES;
-	return PageSwapBacked(page) ? MM_SHMEMPAGES : MM_FILEPAGES;
+	return folio_test_swapbacked(folio) ? MM_SHMEMPAGES : MM_FILEPAGES;
 }
 
 static void add_mm_rss(struct mm_struct *mm, const struct rss_delta *d)
@@ -153,15 +153,19 @@ static void copy_pte_run(struct vm_area_struct *vma, pte_t *dst, pte_t *src, uns
 
 	for (; nr; nr--, dst++, src++) {
 		pte_t pte = *src;
-		struct page *page;
 
 		if (pte_none(pte))
 			continue;
 		if (!pte_special(pte)) {
-			page = pfn_to_page(pte_pfn(pte));
-			get_page(page);
-			page_dup_rmap(page);
-			rss->count[mm_counter_of(page)]++;
+			struct page *page = pfn_to_page(pte_pfn(pte));
+			struct folio *folio = page_folio(page);
+
+			folio_get(folio);
+			if (folio_test_anon(folio))
+				folio_try_dup_anon_rmap_pte(folio, page, false);
+			else
+				folio_dup_file_rmap_pte(folio, page);
+			rss->count[mm_counter_of(folio)]++;
 		}
 		if (cow && pte_write(pte)) {
 			ptep_set_wrprotect(src);
@@ -192,7 +196,7 @@ static int copy_pmd_span(struct vm_area_struct *dst_vma, struct vm_area_struct *
 
 static bool vma_needs_copy(const struct vm_area_struct *vma)
 {
-	if (vma->has_anon || (vma->vm_flags & (VM_PFNMAP | VM_MIXEDMAP)))
+	if (vma->anon_vma || (vma->vm_flags & (VM_PFNMAP | VM_MIXEDMAP)))
 		return true;
 	return vma->vm_ops && vma_pages(vma) <= FORK_COPY_FILE_PAGES;
 }
@@ -220,6 +224,7 @@ static unsigned long zap_pte_run(struct mmu_gather *tlb, pte_t *pte, unsigned lo
 				 unsigned long end, struct rss_delta *rss)
 {
 	for (; addr < end; addr += PAGE_SIZE, pte++) {
+		struct folio *folio;
 		struct page *page;
 		pte_t old;
 
@@ -235,10 +240,11 @@ static unsigned long zap_pte_run(struct mmu_gather *tlb, pte_t *pte, unsigned lo
 		if (pte_special(old))
 			continue;
 		page = pfn_to_page(pte_pfn(old));
-		rss->count[mm_counter_of(page)]--;
-		if (!PageAnon(page) && pte_dirty(old))
-			SetPageDirty(page);
-		page_remove_rmap(page);
+		folio = page_folio(page);
+		rss->count[mm_counter_of(folio)]--;
+		if (!folio_test_anon(folio) && pte_dirty(old))
+			folio_set_dirty(folio);
+		folio_remove_rmap_pte(folio, page);
 		if (tlb_remove_page(tlb, page))
 			return addr + PAGE_SIZE;
 	}
@@ -353,6 +359,9 @@ void unmap_region(struct mm_struct *mm, struct vm_area_struct *vma, unsigned lon
 	tlb_gather_mmu(&tlb, mm, false);
 	for (v = vma; v; v = v->detached_next)
 		unmap_page_range(&tlb, v, v->vm_start, v->vm_end);
+	/* Who walks from a page to its entries must be gone before the tables are. */
+	for (v = vma; v; v = v->detached_next)
+		unlink_anon_vmas(v);
 	free_pgd_range(&tlb, start, end, prev ? prev->vm_end : 0, next ? next->vm_start : 0);
 	tlb_finish_mmu(&tlb);
 }
@@ -374,8 +383,9 @@ void unmap_all(struct mm_struct *mm)
 	tlb_gather_mmu(&tlb, mm, true);
 	for (; vma; vma = next) {
 		next = own_next(mm, &mas);
-		unlink_file_vma(vma);
 		unmap_page_range(&tlb, vma, vma->vm_start, vma->vm_end);
+		unlink_anon_vmas(vma);
+		unlink_file_vma(vma);
 		/* All below is gone already, so only the next area's tables have to stay. */
 		free_pgd_range(&tlb, vma->vm_start, vma->vm_end, 0, next ? next->vm_start : 0);
 	}
@@ -428,7 +438,7 @@ static void unmap_mapping_vma(struct vm_area_struct *vma, pgoff_t first, pgoff_t
 	unsigned long size = (vlast - vfirst + 1) << PAGE_SHIFT;
 	struct mmu_gather tlb;
 
-	if (even_cows || !vma->has_anon) {
+	if (even_cows || !vma->anon_vma) {
 		zap_page_range_single(vma, start, size);
 		return;
 	}

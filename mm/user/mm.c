@@ -20,6 +20,7 @@
 #include "mm/cache/mempolicy.h"
 #include "mm/cache/pagemap.h"
 #include "mm/slab/slab.h"
+#include "mm/user/anon_vma.h"
 #include "mm/user/fault.h"
 #include "mm/user/memory.h"
 #include "mm/user/user.h"
@@ -43,6 +44,7 @@ void mm_user_init(void)
 	mapping_ops = &user_mapping_ops;
 	numa_policy_init();
 	vma_cache_init();
+	anon_vma_init();
 	user_pgtable_init();
 	fault_init();
 }
@@ -112,17 +114,23 @@ static int dup_one_vma(struct mm_struct *mm, struct ma_state *mas, struct vm_are
 	vma = dup_vma(mm, old);
 	if (!vma)
 		return -ENOMEM;
+	/* Before any page is shared: each must be found from both sides at any time. */
+	if (old->vm_flags & VM_WIPEONFORK)
+		vma->anon_vma = NULL;
+	else if (anon_vma_fork(vma, old)) {
+		remove_vma(vma);
+		return -ENOMEM;
+	}
 	err = mas_store_gfp(mas, vma, GFP_KERNEL);
 	if (err) {
+		unlink_anon_vmas(vma);
 		remove_vma(vma);
 		return err;
 	}
 	vma_link_file(vma);
 	mm->map_count++;
-	if (vma->vm_flags & VM_WIPEONFORK) {
-		vma->has_anon = false;
+	if (vma->vm_flags & VM_WIPEONFORK)
 		return 0;
-	}
 	return copy_page_range(vma, old);
 }
 

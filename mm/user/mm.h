@@ -27,6 +27,7 @@
 #include "lib/types.h"
 #include "mm/phys/page.h"
 
+struct anon_vma;
 struct file;
 struct mempolicy;
 struct seq_file;
@@ -83,6 +84,15 @@ struct vm_operations_struct {
 	struct mempolicy *(*get_policy)(struct vm_area_struct *vma, unsigned long address);
 };
 
+/* That an area is in an anon_vma's tree; the idea is in anon_vma.c. R the root's rwsem. */
+struct anon_vma_chain {
+	struct vm_area_struct *vma;
+	struct anon_vma *anon_vma;     /* NULL: an area's inner pair, not in use */
+	struct list_head same_vma;     /* mmap_lock and page_table_lock */
+	struct rb_node rb;	       /* R */
+	unsigned long rb_subtree_last; /* R */
+};
+
 struct vm_area_struct {
 	unsigned long vm_start;			   /* W first byte */
 	unsigned long vm_end;			   /* W first byte past the area */
@@ -96,11 +106,15 @@ struct vm_area_struct {
 	struct mempolicy *vm_policy; /* W one reference; NULL: the task's */
 	struct vm_area_struct
 		*detached_next; /* W chain of areas that munmap took out of the tree */
-	bool has_anon;		/* W|mmap_lock read: private pages were put into the tables here */
-	struct {		/* file's i_mmap interval tree: i_mmap_rwsem */
+	/* Of the private pages that are made here; NULL: there are none. W, from NULL: mmap_lock read + page_table_lock */
+	struct anon_vma *anon_vma;
+	struct { /* file's i_mmap interval tree: i_mmap_rwsem */
 		struct rb_node rb;
 		unsigned long rb_subtree_last;
 	} shared;
+	/* vm_area_dup() copies what stands above; the copy is in no anon_vma's tree. */
+	struct list_head anon_vma_chain; /* W and page_table_lock */
+	struct anon_vma_chain first_avc;
 };
 
 struct mm_struct {

@@ -19,27 +19,38 @@
 #include "lib/errno.h"
 #include "mm/cache/file.h"
 #include "mm/debug/page_table_check.h"
+#include "mm/user/anon_vma.h"
 #include "mm/user/memory.h"
 #include "mm/user/mman.h"
 #include "mm/user/vma.h"
 
-/* Moves the entries of [old, old + len), which lies in one table, to new; -ENOMEM. */
-static int move_ptes(struct mm_struct *mm, unsigned long old, unsigned long new, unsigned long len)
+/*
+ * Moves the entries of [old, old + len), which lies in one table, to new; -ENOMEM. A walk from a private page to its entries
+ * goes from area to area as truncate does, so it waits.
+ */
+static int move_ptes(struct vm_area_struct *vma, unsigned long old, unsigned long new,
+		     unsigned long len)
 {
-	pmd_t *old_pmd = mm_find_pmd(mm, old);
+	struct mm_struct *mm = vma->vm_mm;
+	pmd_t *old_pmd = mm_find_pmd(mm, old), *new_pmd;
 	spinlock_t *old_ptl, *new_ptl;
 	pte_t *src, *dst;
 	unsigned long i;
 
 	if (!old_pmd)
 		return 0;
-	/* mmap_lock is held for writing: nobody else takes two table locks of this mm. */
-	dst = get_locked_pte(mm, new, &new_ptl);
-	if (!dst)
+	new_pmd = mm_alloc_pmd(mm, new);
+	if (!new_pmd || pte_alloc(mm, new_pmd))
 		return -ENOMEM;
+	if (vma->anon_vma)
+		anon_vma_lock_write(vma->anon_vma);
+	/* mmap_lock is held for writing: nobody else takes two table locks of this mm. */
+	new_ptl = pte_lockptr(*new_pmd);
 	old_ptl = pte_lockptr(*old_pmd);
+	spin_lock(new_ptl);
 	if (old_ptl != new_ptl)
 		spin_lock_nested(old_ptl, 1);
+	dst = pte_offset_kernel(new_pmd, new);
 	src = pte_offset_kernel(old_pmd, old);
 	for (i = 0; i < len >> PAGE_SHIFT; i++)
 		if (!pte_none(src[i]))
@@ -48,6 +59,8 @@ static int move_ptes(struct mm_struct *mm, unsigned long old, unsigned long new,
 	if (old_ptl != new_ptl)
 		spin_unlock(old_ptl);
 	spin_unlock(new_ptl);
+	if (vma->anon_vma)
+		anon_vma_unlock_write(vma->anon_vma);
 	return 0;
 }
 
@@ -66,7 +79,7 @@ static int move_page_tables(struct vm_area_struct *vma, unsigned long old, unsig
 		unsigned long to = new + (at - old);
 
 		step = min(next - at, PMD_SIZE - (to & ~PMD_MASK));
-		err = move_ptes(vma->vm_mm, at, to, step);
+		err = move_ptes(vma, at, to, step);
 		cond_resched();
 	}
 
@@ -86,11 +99,17 @@ static struct vm_area_struct *copy_vma(struct mm_struct *mm, struct vm_area_stru
 	copy->vm_start = new;
 	copy->vm_end = new + new_len;
 	copy->vm_pgoff += (from - vma->vm_start) >> PAGE_SHIFT;
+	/* The pages that will move over are found from the anon_vmas they have. */
+	if (anon_vma_clone(copy, vma)) {
+		vm_area_free(copy);
+		return NULL;
+	}
 	if (copy->vm_file)
 		get_file(copy->vm_file);
 	if (copy->vm_ops && copy->vm_ops->open)
 		copy->vm_ops->open(copy);
 	if (vma_link(mm, copy)) {
+		unlink_anon_vmas(copy);
 		remove_vma(copy);
 		return NULL;
 	}

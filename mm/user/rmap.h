@@ -1,38 +1,157 @@
 /*
- * Counting who maps a page: _mapcount (from -1) and the node's AnonPages and Mapped.
+ * Reverse mapping: counting who maps a page, and finding all of them.
  *
- * A page counts once in the node's numbers however many entries map it, so only the first mapping and the
- * last unmapping touch them. fork only adds to pages that are mapped already.
+ * 1. _mapcount of a page (from -1) is the number of page-table entries that map it, exactly: each entry is set together with
+ *    one of the folio_add_*_rmap calls and cleared together with folio_remove_rmap_pte(). A large folio also counts the
+ *    entries of all its pages together (_large_mapcount). Migration entries do not count.
+ * 2. A page counts once in its node's AnonPages and Mapped however many entries map it: only the first mapping and the last
+ *    unmapping touch them.
+ * 3. An anonymous page is exclusive (PageAnonExclusive) while one process alone can map it; then a write needs no copy. It
+ *    is born so; fork takes it away, and gives a page that is pinned no second owner at all but a copy at once.
+ *    Invariants: an exclusive page has one mapping at most; a writable entry of a private area maps an exclusive page.
+ * 4. The other direction, from a page to its entries, is rmap_walk(): theory in rmap.c.
  *
- * Locks: the page-table lock of the entry. Mirrors the accounting half of Linux mm/rmap.c. Exercised by
- * tests/user/procsys.c (meminfo adds up).
+ * Locks: counting: the page-table lock of the entry. Walking: the folio lock, which also keeps folio->mapping.
+ * Mirrors Linux include/linux/rmap.h. Exercised by tests/user/{rmap,procsys}.c (meminfo adds up).
  */
 #pragma once
 
 #include "mm/phys/page.h"
 #include "mm/phys/vmstat.h"
+#include "mm/user/anon_vma.h"
+#include "mm/user/mm.h"
 
-/* A fresh anonymous page gets its only mapping. */
-static __always_inline void page_add_new_anon_rmap(struct page *page)
+typedef unsigned int rmap_t;
+#define RMAP_NONE      0u
+#define RMAP_EXCLUSIVE BIT(0) /* nobody else can map the page */
+
+/* ---- pins ---- */
+
+/* A pin of a small folio is this many references, so that pins can be told from other users. */
+#define GUP_PIN_COUNTING_BIAS 1024
+
+/* May somebody have pinned the folio for direct access? Never wrong when it says no. */
+static __always_inline bool folio_maybe_dma_pinned(const struct folio *folio)
 {
-	atomic_set(&page->_mapcount, 0);
-	inc_node_page_state(page, NR_ANON_MAPPED);
+	if (unlikely(folio_test_large(folio)))
+		return atomic_read(&folio->_pincount) > 0;
+	return (unsigned int)folio_ref_count(folio) >= GUP_PIN_COUNTING_BIAS;
 }
 
-static __always_inline void page_add_file_rmap(struct page *page)
+/* ---- counting: each call for one entry, with its table's lock held ---- */
+
+static __always_inline struct anon_vma *folio_anon_vma(const struct folio *folio)
 {
-	if (atomic_inc_return(&page->_mapcount) == 0)
-		inc_node_page_state(page, NR_FILE_MAPPED);
+	unsigned long mapping = (unsigned long)folio->mapping;
+
+	if ((mapping & PAGE_MAPPING_FLAGS) != PAGE_MAPPING_ANON)
+		return NULL;
+	return (struct anon_vma *)(mapping - PAGE_MAPPING_ANON);
+}
+
+/* Place of address in vma's pages, in the numbers that page->index uses. */
+static __always_inline pgoff_t linear_page_index(const struct vm_area_struct *vma,
+						 unsigned long address)
+{
+	return ((address - vma->vm_start) >> PAGE_SHIFT) + vma->vm_pgoff;
+}
+
+static __always_inline void __folio_set_anon(struct folio *folio, struct vm_area_struct *vma,
+					     unsigned long address)
+{
+	VM_BUG_ON(!vma->anon_vma || address < vma->vm_start || address >= vma->vm_end);
+	folio->index = linear_page_index(vma, address);
+	WRITE_ONCE(folio->mapping,
+		   (struct address_space *)((unsigned long)vma->anon_vma | PAGE_MAPPING_ANON));
+}
+
+/*
+ * A fresh folio of one page, which nobody else has seen, becomes vma's anonymous page: swap-backed, uptodate, exclusive, mapped
+ * once. => vma->anon_vma is there
+ */
+static __always_inline void folio_add_new_anon_rmap(struct folio *folio, struct vm_area_struct *vma,
+						    unsigned long address)
+{
+	VM_BUG_ON(folio_test_large(folio));
+	__folio_set_anon(folio, vma, address);
+	folio->flags |= BIT(PG_uptodate) | BIT(PG_swapbacked) | BIT(PG_anon_exclusive);
+	atomic_set(&folio->_mapcount, 0);
+	node_stat_mod_folio(folio, NR_ANON_MAPPED, 1);
+}
+
+/* One entry more; true if it is the page's first. */
+static __always_inline bool __page_inc_mapcount(struct folio *folio, struct page *page)
+{
+	if (unlikely(folio_test_large(folio)))
+		atomic_inc(&folio->_large_mapcount);
+	return atomic_inc_return(&page->_mapcount) == 0;
+}
+
+/* One more entry for a page that is anonymous already: swapped in, or at the end of a migration. */
+static __always_inline void folio_add_anon_rmap_pte(struct folio *folio, struct page *page,
+						    rmap_t flags)
+{
+	VM_BUG_ON(!folio_test_anon(folio));
+	if (__page_inc_mapcount(folio, page))
+		node_stat_mod_folio(folio, NR_ANON_MAPPED, 1);
+	if (flags & RMAP_EXCLUSIVE)
+		SetPageAnonExclusive(page);
+	VM_BUG_ON(PageAnonExclusive(page) && page_mapcount(page) > 1);
+}
+
+static __always_inline void folio_add_file_rmap_pte(struct folio *folio, struct page *page)
+{
+	VM_BUG_ON(folio_test_anon(folio));
+	if (__page_inc_mapcount(folio, page))
+		node_stat_mod_folio(folio, NR_FILE_MAPPED, 1);
 }
 
 /* One more entry for a page that some entry maps already (fork). */
-static __always_inline void page_dup_rmap(struct page *page)
+static __always_inline void folio_dup_file_rmap_pte(struct folio *folio, struct page *page)
 {
-	atomic_inc(&page->_mapcount);
+	__page_inc_mapcount(folio, page);
 }
 
-static __always_inline void page_remove_rmap(struct page *page)
+/*
+ * The same for an anonymous page, which stops being exclusive. -EBUSY: it is exclusive and may be pinned (for_pin says that
+ * the process has pins): the device would write where one of the two owners no longer looks, so the child must get a
+ * copy now.
+ */
+static __always_inline int folio_try_dup_anon_rmap_pte(struct folio *folio, struct page *page,
+						       bool has_pins)
 {
-	if (atomic_dec_return(&page->_mapcount) < 0)
-		dec_node_page_state(page, PageAnon(page) ? NR_ANON_MAPPED : NR_FILE_MAPPED);
+	if (PageAnonExclusive(page)) {
+		if (unlikely(has_pins) && folio_maybe_dma_pinned(folio))
+			return -1;
+		ClearPageAnonExclusive(page);
+	}
+	__page_inc_mapcount(folio, page);
+	return 0;
+}
+
+/* One entry less; true if it was the page's last. The caller counts it in the node's numbers. */
+static __always_inline bool __folio_remove_rmap_pte(struct folio *folio, struct page *page)
+{
+	VM_BUG_ON(page_mapcount(page) < 1);
+	if (unlikely(folio_test_large(folio)))
+		atomic_dec(&folio->_large_mapcount);
+	return atomic_dec_return(&page->_mapcount) < 0;
+}
+
+static __always_inline void folio_remove_rmap_pte(struct folio *folio, struct page *page)
+{
+	if (__folio_remove_rmap_pte(folio, page))
+		node_stat_mod_folio(folio, folio_test_anon(folio) ? NR_ANON_MAPPED : NR_FILE_MAPPED,
+				    -1);
+}
+
+/*
+ * Of a folio that turned out to have one owner left, vma's: it and what it maps are found through vma's anon_vma alone from
+ * now on. => folio locked (a walk holds that), entry's table locked
+ */
+static __always_inline void folio_move_anon_rmap(struct folio *folio, struct vm_area_struct *vma)
+{
+	VM_BUG_ON(!folio_test_locked(folio) || !vma->anon_vma);
+	WRITE_ONCE(folio->mapping,
+		   (struct address_space *)((unsigned long)vma->anon_vma | PAGE_MAPPING_ANON));
 }

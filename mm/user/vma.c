@@ -5,7 +5,7 @@
  *    construction, because storing a range replaces whatever was there.
  * 2. Two neighbours are one VMA when nothing tells them apart: same flags, same file and contiguous
  *    offset, same operations and memory policy, no private data. Merging keeps the tree small, so every change ends with
- *    an attempt to merge; splitting is its inverse.
+ *    an attempt to merge; splitting is its inverse. Areas with private pages of different anon_vmas stay apart.
  * 3. The one operation that can fail is the store into the tree (it may need a node). Each function
  *    here stores first and changes the rest after, so an error leaves the set as it was.
  *
@@ -23,8 +23,9 @@
 #include "lib/string.h"
 #include "mm/cache/file.h"
 #include "mm/cache/mempolicy.h"
-#include "mm/user/i_mmap.h"
 #include "mm/slab/slab.h"
+#include "mm/user/anon_vma.h"
+#include "mm/user/i_mmap.h"
 
 static struct kmem_cache *vm_area_cachep;
 
@@ -38,8 +39,10 @@ struct vm_area_struct *vm_area_alloc(struct mm_struct *mm)
 {
 	struct vm_area_struct *vma = kmem_cache_zalloc(vm_area_cachep, GFP_KERNEL);
 
-	if (vma)
+	if (vma) {
 		vma->vm_mm = mm;
+		INIT_LIST_HEAD(&vma->anon_vma_chain);
+	}
 	return vma;
 }
 
@@ -49,13 +52,16 @@ struct vm_area_struct *vm_area_dup(const struct vm_area_struct *orig)
 
 	if (!vma)
 		return NULL;
-	*vma = *orig;
+	memcpy(vma, orig, offsetof(struct vm_area_struct, anon_vma_chain));
+	INIT_LIST_HEAD(&vma->anon_vma_chain);
+	vma->first_avc.anon_vma = NULL;
 	mpol_get(vma->vm_policy);
 	return vma;
 }
 
 void vm_area_free(struct vm_area_struct *vma)
 {
+	VM_BUG_ON(!list_empty(&vma->anon_vma_chain));
 	mpol_put(vma->vm_policy);
 	kmem_cache_free(vm_area_cachep, vma);
 }
@@ -170,11 +176,13 @@ struct vm_area_struct *vma_prev(struct mm_struct *mm, unsigned long addr)
 static void set_range_locked(struct vm_area_struct *vma, struct address_space *mapping,
 			     unsigned long start, unsigned long end, pgoff_t pgoff)
 {
+	anon_vma_range_begin(vma);
 	i_mmap_remove(vma, mapping);
 	vma->vm_start = start;
 	vma->vm_end = end;
 	vma->vm_pgoff = pgoff;
 	i_mmap_insert(vma, mapping);
+	anon_vma_range_end(vma);
 }
 
 void vma_set_range(struct vm_area_struct *vma, unsigned long start, unsigned long end,
@@ -200,7 +208,12 @@ int split_vma(struct mm_struct *mm, struct vm_area_struct *vma, unsigned long ad
 		return -ENOMEM;
 	new->vm_start = addr;
 	new->vm_pgoff += (addr - vma->vm_start) >> PAGE_SHIFT;
-	err = vma_store(mm, new, addr, vma->vm_end);
+	err = anon_vma_clone(new, vma);
+	if (!err) {
+		err = vma_store(mm, new, addr, vma->vm_end);
+		if (err)
+			unlink_anon_vmas(new);
+	}
 	if (err) {
 		vm_area_free(new);
 		return err;
@@ -234,15 +247,18 @@ static int vma_join(struct mm_struct *mm, struct vm_area_struct *prev, struct vm
 {
 	unsigned long end = next->vm_end;
 	struct address_space *mapping;
-	int err = vma_store(mm, prev, prev->vm_start, end);
+	int err = anon_vma_mergeable(prev, next) ? anon_vma_merge(prev, next) : -EINVAL;
 
+	/* Trees that prev joined for nothing do no harm: its range is its own. */
+	if (!err)
+		err = vma_store(mm, prev, prev->vm_start, end);
 	if (err)
 		return err;
 	mapping = lock_i_mmap(prev);
 	i_mmap_remove(next, mapping);
 	set_range_locked(prev, mapping, prev->vm_start, end, prev->vm_pgoff);
 	unlock_i_mmap(mapping);
-	prev->has_anon |= next->has_anon;
+	unlink_anon_vmas(next);
 	mm->map_count--;
 	if (next->vm_file)
 		fput(next->vm_file);
@@ -258,10 +274,11 @@ struct vm_area_struct *vma_merge_new(struct mm_struct *mm, unsigned long start, 
 	struct vm_area_struct *next = vma_lookup(mm, end);
 
 	if (prev && (!can_merge(prev, vm_flags, file, ops, NULL) ||
-		     prev->vm_pgoff + vma_pages(prev) != pgoff))
+		     !anon_vma_mergeable(prev, NULL) || prev->vm_pgoff + vma_pages(prev) != pgoff))
 		prev = NULL;
-	if (next && (!can_merge(next, vm_flags, file, ops, NULL) ||
-		     pgoff + ((end - start) >> PAGE_SHIFT) != next->vm_pgoff))
+	if (next &&
+	    (!can_merge(next, vm_flags, file, ops, NULL) || !anon_vma_mergeable(next, NULL) ||
+	     pgoff + ((end - start) >> PAGE_SHIFT) != next->vm_pgoff))
 		next = NULL;
 	if (prev) {
 		if (vma_store(mm, prev, prev->vm_start, end))
@@ -346,8 +363,10 @@ int expand_stack(struct vm_area_struct *vma, unsigned long address)
 	err = vma_store(mm, vma, address, vma->vm_end);
 	if (err)
 		return err;
+	anon_vma_range_begin(vma);
 	vma->vm_start = address;
 	vma->vm_pgoff -= grow;
+	anon_vma_range_end(vma);
 	vm_stat_account(mm, vma->vm_flags, grow);
 	return 0;
 }
