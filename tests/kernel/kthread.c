@@ -150,29 +150,30 @@ static bool share_disturbed;
 #define SHARE_END (400 * (u64)NSEC_PER_MSEC)
 
 /*
- * Busy threads on one CPU; kernel code is not preempted, so they ask at each round. A round takes microseconds: one that
- * took ticks is the host's, which kept the whole CPU waiting and charged it to whoever ran.
+ * Busy threads on one CPU; kernel code is not preempted, so they ask at each round. A round takes microseconds of the
+ * thread's own time; ticks in one round are the host's, which kept the whole CPU waiting and charged it to whoever ran.
  */
 static int share_crew(struct crew *c, int me)
 {
-	u64 before, after;
+	u64 last, now;
 
 	set_cpus_allowed_ptr(current, BIT(cpumask_first(cpu_online_mask)));
 	set_user_nice(current, me * 5);
 	atomic_inc(&inside);
 	while (atomic_read(&inside) < 3)
 		yield();
-	while (!READ_ONCE(share_stop)) {
-		before = task_sched_runtime(current);
+	last = task_sched_runtime(current);
+	do {
 		spin_a_little(50);
-		after = task_sched_runtime(current);
-		if (after - before > 2 * TICK_NSEC)
-			WRITE_ONCE(share_disturbed, true);
-		if (after > SHARE_END || share_disturbed)
-			WRITE_ONCE(share_stop, 1);
 		cond_resched();
-	}
-	share[me] = task_sched_runtime(current);
+		now = task_sched_runtime(current);
+		if (now - last > 2 * TICK_NSEC)
+			WRITE_ONCE(share_disturbed, true);
+		if (now > SHARE_END || READ_ONCE(share_disturbed))
+			WRITE_ONCE(share_stop, 1);
+		last = now;
+	} while (!READ_ONCE(share_stop));
+	share[me] = last;
 	return 0;
 }
 
