@@ -71,8 +71,8 @@ if [ -x /usr/bin/python3 ]; then
 	ok python3 "$(version /usr/bin/python3 --version) (/usr/bin/python3)"
 	for module in $(/usr/bin/python3 -S -c '
 import os
-for m in ("pytest", "pexpect"):
-    if not os.path.isdir("/usr/lib/python3/dist-packages/" + m): print(m)'); do
+for m, p in ("pytest", "pytest"), ("xdist", "pytest-xdist"), ("pexpect", "pexpect"):
+    if not os.path.isdir("/usr/lib/python3/dist-packages/" + m): print(p)'); do
 		wanted "$module" "make test; remedy: apt install python3-$module"
 	done
 else

@@ -170,19 +170,26 @@ def run_quire(tally):
 
 
 def run_boots(tally):
-    """pytest prints its own report; the counts come from its XML."""
-    result = os.path.join(BUILD, "boot-results.xml")
+    """pytest on tests/boot. test_build.py goes first and alone, since it remakes what the others boot; these share the
+    processors, a file at a time."""
+    run_pytest(tally, "build", ["tests/boot/test_build.py"])
+    workers = min(os.cpu_count() or 1, 8)
+    run_pytest(tally, "boots", ["tests/boot", "--ignore=tests/boot/test_build.py", f"-n{workers}", "--dist=loadfile"])
+
+
+def run_pytest(tally, name, words):
+    result = os.path.join(BUILD, f"{name}.xml")
     if os.path.exists(result):
         os.unlink(result)
-    command = ["/usr/bin/python3", "-m", "pytest", "-q", "-p", "no:cacheprovider", "--tb=short", f"--junitxml={result}", "tests/boot"]
+    command = ["/usr/bin/python3", "-m", "pytest", "-q", "-p", "no:cacheprovider", "--tb=short", f"--junitxml={result}", *words]
     if PATTERN:
         command += ["-k", PATTERN]
     try:
         subprocess.run(command, cwd=ROOT, env={**os.environ, "O": BUILD, "PYTHONDONTWRITEBYTECODE": "1"}, timeout=1500 * machine.scale())
     except subprocess.TimeoutExpired:
-        tally.failed.append("boot: pytest did not finish in time")
+        tally.failed.append(f"{name}: pytest did not finish in time")
     if not os.path.exists(result):
-        tally.failed.append("boot: pytest wrote no results")
+        tally.failed.append(f"{name}: pytest wrote no results")
         return
     for case in xml.etree.ElementTree.parse(result).iter("testcase"):
         kinds = {child.tag for child in case}

@@ -95,24 +95,33 @@ def build_iso(cmdline, initramfs, kernel):
     key.update(b"-" if initramfs is None else hashlib.sha256(initramfs).digest())
     iso = os.path.join(folder, key.hexdigest()[:24] + ".iso")
     if not os.path.exists(iso):
-        if initramfs is not None:
-            with open(iso + ".cpio", "wb") as f:
-                f.write(initramfs)
+        part = f"{iso}.{os.getpid()}"           # several runners share the folder
         try:
-            subprocess.run([os.path.join(ROOT, "tools/mkiso.sh"), iso, kernel,
-                            "-" if initramfs is None else iso + ".cpio", cmdline],
-                           cwd=ROOT, env={**os.environ, "O": BUILD}, check=True, timeout=60 * scale())
-        finally:
             if initramfs is not None:
-                os.unlink(iso + ".cpio")
+                with open(part + ".cpio", "wb") as f:
+                    f.write(initramfs)
+            subprocess.run([os.path.join(ROOT, "tools/mkiso.sh"), part, kernel,
+                            "-" if initramfs is None else part + ".cpio", cmdline],
+                           cwd=ROOT, env={**os.environ, "O": BUILD}, check=True, timeout=60 * scale())
+            os.replace(part, iso)
+        finally:
+            for left in (part, part + ".cpio"):
+                if os.path.exists(left):
+                    os.unlink(left)
         prune(folder, 80)
     return iso
 
 
 def prune(folder, keep):
-    isos = sorted((os.path.join(folder, f) for f in os.listdir(folder) if f.endswith(".iso")), key=os.path.getmtime)
+    def age(path):
+        return os.path.getmtime(path) if os.path.exists(path) else 0
+
+    isos = sorted((os.path.join(folder, f) for f in os.listdir(folder) if f.endswith(".iso")), key=age)
     for old in isos[:-keep]:
-        os.unlink(old)
+        try:
+            os.unlink(old)
+        except FileNotFoundError:
+            pass
 
 
 class Machine:
