@@ -13,6 +13,8 @@ MAKEFLAGS += --no-builtin-rules --no-print-directory
 O       ?= build#               folder for everything that is made
 LLVM    ?=#                     1: clang instead of gcc
 DEBUG   ?=#                     1: a debug kernel (CONFIG_DEBUG_VM: assertions, lock-order checks)
+KASAN   ?=#                     1: each access to memory is checked (CONFIG_KASAN; docs/debugging.md)
+UBSAN   ?=#                     1: array indices, shifts and the like are checked (CONFIG_UBSAN)
 V       ?=#                     1: show the commands
 EXTRA   ?=#                     a folder whose files go over the initramfs root
 CMDLINE ?=#                     words for the kernel command line
@@ -22,7 +24,7 @@ CROSS_COMPILE ?= $(if $(filter x86_64 amd64,$(shell uname -m)),,x86_64-linux-gnu
 RUN_VARS := MEM CPUS CPU ACCEL NODES DISK FIRMWARE MACHINE QEMU QEMU_ARGS GDBPORT
 $(foreach v,$(RUN_VARS),$(if $(filter command line,$(origin $(v))),$(eval export $(v))))
 # The build's knobs, stripped of the blanks that the comments above leave.
-$(foreach v,O LLVM DEBUG V EXTRA,$(eval override $(v) := $(strip $($(v)))))
+$(foreach v,O LLVM DEBUG KASAN UBSAN V EXTRA,$(eval override $(v) := $(strip $($(v)))))
 
 # --- tools -------------------------------------------------------------------------------------------
 ifeq ($(LLVM),1)
@@ -42,16 +44,32 @@ Q       := $(if $(filter 1,$(V)),,@)
 say      = $(if $(filter 1,$(V)),,@printf '  %-7s %s\n' '$(1)' '$(2)')
 
 # --- flags -------------------------------------------------------------------------------------------
-OBJ := $(O)/obj-$(KIND)$(if $(filter 1,$(DEBUG)),-debug)
+OBJ := $(O)/obj-$(KIND)$(if $(filter 1,$(DEBUG)),-debug)$(if $(filter 1,$(KASAN)),-kasan)$(if $(filter 1,$(UBSAN)),-ubsan)
 
 WARN   := -Wall -Wextra -Werror -Wno-unused-parameter -Wno-sign-compare -Wstrict-prototypes -Wmissing-prototypes
-CPPFLAGS := -I. -D__KERNEL__ $(if $(filter 1,$(DEBUG)),-DCONFIG_DEBUG_VM=1) $(KCPPFLAGS)
+CPPFLAGS := -I. -D__KERNEL__ $(if $(filter 1,$(DEBUG)),-DCONFIG_DEBUG_VM=1) $(if $(filter 1,$(KASAN)),-DCONFIG_KASAN=1) \
+	$(if $(filter 1,$(UBSAN)),-DCONFIG_UBSAN=1) $(KCPPFLAGS)
 # -nostdinc, but with the compiler's own folder: <stdarg.h>, <stddef.h>, <stdint.h>, <stdbool.h>.
 CPPFLAGS += -nostdinc -isystem $(shell $(CC) -print-file-name=include 2>/dev/null)
 CFLAGS := -std=gnu11 -O2 -g $(WARN) -ffreestanding -fno-strict-aliasing -fno-common -fno-pic -fno-pie \
 	-m64 -mno-red-zone -mcmodel=kernel -mgeneral-regs-only -fno-omit-frame-pointer \
 	-fno-optimize-sibling-calls -fno-delete-null-pointer-checks -fno-stack-protector \
 	-fno-asynchronous-unwind-tables -fcf-protection=none -fwrapv $(KCFLAGS)
+
+# KASAN: a call in front of each access, red zones around variables on the stack and global ones. The files of KASAN_OFF are
+# compiled without (mm/debug/kasan_check.c, 5, says why).
+KASAN_OFF := mm/debug/kasan%.c mm/debug/ubsan.c mm/slab/slub%.c mm/slab/slab%.c arch/x86/stacktrace.c
+KASAN_FLAGS_gcc := -fno-sanitize-address-use-after-scope -fasan-shadow-offset=0xdffffc0000000000 --param asan-instrumentation-with-call-threshold=0 \
+	--param asan-stack=1 --param asan-globals=1 --param asan-instrument-allocas=1
+KASAN_FLAGS_clang := $(addprefix -mllvm -,asan-mapping-offset=0xdffffc0000000000 asan-instrumentation-with-call-threshold=0 \
+	asan-stack=1 asan-globals=1 asan-instrument-dynamic-allocas=1 \
+	asan-use-after-scope=0)
+KASAN_FLAGS := -fsanitize=kernel-address $(KASAN_FLAGS_$(KIND)) -DKASAN_CHECKED
+UBSAN_OFF := mm/debug/kasan%.c mm/debug/ubsan.c
+UBSAN_FLAGS := -fsanitize=bounds,shift,integer-divide-by-zero,unreachable,bool,enum
+# usage: $(call sanitize,file.c)
+sanitize = $(if $(filter 1,$(KASAN)),$(if $(filter $(KASAN_OFF),$(1)),,$(KASAN_FLAGS))) \
+	$(if $(filter 1,$(UBSAN)),$(if $(filter $(UBSAN_OFF),$(1)),,$(UBSAN_FLAGS)))
 ASFLAGS := -D__ASSEMBLY__ -g -m64 -Wa,--noexecstack
 LDFLAGS := -m elf_x86_64 -static -nostdlib -z max-page-size=4096 -z noexecstack --build-id=none \
 	--orphan-handling=warn -T linker.ld
@@ -60,6 +78,7 @@ LDFLAGS := -m elf_x86_64 -static -nostdlib -z max-page-size=4096 -z noexecstack 
 ROOMS := $(wildcard boot arch mm kernel lib tests/kernel)
 # tests/bench/page_*.c, kmem_*.c: benchmarks from the inside, suites like those of tests/kernel.
 SRCS  := $(sort $(if $(ROOMS),$(shell find $(ROOMS) -name '*.c' -o -name '*.S')) $(wildcard tests/bench/page_*.c tests/bench/kmem_*.c))
+SRCS  := $(filter-out $(if $(filter 1,$(KASAN)),,mm/debug/kasan%.c) $(if $(filter 1,$(UBSAN)),,mm/debug/ubsan.c),$(SRCS))
 OBJS  := $(SRCS:%=$(OBJ)/%.o)
 KERNEL := $(OBJ)/quire.elf
 
@@ -76,14 +95,14 @@ endef
 .PHONY: FORCE
 FORCE:
 
-$(eval $(call remember,$(OBJ)/flags,$(CC) $(CPPFLAGS) $(CFLAGS) $(ASFLAGS) $(LDFLAGS)))
+$(eval $(call remember,$(OBJ)/flags,$(CC) $(CPPFLAGS) $(CFLAGS) $(call sanitize,any.c) $(ASFLAGS) $(LDFLAGS)))
 $(eval $(call remember,$(OBJ)/sources,$(SRCS)))
 $(eval $(call remember,$(O)/kind,$(OBJ)))
 
 $(OBJ)/%.c.o: %.c $(OBJ)/flags
 	$(call say,CC,$<)
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c $< -o $@
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $(call sanitize,$<) -MMD -MP -c $< -o $@
 
 $(OBJ)/%.S.o: %.S $(OBJ)/flags
 	$(call say,AS,$<)

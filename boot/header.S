@@ -34,7 +34,12 @@
 #define KERNEL_LOAD_PHYS 0x200000
 #define BOOT_IMAGE_PAGES 8	/* 2 MiB pages of kernel image */
 #define PGD_LINEAR 273		/* pgd_index(PAGE_OFFSET) */
+#ifdef CONFIG_KASAN
+#define INIT_STACK_SIZE 32768
+#define PGD_SHADOW 472		/* pgd_index(KASAN_SHADOW_START); 32 entries */
+#else
 #define INIT_STACK_SIZE 16384
+#endif
 	.set KERNEL_DELTA, 0xffffffff80e00000 /* virtual - physical, as in linker.ld */
 
 /* ---- what the loader looks for ---- */
@@ -136,6 +141,18 @@ multiboot2_entry:
 	movl	$boot_pud + PTE_TABLE, boot_pgd
 	movl	$boot_pud + PTE_TABLE, boot_pgd + PGD_LINEAR * 8
 	movl	$boot_pud_image + PTE_TABLE, boot_pgd + 511 * 8
+
+#ifdef CONFIG_KASAN
+	/* All of the shadow is one page, through one table of each level (mm/debug/kasan_init.c). */
+	movl	$512, %ecx
+1:	movl	$kasan_early_shadow_pmd - KERNEL_DELTA + PTE_TABLE, kasan_early_shadow_pud - KERNEL_DELTA - 8(, %ecx, 8)
+	movl	$kasan_early_shadow_pte - KERNEL_DELTA + PTE_TABLE, kasan_early_shadow_pmd - KERNEL_DELTA - 8(, %ecx, 8)
+	movl	$kasan_early_shadow_page - KERNEL_DELTA + PTE_TABLE, kasan_early_shadow_pte - KERNEL_DELTA - 8(, %ecx, 8)
+	loop	1b
+	movl	$32, %ecx
+1:	movl	$kasan_early_shadow_pud - KERNEL_DELTA + PTE_TABLE, boot_pgd + (PGD_SHADOW - 1) * 8(, %ecx, 8)
+	loop	1b
+#endif
 
 	/* 64-bit paging: PAE, top table, long mode (with NX if there), then paging itself. */
 	movl	%cr4, %eax
@@ -310,5 +327,14 @@ early_gdt_descr:
 	.globl init_stack
 init_stack:
 	.skip INIT_STACK_SIZE
+
+#ifdef CONFIG_KASAN
+	.balign 4096
+	.irp	name, pud, pmd, pte, page
+	.globl	kasan_early_shadow_\name
+kasan_early_shadow_\name:
+	.skip	4096
+	.endr
+#endif
 
 	.section .note.GNU-stack, "", @progbits

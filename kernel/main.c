@@ -46,6 +46,7 @@
 #include "mm/boot/memtest.h"
 #include "mm/boot/paging.h"
 #include "mm/boot/realmode.h"
+#include "mm/debug/kasan.h"
 #include "mm/debug/page_debug.h"
 #include "mm/debug/shuffle.h"
 #include "mm/kva/ptdump.h"
@@ -72,6 +73,7 @@ static void __init setup_arch(void)
 	apic_init_early();
 	tsc_init();	/* from here on the log has times */
 	initmem_init(); /* nodes: their memory, their CPUs */
+	kasan_init();	/* KASAN kernels: shadow for all memory, reports begin */
 }
 
 /* From memblock to slab and vmalloc: Linux's mm_core_init(). */

@@ -74,7 +74,11 @@ struct pt_regs;
 #define PF_MEMALLOC_NOIO 0x00080000
 #define PF_KTHREAD	 0x00200000
 
-#define THREAD_SIZE   (16UL << 10) /* kernel stack, one guard page below it */
+#ifdef CONFIG_KASAN
+#define THREAD_SIZE (32UL << 10) /* red zones around everything that lies on it */
+#else
+#define THREAD_SIZE (16UL << 10) /* kernel stack, one guard page below it */
+#endif
 #define TASK_COMM_LEN 16
 
 /* arch/x86: state of a thread that is not on a CPU. */

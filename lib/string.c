@@ -21,6 +21,18 @@
 #undef memset
 #endif
 
+/*
+ * In a KASAN kernel the three that the compiler calls by itself are checked elsewhere, and end here: unchecked, under other names.
+ */
+#ifdef CONFIG_KASAN
+#define __no_kasan __attribute__((__no_sanitize__("kernel-address")))
+#define memcpy	   __memcpy
+#define memmove	   __memmove
+#define memset	   __memset
+#else
+#define __no_kasan
+#endif
+
 typedef u64 __attribute__((__may_alias__, __aligned__(1))) u64_any;
 typedef u32 __attribute__((__may_alias__, __aligned__(1))) u32_any;
 typedef u16 __attribute__((__may_alias__, __aligned__(1))) u16_any;
@@ -33,7 +45,7 @@ typedef u16 __attribute__((__may_alias__, __aligned__(1))) u16_any;
 #define S16(p, off) (*(u16_any *)((u8 *)(p) + (off)))
 
 /* At most 16 bytes: everything is loaded before anything is stored, so overlap does not matter. */
-static __always_inline void copy_small(void *dst, const void *src, size_t n)
+static __always_inline __no_kasan void copy_small(void *dst, const void *src, size_t n)
 {
 	if (n >= 8) {
 		u64 a = L64(src, 0), b = L64(src, n - 8);
@@ -55,7 +67,7 @@ static __always_inline void copy_small(void *dst, const void *src, size_t n)
 	}
 }
 
-void *memcpy(void *dst, const void *src, size_t n)
+__no_kasan void *memcpy(void *dst, const void *src, size_t n)
 {
 	void *d = dst;
 	size_t words;
@@ -74,7 +86,7 @@ void *memcpy(void *dst, const void *src, size_t n)
 	return dst;
 }
 
-void *memmove(void *dst, const void *src, size_t n)
+__no_kasan void *memmove(void *dst, const void *src, size_t n)
 {
 	u64 head;
 	u8 *d;
@@ -108,7 +120,7 @@ void *memmove(void *dst, const void *src, size_t n)
 	return dst;
 }
 
-void *memset(void *dst, int c, size_t n)
+__no_kasan void *memset(void *dst, int c, size_t n)
 {
 	u64 v = (u8)c * 0x0101010101010101UL;
 	void *d = dst;
@@ -132,6 +144,12 @@ void *memset(void *dst, int c, size_t n)
 	}
 	return dst;
 }
+
+#ifdef CONFIG_KASAN
+#undef memcpy
+#undef memmove
+#undef memset
+#endif
 
 void *memset16(u16 *dst, u16 v, size_t n)
 {

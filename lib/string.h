@@ -17,7 +17,18 @@ void *memmove(void *dst, const void *src, size_t n);
 void *memset(void *dst, int c, size_t n);
 int memcmp(const void *a, const void *b, size_t n);
 
-#ifndef QUIRE_HOSTED
+#ifdef CONFIG_KASAN
+/* Without a look at the shadow: what the three above end in (mm/debug/kasan_check.c), and what files get that are not checked. */
+void *__memcpy(void *dst, const void *src, size_t n);
+void *__memmove(void *dst, const void *src, size_t n);
+void *__memset(void *dst, int c, size_t n);
+#endif
+
+#if defined(CONFIG_KASAN) && !defined(KASAN_CHECKED)
+#define memcpy(d, s, n)	 __memcpy(d, s, n)
+#define memmove(d, s, n) __memmove(d, s, n)
+#define memset(d, c, n)	 __memset(d, c, n)
+#elif !defined(QUIRE_HOSTED)
 #define memcpy(d, s, n)	 __builtin_memcpy(d, s, n)
 #define memmove(d, s, n) __builtin_memmove(d, s, n)
 #define memset(d, c, n)	 __builtin_memset(d, c, n)

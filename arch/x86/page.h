@@ -33,12 +33,15 @@
 #define VMEMMAP_START	   0xffffea0000000000UL
 #define VMEMMAP_END	   (VMEMMAP_START + (1UL << 40))
 #define KASAN_SHADOW_START 0xffffec0000000000UL
-#define KERNEL_MAP_BASE	   0xffffffff80000000UL
-#define KERNEL_IMAGE_START 0xffffffff81000000UL
-#define KERNEL_LOAD_PHYS   0x200000UL /* where linker.ld puts the image in physical memory */
-#define EXECMEM_START	   0xffffffffa0000000UL
-#define EXECMEM_END	   0xffffffffff000000UL
-#define FIXADDR_TOP	   0xffffffffff600000UL
+#define KASAN_SHADOW_END   0xfffffc0000000000UL
+/* The shadow byte of an address: address / 8 + this (mm/debug/kasan_check.c). */
+#define KASAN_SHADOW_OFFSET 0xdffffc0000000000UL
+#define KERNEL_MAP_BASE	    0xffffffff80000000UL
+#define KERNEL_IMAGE_START  0xffffffff81000000UL
+#define KERNEL_LOAD_PHYS    0x200000UL /* where linker.ld puts the image in physical memory */
+#define EXECMEM_START	    0xffffffffa0000000UL
+#define EXECMEM_END	    0xffffffffff000000UL
+#define FIXADDR_TOP	    0xffffffffff600000UL
 
 #define MAX_PHYSMEM_BITS 46
 

@@ -26,6 +26,7 @@ struct unwind {
 	unsigned long bp;
 	unsigned long low, high; /* the stack */
 	unsigned long ip;	 /* of the current step */
+	bool this_context;	 /* end where an exception or interrupt came in */
 };
 
 static bool in_kernel_text(unsigned long a)
@@ -68,7 +69,7 @@ static bool unwind_next(struct unwind *u, struct task_struct *task)
 		regs = (const struct pt_regs *)(frame + 2);
 		if (!on_stack(u, (unsigned long)regs, sizeof(*regs)))
 			return false;
-		if (user_mode(regs)) {
+		if (user_mode(regs) || u->this_context) {
 			u->bp = 0; /* the entry itself is the last step */
 			return true;
 		}
@@ -101,6 +102,15 @@ static unsigned int collect(struct unwind *u, struct task_struct *task, unsigned
 unsigned int stack_trace_save(unsigned long *entries, unsigned int max, unsigned int skip)
 {
 	struct unwind u = { .bp = (unsigned long)__builtin_frame_address(0) };
+
+	if (!stack_bounds(&u, current, u.bp))
+		return 0;
+	return collect(&u, current, entries, max, skip);
+}
+
+unsigned int stack_trace_save_context(unsigned long *entries, unsigned int max, unsigned int skip)
+{
+	struct unwind u = { .bp = (unsigned long)__builtin_frame_address(0), .this_context = true };
 
 	if (!stack_bounds(&u, current, u.bp))
 		return 0;

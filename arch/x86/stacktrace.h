@@ -15,6 +15,8 @@ struct task_struct;
 
 /* Return addresses, innermost first, of the caller; how many were stored. => any context */
 unsigned int stack_trace_save(unsigned long *entries, unsigned int max, unsigned int skip);
+/* The same up to where the interrupt or exception came in that the caller is in, if it is in one. */
+unsigned int stack_trace_save_context(unsigned long *entries, unsigned int max, unsigned int skip);
 /* The same for a task that is not running, or for an interrupted place. */
 unsigned int stack_trace_save_tsk(struct task_struct *task, unsigned long *entries,
 				  unsigned int max);

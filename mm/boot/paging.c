@@ -33,6 +33,7 @@
 #include "mm/boot/fixmap.h"
 #include "mm/boot/memblock.h"
 #include "mm/debug/debug_pagealloc.h"
+#include "mm/debug/kasan.h"
 
 extern char _text[], _etext[], __start_rodata[], __end_rodata[], _sdata[], __init_begin[],
 	_sinittext[], _einittext[], __init_end[], __bss_start[], _end[], __boot32_start[],
@@ -260,6 +261,7 @@ void __init init_mem_mapping(void)
 	forbid_execution(PAGE_OFFSET, VMALLOC_START);
 	forbid_execution(VMEMMAP_START, KASAN_SHADOW_START);
 	set_pud(must(kernel_pud_alloc(fix)), __pud(fixmap_pmd_phys() | _KERNPG_TABLE));
+	kasan_map_early_shadow(swapper_pg_dir);
 	make_trampoline_tables();
 
 	write_cr3(__pa_symbol(swapper_pg_dir));

@@ -22,6 +22,7 @@
 #include "lib/printf.h"
 #include "mm/debug/debug_internal.h"
 #include "mm/debug/fail_page_alloc.h"
+#include "mm/debug/kasan.h"
 #include "mm/debug/page_ext.h"
 #include "mm/debug/page_owner.h"
 #include "mm/debug/page_table_check.h"
@@ -80,6 +81,7 @@ bool page_debug_should_fail(gfp_t gfp, unsigned int order)
 
 void page_debug_alloc(struct page *page, unsigned int order, gfp_t gfp)
 {
+	kasan_alloc_pages(page, order);
 	if (page_debug_has(PAGE_DEBUG_UNMAP))
 		debug_pagealloc_map(page, order, true);
 	if (page_debug_has(PAGE_DEBUG_POISON))
@@ -106,6 +108,7 @@ void page_debug_free(struct page *page, unsigned int order)
 		clear_pages(page, order);
 	if (page_debug_has(PAGE_DEBUG_UNMAP))
 		debug_pagealloc_map(page, order, false);
+	kasan_free_pages(page, order);
 }
 
 void page_debug_split(struct page *page, unsigned int order)

@@ -29,6 +29,7 @@ enum page_debug_bits {
 	PAGE_DEBUG_FAIL,	/* fail_page_alloc has a probability */
 	PAGE_DEBUG_TABLE_CHECK, /* page_table_check=on */
 	PAGE_DEBUG_TRACE,	/* trace events mm_page_* are on */
+	PAGE_DEBUG_KASAN,	/* a KASAN kernel */
 };
 
 /* Bits above. Written at boot; PAGE_DEBUG_FAIL and PAGE_DEBUG_TRACE also later, atomically. */

@@ -53,6 +53,8 @@ struct vmap_area *alloc_vmap_area_at(unsigned long start, unsigned long size);
 bool vmap_range_busy(unsigned long start, unsigned long end, unsigned long *retry_end);
 /* The busy area that holds addr; NULL if none. It stays while its owner keeps it. */
 struct vmap_area *find_vmap_area(unsigned long addr);
+/* For reports: NULL too when somebody holds the lock just now. Any context. */
+struct vm_struct *find_vm_area_nowait(const void *addr);
 /* The same, taken out of the busy tree: the caller owns it. Only if it begins at addr. */
 struct vmap_area *find_unlink_vmap_area(unsigned long addr);
 /*

@@ -17,6 +17,7 @@
 #include "kernel/smp.h"
 #include "lib/err.h"
 #include "lib/string.h"
+#include "mm/debug/kasan.h"
 #include "mm/phys/buddy.h"
 #include "mm/slab/percpu.h"
 #include "mm/slab/slab.h"
@@ -63,6 +64,7 @@ static int make_unit(unsigned long addr, size_t size)
 
 	if (IS_ERR(va))
 		return PTR_ERR(va);
+	kasan_unpoison_vmalloc((void *)addr, size);
 	va->vm = (struct vm_struct){ .addr = (void *)addr,
 				     .size = size,
 				     .caller = pcpu_set_chunk_ops,

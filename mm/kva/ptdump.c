@@ -9,6 +9,7 @@
  * Mirrors Linux arch/x86/mm/dump_pagetables.c, mm/ptdump.c. Exercised by the pgperm suite and by
  * every boot.
  */
+#include "mm/debug/kasan.h"
 #include "mm/kva/ptdump.h"
 
 #include "arch/x86/pgtable.h"
@@ -119,8 +120,15 @@ int ptdump_walk_kernel(int (*fn)(const struct ptdump_run *run, void *arg), void 
 	rcu_read_lock();
 	/* The kernel's own tables have nothing in the lower half. */
 	ret = note(&d, 0, KERNEL_HALF, 0, 4);
-	if (!ret)
+	/* A KASAN kernel's shadow: 16 TiB of mostly one page, which would take a day. */
+	if (!ret && IS_KASAN) {
+		ret = walk_pgd_range(swapper_pg_dir, KERNEL_HALF, KASAN_SHADOW_START, &ptdump_ops,
+				     &d);
+		if (!ret)
+			ret = walk_pgd_range(swapper_pg_dir, KASAN_SHADOW_END, 0, &ptdump_ops, &d);
+	} else if (!ret) {
 		ret = walk_pgd_range(swapper_pg_dir, KERNEL_HALF, 0, &ptdump_ops, &d);
+	}
 	if (!ret)
 		ret = flush_run(&d);
 	rcu_read_unlock();

@@ -2,7 +2,7 @@
  * Kernel stacks, and a little store of them on each CPU.
  *
  * 1. A stack is an area of vmalloc space: the guard page of the area below it catches an overflow,
- *    its own the opposite. THREAD_SIZE is 16 KiB.
+ *    its own the opposite. THREAD_SIZE is 16 KiB (KASAN kernels: 32).
  * 2. A task that exits and one that is forked next usually meet on one CPU. Two slots on each CPU
  *    turn that into two instructions' worth of moving a pointer, where a new stack costs four pages
  *    and a TLB flush's share.
@@ -17,6 +17,7 @@
 #include "arch/x86/irqflags.h"
 #include "kernel/percpu.h"
 #include "kernel/task.h"
+#include "mm/debug/kasan.h"
 #include "mm/kva/vmalloc.h"
 #include "mm/phys/vmstat.h"
 
@@ -62,6 +63,9 @@ void *alloc_thread_stack(int node)
 		if (stack) {
 			this_cpu_write(cached_stacks[i], NULL);
 			local_irq_restore(flags);
+			kasan_unpoison_range(
+				stack,
+				THREAD_SIZE); /* red zones of functions that never returned */
 			return stack;
 		}
 	}

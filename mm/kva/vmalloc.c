@@ -35,6 +35,7 @@
 #include "kernel/rcu.h"
 #include "lib/err.h"
 #include "lib/string.h"
+#include "mm/debug/kasan.h"
 #include "mm/kva/set_memory.h"
 #include "mm/phys/buddy.h"
 #include "mm/phys/memalloc.h"
@@ -81,6 +82,8 @@ struct vm_struct *__get_vm_area_node(unsigned long size, unsigned long align,
 	vm->nr_pages = vm->page_order = 0;
 	vm->phys_addr = 0;
 	vm->caller = caller;
+	if (!(vm_flags & VM_ALLOC))
+		kasan_unpoison_vmalloc(vm->addr, size);
 	smp_store_release(&vm->flags, vm_flags);
 	return vm;
 }
@@ -118,8 +121,10 @@ static struct vmap_area *unmap_area(const void *addr)
 {
 	struct vmap_area *va = find_unlink_vmap_area((unsigned long)addr);
 
-	if (va)
+	if (va) {
+		kasan_poison_vmalloc(addr, vm_mapped_size(&va->vm));
 		vunmap_range_noflush(va->va_start, va->va_start + vm_mapped_size(&va->vm));
+	}
 	return va;
 }
 
@@ -282,6 +287,8 @@ void *__vmalloc_node_range(unsigned long size, unsigned long align, unsigned lon
 		p = map_new_pages(real, align, start, end, gfp, prot, vm_flags, node, caller);
 	else
 		p = map_new_pages_nofs(real, align, start, end, gfp, prot, vm_flags, node, caller);
+	if (IS_KASAN && p)
+		kasan_unpoison_vmalloc(p, size);
 	if (unlikely(!p) && !(gfp & __GFP_NOWARN))
 		pr_warn_ratelimited("vmalloc: %lu bytes for %pS: out of memory\n", size, caller);
 	return p;
@@ -392,6 +399,8 @@ static void defer_free(const void *addr)
 		d = kmalloc(sizeof(*d), GFP_ATOMIC);
 		if (WARN_ONCE(!d, "vfree: no memory to free %px later: it is lost\n", addr))
 			return;
+	} else {
+		kasan_unpoison_vmalloc(addr, sizeof(*d)); /* also of an area of one byte */
 	}
 	d->addr = addr;
 	d->next = READ_ONCE(deferred_areas);

@@ -31,6 +31,7 @@
 #include "lib/bitmap.h"
 #include "lib/err.h"
 #include "lib/string.h"
+#include "mm/debug/kasan.h"
 #include "mm/phys/buddy.h"
 #include "mm/slab/slab.h"
 
@@ -285,6 +286,7 @@ static bool purge_vmap_areas(void)
 {
 	struct vmap_area *list, *va;
 	unsigned long start = ~0UL, end = 0;
+	struct page *shadow = NULL;
 
 	mutex_lock(&purge_lock);
 	spin_lock(&vmap_area_lock);
@@ -300,7 +302,10 @@ static bool purge_vmap_areas(void)
 		start = min(start, va->va_start);
 		end = max(end, va->va_end);
 	}
+	for (va = list; va; va = va->purge_next)
+		shadow = kasan_unmap_vmalloc_shadow(va->va_start, va->va_end, shadow);
 	flush_tlb_kernel_range(start, end);
+	kasan_free_vmalloc_shadow(start, end, shadow);
 	spin_lock(&vmap_area_lock);
 	while (list) {
 		va = list;
@@ -345,8 +350,8 @@ void free_vmap_area_now(struct vmap_area *va)
 
 /* ---- taking ---- */
 
-struct vmap_area *alloc_vmap_area(unsigned long size, unsigned long align, unsigned long vstart,
-				  unsigned long vend)
+static struct vmap_area *take_vmap_area(unsigned long size, unsigned long align,
+					unsigned long vstart, unsigned long vend)
 {
 	struct vmap_area *va, *spare = NULL, *from;
 	unsigned long addr;
@@ -389,9 +394,28 @@ retry:
 	return va;
 }
 
+/* A KASAN kernel's shadow for it; in other kernels there is nothing to do. */
+static __always_inline struct vmap_area *with_shadow(struct vmap_area *va)
+{
+	if (IS_ERR(va) || !kasan_populate_vmalloc(va->va_start, va->va_end))
+		return va;
+	free_vmap_area_now(find_unlink_vmap_area(va->va_start));
+	return ERR_PTR(-ENOMEM);
+}
+
+struct vmap_area *alloc_vmap_area(unsigned long size, unsigned long align, unsigned long vstart,
+				  unsigned long vend)
+{
+	if (KASAN_VMALLOC_GRAIN > PAGE_SIZE && vstart < VMALLOC_USED_END) {
+		size = ALIGN(size, KASAN_VMALLOC_GRAIN);
+		align = max(align, KASAN_VMALLOC_GRAIN);
+	}
+	return with_shadow(take_vmap_area(size, align, vstart, vend));
+}
+
 struct vmap_area *alloc_vmap_area_at(unsigned long start, unsigned long size)
 {
-	return alloc_vmap_area(size, PAGE_SIZE, start, start + size);
+	return with_shadow(take_vmap_area(size, PAGE_SIZE, start, start + size));
 }
 
 bool vmap_range_busy(unsigned long start, unsigned long end, unsigned long *retry_end)
@@ -432,6 +456,17 @@ struct vmap_area *find_vmap_area(unsigned long addr)
 	va = lookup_busy(addr);
 	spin_unlock(&vmap_area_lock);
 	return va;
+}
+
+struct vm_struct *find_vm_area_nowait(const void *addr)
+{
+	struct vmap_area *va;
+
+	if (!spin_trylock(&vmap_area_lock))
+		return NULL;
+	va = lookup_busy((unsigned long)addr);
+	spin_unlock(&vmap_area_lock);
+	return va ? &va->vm : NULL;
 }
 
 struct vmap_area *find_unlink_vmap_area(unsigned long addr)

@@ -75,6 +75,7 @@ static bool check_padding(struct kmem_cache *s, struct slab *slab, u8 *p)
 
 	if (s->flags & SLAB_STORE_USER)
 		off += 2 * sizeof(struct track);
+	off += kasan_metadata_size(s);
 	return check_bytes(s, slab, p, "Object padding", p + off, POISON_INUSE,
 			   s->size - s->red_left_pad - off);
 }

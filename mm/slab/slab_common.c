@@ -76,7 +76,8 @@ bool slab_is_available(void)
 
 bool slab_unmergeable(const struct kmem_cache *s)
 {
-	return slab_nomerge || (s->flags & SLAB_NEVER_MERGE) || s->ctor || s->refcount < 0 ||
+	return IS_KASAN || slab_nomerge || (s->flags & SLAB_NEVER_MERGE) || s->ctor ||
+	       s->refcount < 0 ||
 	       s->usersize != s->object_size; /* only a part may go to user space */
 }
 
@@ -98,8 +99,8 @@ static struct kmem_cache *find_mergeable(const struct shape *want)
 	struct kmem_cache *s;
 	unsigned int align, size;
 
-	if (slab_nomerge || want->ctor || (flags & (SLAB_NEVER_MERGE | SLAB_FAILSLAB)) ||
-	    want->usersize != want->size)
+	if (IS_KASAN || slab_nomerge || want->ctor ||
+	    (flags & (SLAB_NEVER_MERGE | SLAB_FAILSLAB)) || want->usersize != want->size)
 		return NULL;
 	align = calculate_alignment(flags, want->align, want->size);
 	size = ALIGN(want->size, align);
@@ -304,6 +305,7 @@ static void *kmalloc_large(size_t size, gfp_t gfp, int node, unsigned long calle
 	page_slab(page)->slab_cache = KMALLOC_LARGE_COOKIE;
 	mod_node_page_state(page_pgdat(page), NR_SLAB_UNRECLAIMABLE, 1L << order);
 	trace_kmalloc(caller, page_address(page), size, PAGE_SIZE << order, gfp, node);
+	kasan_kmalloc_large(page_address(page), size);
 	return page_address(page);
 }
 
@@ -322,6 +324,8 @@ void __kfree_large(struct slab *slab, void *p)
 	struct page *page = slab_page(slab);
 	unsigned int order;
 
+	if (kasan_kfree_large(p, _RET_IP_))
+		return;
 	if (unlikely(slab->slab_cache != KMALLOC_LARGE_COOKIE || page_address(page) != p)) {
 		slab_report(NULL, slab, p, "kfree of an address that kmalloc did not return");
 		return;
@@ -332,18 +336,27 @@ void __kfree_large(struct slab *slab, void *p)
 	__free_pages(page, order);
 }
 
-size_t ksize(const void *p)
+static size_t __ksize(const void *p)
 {
 	struct slab *slab;
 
-	if (ZERO_OR_NULL_PTR(p))
-		return 0;
 	slab = virt_to_slab_head(p);
 	if (PageSlab(slab_page(slab)))
 		return slab->slab_cache->object_size;
 	if (WARN_ON_ONCE(slab->slab_cache != KMALLOC_LARGE_COOKIE))
 		return 0;
 	return PAGE_SIZE << compound_order(slab_page(slab));
+}
+
+size_t ksize(const void *p)
+{
+	size_t size;
+
+	if (ZERO_OR_NULL_PTR(p) || !kasan_check_byte(p, _RET_IP_))
+		return 0;
+	size = __ksize(p);
+	kasan_unpoison_range(p, size); /* the caller means to use it */
+	return size;
 }
 
 size_t kmalloc_size_roundup(size_t size)
@@ -358,15 +371,20 @@ size_t kmalloc_size_roundup(size_t size)
 
 static void *do_krealloc(const void *p, size_t new_size, gfp_t gfp, unsigned long caller)
 {
-	size_t have = ksize(p);
+	size_t have;
 	void *new;
 
+	if (!ZERO_OR_NULL_PTR(p) && !kasan_check_byte(p, caller))
+		return NULL;
+	have = ZERO_OR_NULL_PTR(p) ? 0 : __ksize(p);
 	if (!new_size) {
 		kfree(p);
 		return ZERO_SIZE_PTR;
 	}
-	if (have >= new_size)
+	if (have >= new_size) {
+		kasan_krealloc(p, new_size);
 		return (void *)p;
+	}
 	new = __kmalloc_node_track_caller(new_size, gfp, NUMA_NO_NODE, caller);
 	if (new &&have) {
 		memcpy(new, p, have);

@@ -19,6 +19,7 @@
 #include "kernel/rcu.h"
 #include "kernel/spinlock.h"
 #include "lib/list.h"
+#include "mm/debug/kasan.h"
 #include "mm/phys/mmzone.h"
 #include "mm/phys/page.h"
 #include "mm/slab/slab.h"
@@ -92,6 +93,9 @@ struct kmem_cache {
 	const char *name;		       /* - */
 	int refcount;			       /* M; -1: never shared, never destroyed */
 	unsigned int useroffset, usersize;     /* - */
+#ifdef CONFIG_KASAN
+	unsigned int kasan_offset; /* - of its metadata behind an object */
+#endif
 	struct list_head list;		       /* M slab_caches */
 	/* - NULL: no such node. Allocated as far as there are nodes. */
 	struct kmem_cache_node *node[MAX_NUMNODES];
@@ -256,6 +260,10 @@ static __always_inline struct kmem_cache *kmalloc_slab(size_t size)
 struct slab *new_slab(struct kmem_cache *s, gfp_t gfp, int node);
 void discard_slab(struct kmem_cache *s, struct slab *slab); /* empty, on no list. => any context */
 /* ---- slub.c ---- */
+#ifdef CONFIG_KASAN
+/* What kmem_cache_free() ends in, once nobody wants to know of the object any more. => any context */
+void slab_free_unpoisoned(struct kmem_cache *s, void *object);
+#endif
 void flush_cpu_slab(void *info); /* this CPU gives up its slabs of the cache. => interrupts off */
 /* ---- slub_shrink.c ---- */
 int __kmem_cache_shutdown(struct kmem_cache *s); /* empties it: 0, or 1 if objects are left */

@@ -141,6 +141,7 @@ static void print_trailer(struct kmem_cache *s, struct slab *slab, char *p)
 		print_section("Redzone  ", p + s->object_size, s->inuse - s->object_size);
 	if (s->flags & SLAB_STORE_USER)
 		off += 2 * sizeof(struct track);
+	off += kasan_metadata_size(s);
 	if (off != s->size - s->red_left_pad)
 		print_section("Padding  ", p + off, s->size - s->red_left_pad - off);
 }

@@ -412,8 +412,8 @@ static __always_inline void *slab_alloc(struct kmem_cache *s, gfp_t gfp, int nod
 					unsigned long addr, size_t size)
 {
 	if (unlikely(READ_ONCE(slab_debug_hooks)))
-		return slab_alloc_hooked(s, gfp, node, addr, size);
-	return __slab_alloc(s, gfp, node, addr);
+		return kasan_slab_alloc(s, slab_alloc_hooked(s, gfp, node, addr, size), size);
+	return kasan_slab_alloc(s, __slab_alloc(s, gfp, node, addr), size);
 }
 
 void *kmem_cache_alloc(struct kmem_cache *s, gfp_t gfp)
@@ -475,7 +475,7 @@ static size_t alloc_many(struct kmem_cache *s, gfp_t gfp, size_t nr, void **p)
 
 int kmem_cache_alloc_bulk(struct kmem_cache *s, gfp_t gfp, size_t nr, void **p)
 {
-	bool one_by_one = kmem_cache_debug(s) || READ_ONCE(slab_debug_hooks);
+	bool one_by_one = IS_KASAN || kmem_cache_debug(s) || READ_ONCE(slab_debug_hooks);
 	size_t i = 0;
 
 	if (unlikely(one_by_one)) {
@@ -623,11 +623,25 @@ static noinline void slab_free_checked(struct kmem_cache *s, struct slab *slab, 
 static __always_inline void slab_free(struct kmem_cache *s, struct slab *slab, void *object,
 				      unsigned long addr)
 {
+	if (kasan_slab_free(s, slab, object, addr))
+		return;
 	if (SLAB_ALWAYS_CHECK)
 		slab_free_checked(s, slab, object, addr);
 	else
 		__slab_free(s, slab, object, addr);
 }
+
+#ifdef CONFIG_KASAN
+void slab_free_unpoisoned(struct kmem_cache *s, void *object)
+{
+	struct slab *slab = virt_to_slab_head(object);
+
+	if (SLAB_ALWAYS_CHECK)
+		slab_free_checked(s, slab, object, _RET_IP_);
+	else
+		__slab_free(s, slab, object, _RET_IP_);
+}
+#endif
 
 /*
  * The second word of the page of p: the head page of a tail (bit 0 set), else the slab's cache.
@@ -720,7 +734,7 @@ void kfree(const void *p)
 /* Runs of objects from one slab are linked first and freed with one exchange. */
 void kmem_cache_free_bulk(struct kmem_cache *s, size_t nr, void **p)
 {
-	const bool one_by_one = READ_ONCE(slab_debug_hooks);
+	const bool one_by_one = IS_KASAN || READ_ONCE(slab_debug_hooks);
 	size_t i = 0;
 
 	while (i < nr) {

@@ -53,9 +53,13 @@ static void link_objects(struct kmem_cache *s, struct slab *slab)
 
 	if (unlikely(kmem_cache_debug(s)))
 		debug_setup_slab(s, slab);
+	kasan_poison_slab(s, slab);
 	if (unlikely(s->ctor))
-		for (unsigned int i = 0; i < slab->objects; i++)
+		for (unsigned int i = 0; i < slab->objects; i++) {
+			kasan_unpoison_new_object(s, start + (size_t)i * size);
 			s->ctor(start + (size_t)i * size);
+			kasan_poison_new_object(s, start + (size_t)i * size);
+		}
 	for (unsigned int i = slab->objects - 1; i; i--, p += size)
 		set_freepointer(s, p, p + size);
 	set_freepointer(s, p, NULL);

@@ -92,6 +92,7 @@ static void lay_out_object(struct kmem_cache *s, unsigned int align)
 	}
 	if (s->flags & SLAB_STORE_USER)
 		size += 2 * sizeof(struct track);
+	size = kasan_lay_out(s, size);
 	if (s->flags & SLAB_RED_ZONE) {
 		size += sizeof(void *); /* padding, so that a long overrun is seen for what it is */
 		s->red_left_pad = ALIGN(sizeof(void *), align);

@@ -50,6 +50,7 @@ int kmem_cache_shrink(struct kmem_cache *s)
 {
 	unsigned long left = 0;
 
+	kasan_quarantine_remove_cache(s);
 	on_each_cpu(flush_cpu_slab, s, true);
 	for (int nid = 0; nid < slab_nr_nodes; nid++)
 		if (s->node[nid])
