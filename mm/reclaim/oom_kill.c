@@ -7,8 +7,10 @@
  * 2. The one who asks need not be the one who dies. He sleeps a tick and tries again; the victim, woken by its
  *    signal, leaves the kernel, exits, and gives its pages back.
  * 3. One victim at a time. As long as its address space is not empty nobody else is killed, but not longer than
- *    VICTIM_PATIENCE: it may wait for a lock that somebody holds who waits for memory. Then the next one goes. When nobody
- *    is left the allocation fails and its caller deals with that, so the search always ends.
+ *    VICTIM_PATIENCE: it may wait for a lock that somebody holds who waits for memory. Then the next one goes. When only
+ *    dying ones are left the allocation fails and its caller deals with that, so the search always ends.
+ * 5. When a process asks and nobody is left at all (every process is process 1 or has -1000), its fault would be repeated for
+ *    ever: the kernel panics and says why. A kernel thread, and boot before process 1, get a failed allocation instead.
  * 4. Who has been killed already does not wait: his allocation fails, which lets go of what he holds.
  *
  * Locks: oom_lock (a mutex) around a decision; under it, the floor of tasks takes RCU and task locks.
@@ -16,6 +18,7 @@
  */
 #include "mm/reclaim/oom_kill.h"
 
+#include "kernel/bug.h"
 #include "kernel/current.h"
 #include "kernel/mutex.h"
 #include "kernel/printk.h"
@@ -39,6 +42,7 @@ static unsigned long victim_since;
 struct oom_choice {
 	struct oom_candidate best;
 	long points;
+	bool somebody_dies;	    /* a process that has been killed has not gone yet */
 	const nodemask_t *nodemask; /* where memory is wanted; NULL: anywhere */
 };
 
@@ -73,6 +77,7 @@ static void consider(const struct oom_candidate *c, void *arg)
 	long points = oom_badness(c);
 
 	/* A dying one had its signal; victim_mm waits for it. */
+	choice->somebody_dies |= c->dying;
 	if (c->dying || points == LONG_MIN || points <= choice->points ||
 	    !eligible(c->task, choice->nodemask))
 		return;
@@ -105,15 +110,30 @@ static bool victim_pending(void)
 	return false;
 }
 
+static void __noreturn __cold nobody_to_kill(gfp_t gfp, unsigned int order)
+{
+	char names[160];
+
+	pr_warn("%s invoked oom-killer: gfp_mask=%#x(%s), order=%u\n", current->comm, gfp,
+		gfp_flags_string(gfp, names, sizeof(names)), order);
+	dump_stack();
+	show_mem();
+	pr_warn("Out of memory and no killable processes...\n");
+	panic("System is deadlocked on memory\n");
+}
+
 /* => oom_lock held. False: there is nobody to kill */
-static bool kill_one(const nodemask_t *nodemask)
+static bool kill_one(gfp_t gfp, unsigned int order, const nodemask_t *nodemask)
 {
 	struct oom_choice choice = { .points = LONG_MIN, .nodemask = nodemask };
 	struct mm_struct *mm;
 
 	oom_ops->for_each(consider, &choice);
-	if (!choice.best.task)
+	if (!choice.best.task) {
+		if (current->mm && !choice.somebody_dies)
+			nobody_to_kill(gfp, order);
 		return false;
+	}
 	mm = choice.best.mm;
 	pr_err("Out of memory: Killed process %d (%s) total-vm:%lukB, anon-rss:%lukB, "
 	       "file-rss:%lukB, shmem-rss:%lukB, "
@@ -139,7 +159,7 @@ static bool out_of_memory(gfp_t gfp, unsigned int order, const struct alloc_cont
 	if (fatal_signal_pending(current) || (current->flags & PF_EXITING))
 		return false;
 	if (mutex_trylock(&oom_lock)) {
-		again = victim_pending() || kill_one(ac->nodemask);
+		again = victim_pending() || kill_one(gfp, order, ac->nodemask);
 		mutex_unlock(&oom_lock);
 	}
 	if (again)

@@ -437,8 +437,8 @@ static int bad_area(struct pt_regs *regs, int sig, int code, unsigned long error
 
 /*
  * The access is simply repeated: the allocator has already chosen whom to kill, and it was not us, or our signal is
- * pending and ends us on the way out. What is left are failures that pass (injected ones, the last process with
- * nobody to kill), and for those a program must not die. The tick lets somebody else free memory meanwhile.
+ * pending and ends us on the way out. What is left are failures that pass (injected ones, a victim that takes long to
+ * go), and for those a program must not die. The tick lets somebody else free memory meanwhile.
  */
 static void pagefault_out_of_memory(void)
 {
