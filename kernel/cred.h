@@ -58,6 +58,8 @@ extern struct cred init_cred;
 #define CAP_SYS_TTY_CONFIG  26
 #define CAP_MKNOD	    27
 #define CAP_SYSLOG	    34
+#define CAP_WAKE_ALARM	    35
+#define CAP_BLOCK_SUSPEND   36
 
 /* Does current's effective identity include this privilege? */
 static inline bool capable(int cap)

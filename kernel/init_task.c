@@ -51,6 +51,7 @@ struct signal_struct init_signals = {
 
 struct sighand_struct init_sighand = {
 	.siglock = __SPIN_LOCK_UNLOCKED(init_sighand.siglock),
+	.signalfd_wqh = __WAIT_QUEUE_HEAD_INITIALIZER(init_sighand.signalfd_wqh),
 	.count = 1,
 };
 

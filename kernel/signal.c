@@ -18,6 +18,7 @@
 #include "arch/x86/traps.h"
 #include "kernel/bug.h"
 #include "kernel/cred.h"
+#include "kernel/fs/signalfd.h"
 #include "lib/errno.h"
 #include "lib/string.h"
 #include "mm/slab/slab.h"
@@ -64,6 +65,7 @@ void __cleanup_sighand(struct sighand_struct *sighand)
 
 	if (__atomic_sub_fetch(&sighand->count, 1, __ATOMIC_SEQ_CST))
 		return;
+	signalfd_cleanup(sighand);
 	for_each_sig(sig, sighand->used)
 		sighand->action[sig - 1] = none;
 	sighand->used = 0;
@@ -117,6 +119,7 @@ static void sighand_ctor(void *object)
 
 	memset(sighand, 0, sizeof(*sighand));
 	spin_lock_init(&sighand->siglock);
+	init_waitqueue_head(&sighand->signalfd_wqh);
 }
 
 /* ---- queues ---- */
@@ -418,6 +421,7 @@ int send_signal_locked(int sig, struct kernel_siginfo *info, struct task_struct 
 			return -EAGAIN;
 		}
 	}
+	signalfd_notify(p);
 	pending->signal |= sigmask(sig);
 	complete_signal(sig, p, type);
 	return 0;

@@ -162,8 +162,9 @@ struct sigqueue {
 
 struct sighand_struct {
 	spinlock_t siglock;
-	int count; /* tasks that use it, atomic */
-	u64 used;  /* S bit n: action[n] is not all zero */
+	int count;			/* tasks that use it, atomic */
+	u64 used;			/* S bit n: action[n] is not all zero */
+	wait_queue_head_t signalfd_wqh; /* readers and pollers of signalfds */
 	struct k_sigaction
 		action[_NSIG]; /* S [signal - 1]; changed only by set_action() of signal.c */
 };

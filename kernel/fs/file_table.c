@@ -9,6 +9,7 @@
  * fs/file_table.c. Exercised by tests/user/{files,vfs}.c.
  */
 #include "kernel/bug.h"
+#include "kernel/fs/eventpoll.h"
 #include "kernel/fs/fs.h"
 #include "kernel/fs/internal.h"
 #include "kernel/fs/locks.h"
@@ -63,6 +64,8 @@ void fput(struct file *file)
 		return;
 	if (file->f_op && file->f_version) {
 		locks_remove_file(file);
+		if (unlikely(!hlist_empty(&file->f_ep)))
+			eventpoll_release(file);
 		if (file->f_op->release)
 			file->f_op->release(inode, file);
 	}

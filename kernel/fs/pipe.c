@@ -43,8 +43,9 @@ struct pipe_inode_info {
 	unsigned int readers, writers;	   /* lock */
 	unsigned int r_counter, w_counter; /* lock; opens so far, for FIFO rendezvous */
 	unsigned int files;		   /* inode->i_lock */
-	struct page *spare;		   /* lock */
-	struct pipe_buffer *bufs;	   /* lock */
+	bool watched;		  /* asked by poll: every write and read wakes, for epoll's edges */
+	struct page *spare;	  /* lock */
+	struct pipe_buffer *bufs; /* lock */
 };
 
 static struct mount *pipe_mnt;
@@ -149,7 +150,7 @@ static ssize_t pipe_read(struct file *file, char __user *buf, size_t count, loff
 		return 0;
 	mutex_lock(&p->lock);
 	for (;;) {
-		was_full = pipe_full(p);
+		was_full = pipe_full(p) | READ_ONCE(p->watched);
 		ret = pipe_read_available(p, buf, count);
 		if (ret || !p->writers)
 			break;
@@ -267,7 +268,7 @@ static ssize_t pipe_do_write(struct file *file, const char __user *ubuf, const c
 			ret = -EPIPE;
 			break;
 		}
-		was_empty |= pipe_empty(p);
+		was_empty |= pipe_empty(p) | READ_ONCE(p->watched);
 		ret = pipe_write_available(p, ubuf + done, kbuf ? kbuf + done : NULL, count - done,
 					   file->f_flags & O_DIRECT);
 		if (ret < 0)
@@ -346,6 +347,7 @@ static unsigned int pipe_poll(struct file *file, struct poll_table *wait)
 	struct pipe_inode_info *p = file->private_data;
 	unsigned int mask = 0;
 
+	WRITE_ONCE(p->watched, true);
 	if (file->f_mode & FMODE_READ)
 		poll_wait(file, &p->rd_wait, wait);
 	if (file->f_mode & FMODE_WRITE)

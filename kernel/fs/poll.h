@@ -11,17 +11,19 @@
 #include "kernel/wait.h"
 #include "mm/cache/file.h"
 
-#define EPOLLIN		 0x0001u
-#define EPOLLPRI	 0x0002u
-#define EPOLLOUT	 0x0004u
-#define EPOLLERR	 0x0008u
-#define EPOLLHUP	 0x0010u
-#define EPOLLNVAL	 0x0020u
-#define EPOLLRDNORM	 0x0040u
-#define EPOLLRDBAND	 0x0080u
-#define EPOLLWRNORM	 0x0100u
-#define EPOLLWRBAND	 0x0200u
-#define EPOLLRDHUP	 0x2000u
+#define EPOLLIN	    0x0001u
+#define EPOLLPRI    0x0002u
+#define EPOLLOUT    0x0004u
+#define EPOLLERR    0x0008u
+#define EPOLLHUP    0x0010u
+#define EPOLLNVAL   0x0020u
+#define EPOLLRDNORM 0x0040u
+#define EPOLLRDBAND 0x0080u
+#define EPOLLWRNORM 0x0100u
+#define EPOLLWRBAND 0x0200u
+#define EPOLLRDHUP  0x2000u
+/* Only in the key of a wake-up: the queue goes away, its entries take themselves off. */
+#define POLLFREE	 0x4000u
 #define DEFAULT_POLLMASK (EPOLLIN | EPOLLOUT | EPOLLRDNORM | EPOLLWRNORM)
 
 struct poll_table {

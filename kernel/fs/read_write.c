@@ -392,7 +392,7 @@ static long sys_lseek(unsigned int fd, loff_t offset, unsigned int whence)
 
 	if (!file)
 		return -EBADF;
-	if (file->f_mode & FMODE_LSEEK)
+	if (file->f_mode & (FMODE_LSEEK | FMODE_NOPOS))
 		ret = whence > SEEK_HOLE   ? -EINVAL
 		      : file->f_op->llseek ? file->f_op->llseek(file, offset, whence)
 					   : generic_file_llseek(file, offset, whence);

@@ -12,6 +12,7 @@
  */
 #include "arch/x86/uaccess.h"
 #include "kernel/current.h"
+#include "kernel/fs/timerfd.h"
 #include "kernel/sched.h"
 #include "kernel/smp.h"
 #include "kernel/syscall.h"
@@ -26,6 +27,7 @@ static DECLARE_WAIT_QUEUE_HEAD(clock_set_wait);
 void clock_was_set(void)
 {
 	wake_up_all(&clock_set_wait);
+	timerfd_clock_was_set();
 }
 
 /* Sleeps until @until, CLOCK_MONOTONIC. 0, or -EINTR for a signal. */

@@ -43,6 +43,7 @@ struct mount;
 struct page;
 struct pipe_inode_info;
 struct poll_table;
+struct seq_file;
 struct shared_policy;
 struct super_block;
 struct vm_area_struct;
@@ -136,6 +137,8 @@ struct file_operations {
 	int (*release)(struct inode *, struct file *);
 	int (*fsync)(struct file *, loff_t, loff_t, int datasync);
 	int (*fasync)(int, struct file *, int);
+	/* Further lines of /proc/PID/fdinfo/N. */
+	void (*show_fdinfo)(struct seq_file *, struct file *);
 	long (*fallocate)(struct file *, int mode, loff_t offset, loff_t len);
 	/* Reads file bytes at pos into kernel memory (exec, cpio, splice); NULL: through the page cache. */
 	ssize_t (*read_kernel)(struct file *, void *buf, size_t len, loff_t pos);
@@ -149,6 +152,7 @@ struct file_operations {
 #define FMODE_PREAD  0x8u
 #define FMODE_PWRITE 0x10u
 #define FMODE_EXEC   0x20u
+#define FMODE_NOPOS  0x80u /* lseek may be called, but reads and writes have no position */
 #define FMODE_WRITER 0x40u /* counted in i_writecount */
 #define FMODE_PATH   0x4000u
 
@@ -169,6 +173,7 @@ struct file {
 	struct rw_semaphore f_pos_lock;
 	spinlock_t f_lock;
 	const struct cred *f_cred; /* - */
+	struct hlist_head f_ep;	   /* its entries in epoll sets: f_lock */
 	int f_owner_pid, f_owner_sig;
 	unsigned int f_version;
 	void *private_data;

@@ -579,6 +579,7 @@ static const struct pid_entry pid_entries[] = {
 	{ "task", S_IFDIR | 0555, .iops = &task_dir_iops, .fops = &task_dir_fops,
 	  .leader_only = true },
 	{ "fd", S_IFDIR | 0500, .iops = &proc_fd_iops, .fops = &proc_fd_fops },
+	{ "fdinfo", S_IFDIR | 0555, .iops = &proc_fdinfo_iops, .fops = &proc_fdinfo_fops },
 	{ "stat", S_IFREG | 0444, .show = show_stat },
 	{ "statm", S_IFREG | 0444, .show = proc_pid_statm_show },
 	{ "status", S_IFREG | 0444, .show = proc_pid_status_show },

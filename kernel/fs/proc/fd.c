@@ -1,5 +1,6 @@
 /*
- * /proc/PID/fd: one magic link per open descriptor, which leads to the open file itself.
+ * /proc/PID/fd: one magic link per open descriptor, which leads to the open file itself. /proc/PID/fdinfo: one text
+ * per open descriptor: position, flags, and what the file itself adds (show_fdinfo).
  *
  * Locks: RCU in the descriptor table; the table is held by a reference taken under task_lock.
  * Mirrors Linux fs/proc/fd.c. Exercised by tests/user/procfs.c.
@@ -8,6 +9,7 @@
 #include "kernel/fs/proc/proc.h"
 #include "kernel/pid.h"
 #include "kernel/sched.h"
+#include "lib/bitmap.h"
 #include "lib/printf.h"
 #include "lib/string.h"
 #include "mm/slab/slab.h"
@@ -92,6 +94,96 @@ static int fd_revalidate(struct dentry *dentry)
 static const struct dentry_operations fd_dentry_ops = { .d_revalidate = fd_revalidate,
 							.d_delete = pid_delete_dentry };
 
+/* --- fdinfo --- */
+
+struct fdinfo {
+	struct inode *inode; /* of the file of procfs: lives while it is open */
+	unsigned int fd;
+};
+
+static bool fd_cloexec(struct files_struct *files, unsigned int fd)
+{
+	guard(spinlock)(&files->file_lock);
+	return fd < files->fdt->max_fds && test_bit(fd, files->fdt->close_on_exec);
+}
+
+static int fdinfo_show(struct seq_file *m, void *v)
+{
+	struct fdinfo *info = m->private;
+	struct files_struct *files = get_proc_files(info->inode);
+	struct file *file = files ? files_lookup_fd(files, info->fd) : NULL;
+	unsigned int flags;
+
+	if (file) {
+		flags = file->f_flags & ~O_CLOEXEC;
+		if (fd_cloexec(files, info->fd))
+			flags |= O_CLOEXEC;
+		seq_printf(m, "pos:\t%lli\nflags:\t0%o\nmnt_id:\t%i\nino:\t%llu\n", file->f_pos,
+			   flags, file->f_path.mnt->mnt_id, file_inode(file)->i_ino);
+		if (file->f_op->show_fdinfo)
+			file->f_op->show_fdinfo(m, file);
+		fput(file);
+	}
+	put_files_struct(files);
+	return file ? 0 : -ENOENT;
+}
+
+static int fdinfo_open(struct inode *inode, struct file *file)
+{
+	struct fdinfo *info = kmalloc(sizeof(*info), GFP_KERNEL);
+	int err;
+
+	if (!info)
+		return -ENOMEM;
+	*info = (struct fdinfo){ inode, fd_of(file->f_path.dentry) };
+	err = single_open(file, fdinfo_show, info);
+	if (err)
+		kfree(info);
+	return err;
+}
+
+static int fdinfo_release(struct inode *inode, struct file *file)
+{
+	struct seq_file *m = file->private_data;
+
+	kfree(m->private);
+	return single_release(inode, file);
+}
+
+static const struct file_operations fdinfo_fops = {
+	.open = fdinfo_open,
+	.read = seq_read,
+	.read_kernel = seq_read_kernel,
+	.llseek = seq_lseek,
+	.release = fdinfo_release,
+};
+
+static const struct inode_operations fdinfo_iops = { 0 };
+
+/* --- the two directories --- */
+
+static struct dentry *fdinfo_lookup(struct inode *dir, struct dentry *dentry, unsigned int flags)
+{
+	struct inode *inode;
+	struct file *file;
+	unsigned int fd;
+
+	if (kstrtouint(dentry->d_name.name, 10, &fd))
+		return ERR_PTR(-ENOENT);
+	file = proc_get_fd(dir, fd);
+	if (!file)
+		return ERR_PTR(-ENOENT);
+	fput(file);
+	inode = proc_pid_make_inode(dir->i_sb, proc_pid(dir), S_IFREG | 0444);
+	if (!inode)
+		return ERR_PTR(-ENOMEM);
+	inode->i_op = &fdinfo_iops;
+	inode->i_fop = &fdinfo_fops;
+	dentry->d_op = &fd_dentry_ops;
+	d_add(dentry, inode);
+	return NULL;
+}
+
 static struct dentry *fd_lookup(struct inode *dir, struct dentry *dentry, unsigned int flags)
 {
 	struct inode *inode;
@@ -118,7 +210,7 @@ static struct dentry *fd_lookup(struct inode *dir, struct dentry *dentry, unsign
 	return NULL;
 }
 
-static int fd_iterate(struct file *dir, struct dir_context *ctx)
+static int iterate_fds(struct file *dir, struct dir_context *ctx, unsigned int type)
 {
 	struct files_struct *files;
 	unsigned int fd;
@@ -138,12 +230,22 @@ static int fd_iterate(struct file *dir, struct dir_context *ctx)
 		fput(file);
 		ctx->pos = fd + 2;
 		len = snprintf(name, sizeof(name), "%u", fd);
-		if (!dir_emit(ctx, name, len, fd + 1000, DT_LNK))
+		if (!dir_emit(ctx, name, len, fd + 1000, type))
 			break;
 		ctx->pos++;
 	}
 	put_files_struct(files);
 	return 0;
+}
+
+static int fd_iterate(struct file *dir, struct dir_context *ctx)
+{
+	return iterate_fds(dir, ctx, DT_LNK);
+}
+
+static int fdinfo_iterate(struct file *dir, struct dir_context *ctx)
+{
+	return iterate_fds(dir, ctx, DT_REG);
 }
 
 static int fd_permission(struct inode *inode, int mask)
@@ -158,3 +260,6 @@ static int fd_permission(struct inode *inode, int mask)
 
 const struct inode_operations proc_fd_iops = { .lookup = fd_lookup, .permission = fd_permission };
 const struct file_operations proc_fd_fops = { .iterate_shared = fd_iterate };
+const struct inode_operations proc_fdinfo_iops = { .lookup = fdinfo_lookup,
+						   .permission = fd_permission };
+const struct file_operations proc_fdinfo_fops = { .iterate_shared = fdinfo_iterate };

@@ -77,6 +77,8 @@ extern const struct dentry_operations pid_dentry_ops;
 int pid_delete_dentry(const struct dentry *dentry); /* for d_delete: never kept */
 extern const struct inode_operations proc_fd_iops;
 extern const struct file_operations proc_fd_fops;
+extern const struct inode_operations proc_fdinfo_iops;
+extern const struct file_operations proc_fdinfo_fops;
 extern const struct file_operations proc_maps_fops, proc_numa_maps_fops, proc_pagemap_fops,
 	proc_mounts_fops, proc_mountinfo_fops, proc_make_it_fail_fops, proc_fail_nth_fops;
 /*
