@@ -150,7 +150,7 @@ static ssize_t pipe_read(struct file *file, char __user *buf, size_t count, loff
 		return 0;
 	mutex_lock(&p->lock);
 	for (;;) {
-		was_full = pipe_full(p) | READ_ONCE(p->watched);
+		was_full = pipe_full(p) || READ_ONCE(p->watched);
 		ret = pipe_read_available(p, buf, count);
 		if (ret || !p->writers)
 			break;
@@ -268,7 +268,7 @@ static ssize_t pipe_do_write(struct file *file, const char __user *ubuf, const c
 			ret = -EPIPE;
 			break;
 		}
-		was_empty |= pipe_empty(p) | READ_ONCE(p->watched);
+		was_empty |= pipe_empty(p) || READ_ONCE(p->watched);
 		ret = pipe_write_available(p, ubuf + done, kbuf ? kbuf + done : NULL, count - done,
 					   file->f_flags & O_DIRECT);
 		if (ret < 0)
