@@ -155,25 +155,25 @@ static bool share_disturbed;
  */
 static int share_crew(struct crew *c, int me)
 {
-	u64 last, now;
+	u64 begin, last, now;
 
 	set_cpus_allowed_ptr(current, BIT(cpumask_first(cpu_online_mask)));
 	set_user_nice(current, me * 5);
 	atomic_inc(&inside);
 	while (atomic_read(&inside) < 3)
 		yield();
-	last = task_sched_runtime(current);
+	begin = last = task_sched_runtime(current); /* without what the waiting took */
 	do {
 		spin_a_little(50);
 		cond_resched();
 		now = task_sched_runtime(current);
 		if (now - last > 2 * TICK_NSEC)
 			WRITE_ONCE(share_disturbed, true);
-		if (now > SHARE_END || READ_ONCE(share_disturbed))
+		if (now - begin > SHARE_END || READ_ONCE(share_disturbed))
 			WRITE_ONCE(share_stop, 1);
 		last = now;
 	} while (!READ_ONCE(share_stop));
-	share[me] = last;
+	share[me] = last - begin;
 	return 0;
 }
 
