@@ -18,6 +18,7 @@
 #include "lib/ktap.h"
 #include "lib/printf.h"
 #include "lib/string.h"
+#include "mm/debug/kmemleak.h"
 
 extern const struct ktest_suite __ktest_suites_start[], __ktest_suites_end[];
 
@@ -91,6 +92,33 @@ static u64 seed_for(u64 seed, const char *name)
 	return seed;
 }
 
+/* ---- kmemleak=on: a case more at the end of each suite ---- */
+
+#define LEAK_CASE   "kmemleak_finds_nothing"
+#define LEAK_ROUNDS 6 /* searches until the last thread, callback and work item has ended */
+
+static bool leaks_wanted;
+
+static void leak_line(void *arg, const char *line)
+{
+	ktap_diag(&report, "%.*s", (int)strcspn(line, "\n"), line);
+}
+
+static void check_leaks(const struct ktest_suite *s, u64 seed)
+{
+	char repeat[160], clear[] = "clear";
+	unsigned int found = kmemleak_check(LEAK_ROUNDS, leak_line, NULL);
+	bool ok = !found && kmemleak_enabled;
+
+	if (!ok)
+		ktap_diag(&report, "%u leaks%s; with kmemleak=on, repeat with: %s", found,
+			  kmemleak_enabled ? "" : ", kmemleak has switched itself off",
+			  ktap_repeat_command(repeat, sizeof(repeat), s->name, NULL, seed));
+	if (found)
+		kmemleak_command(clear); /* the next suite has its own */
+	ktap_result(&report, ok, LEAK_CASE, NULL);
+}
+
 static unsigned int count_chosen(const char *list, const struct ktest_suite *s)
 {
 	const struct ktest_case *c;
@@ -120,7 +148,7 @@ static void run_suite(const char *list, const struct ktest_suite *s, u64 seed)
 	const struct ktest_case *c;
 	int err;
 
-	ktap_open(&report, s->name, count_chosen(list, s));
+	ktap_open(&report, s->name, count_chosen(list, s) + leaks_wanted);
 	err = s->init ? s->init() : 0;
 	if (err)
 		ktap_diag(&report, "%s: init failed: %d", s->name, err);
@@ -134,6 +162,8 @@ static void run_suite(const char *list, const struct ktest_suite *s, u64 seed)
 	}
 	if (!err && s->exit)
 		s->exit();
+	if (leaks_wanted)
+		check_leaks(s, seed);
 	ktap_close(&report, s->name);
 }
 
@@ -147,6 +177,7 @@ int ktest_run_from_cmdline(void)
 	if (!cmdline_has("selftest"))
 		return 0;
 	cmdline_get("selftest", list, sizeof(list));
+	leaks_wanted = kmemleak_enabled;
 	seed = cmdline_get_ulong("selftest_seed", rdtsc() & 0x7fffffff);
 	for (s = __ktest_suites_start; s < __ktest_suites_end; s++)
 		suites += count_chosen(list, s) != 0;

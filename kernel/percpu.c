@@ -23,6 +23,7 @@
 #include "kernel/workqueue.h"
 #include "lib/string.h"
 #include "mm/boot/memblock.h"
+#include "mm/debug/kmemleak.h"
 #include "mm/slab/percpu.h"
 
 unsigned long __per_cpu_offset[NR_CPUS] __ro_after_init;
@@ -50,6 +51,8 @@ void __init setup_per_cpu_areas(void)
 
 		if (!area)
 			area = memblock_alloc_or_panic(pcpu_unit_size, PAGE_SIZE);
+		/* Its static part is a root of its own, what is allocated behind it has records of its own. */
+		kmemleak_ignore(area);
 		memcpy(area, __per_cpu_start, static_size);
 		__per_cpu_offset[cpu] = (unsigned long)area - (unsigned long)__per_cpu_start;
 		per_cpu(this_cpu_off, cpu) = __per_cpu_offset[cpu];

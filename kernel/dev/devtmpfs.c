@@ -15,6 +15,7 @@
 #include "kernel/init.h"
 #include "kernel/printk.h"
 #include "lib/string.h"
+#include "mm/debug/kmemleak.h"
 
 static struct super_block *devtmpfs_sb;
 
@@ -124,7 +125,8 @@ static int __init devtmpfs_init(void)
 	devtmpfs_sb = tmpfs_fs_type.mount(&devtmpfs_fs_type, 0, "devtmpfs", options);
 	if (IS_ERR(devtmpfs_sb))
 		panic("devtmpfs: cannot set up /dev: error %ld", PTR_ERR(devtmpfs_sb));
-	mnt = kern_mount(&devtmpfs_fs_type); /* keeps the instance for ever */
+	mnt = kern_mount(&devtmpfs_fs_type); /* in no tree: keeps the instance for ever */
+	kmemleak_not_leak(mnt);
 	if (IS_ERR(mnt))
 		panic("devtmpfs: no memory for its mount");
 	register_filesystem(&devtmpfs_fs_type);

@@ -59,7 +59,9 @@ extern bool memblock_debug;
 
 #define MEMBLOCK_ALLOC_ANYWHERE	  (~(phys_addr_t)0) /* limits: none */
 #define MEMBLOCK_ALLOC_ACCESSIBLE ((phys_addr_t)0)  /* up to current_limit */
-#define MEMBLOCK_LOW_LIMIT	  ((phys_addr_t)0)
+/* For memblock_alloc_try_nid(): up to current_limit, and kmemleak need not know. */
+#define MEMBLOCK_ALLOC_NOLEAKTRACE ((phys_addr_t)1)
+#define MEMBLOCK_LOW_LIMIT	   ((phys_addr_t)0)
 
 /* ---- on a struct given ---- */
 

@@ -16,6 +16,7 @@
 #include "kernel/init.h"
 #include "kernel/printk.h"
 #include "lib/string.h"
+#include "mm/debug/kmemleak.h"
 
 #define INIT_MEMBLOCK_REGIONS 64
 
@@ -81,6 +82,7 @@ int memblock_phys_free(phys_addr_t base, phys_addr_t size)
 {
 	memblock_dbg("memblock_phys_free: [%#018lx-%#018lx] %pS\n", base, base + size - 1,
 		     __builtin_return_address(0));
+	kmemleak_free_part_phys(base, size);
 	return memblock_phys_free_in(&memblock, base, size);
 }
 
@@ -128,6 +130,8 @@ phys_addr_t memblock_phys_alloc_range(phys_addr_t size, phys_addr_t align, phys_
 
 	memblock_dbg("memblock_phys_alloc: %lu bytes align=%#lx at %#lx %pS\n", size, align, found,
 		     __builtin_return_address(0));
+	if (found)
+		kmemleak_alloc_phys(found, size, 0);
 	return found;
 }
 
@@ -139,14 +143,20 @@ phys_addr_t memblock_phys_alloc(phys_addr_t size, phys_addr_t align)
 static void *alloc_virt(phys_addr_t size, phys_addr_t align, phys_addr_t min_addr,
 			phys_addr_t max_addr, int nid, bool zero)
 {
-	phys_addr_t found =
-		memblock_alloc_range_in(&memblock, size, align, min_addr, max_addr, nid, false);
+	bool untracked = max_addr == MEMBLOCK_ALLOC_NOLEAKTRACE;
+	phys_addr_t found;
 	void *ptr;
+
+	if (untracked)
+		max_addr = MEMBLOCK_ALLOC_ACCESSIBLE;
+	found = memblock_alloc_range_in(&memblock, size, align, min_addr, max_addr, nid, false);
 
 	memblock_dbg("memblock_alloc: %lu bytes align=%#lx nid=%d at %#lx\n", size, align, nid,
 		     found);
 	if (!found)
 		return NULL;
+	if (!untracked)
+		kmemleak_alloc_phys(found, size, 0);
 	ptr = __va(found);
 	if (zero)
 		memset(ptr, 0, size);

@@ -53,7 +53,9 @@ static void *__init table_alloc(u64 *entry)
 	void *table;
 
 	if (!*entry) {
-		table = memblock_alloc(PAGE_SIZE, PAGE_SIZE);
+		/* May be many, and hold no addresses. */
+		table = memblock_alloc_try_nid(PAGE_SIZE, PAGE_SIZE, 0, MEMBLOCK_ALLOC_NOLEAKTRACE,
+					       -1);
 		if (!table)
 			return NULL;
 		WRITE_ONCE(*entry, __pa(table) | _KERNPG_TABLE);

@@ -45,6 +45,17 @@ void __init kasan_map_early_shadow(void *top_table)
 			 (_PAGE_NX & __supported_pte_mask);
 }
 
+/* Nothing in tables and shadow is an address that kmemleak need know. */
+static void *__init shadow_page(int nid)
+{
+	void *page =
+		memblock_alloc_try_nid(PAGE_SIZE, PAGE_SIZE, 0, MEMBLOCK_ALLOC_NOLEAKTRACE, nid);
+
+	if (!page)
+		panic("Out of memory at boot: no page for KASAN's shadow\n");
+	return page;
+}
+
 /* The table behind an entry; a copy of its own if so far it is the common one. */
 static u64 *__init own_table(u64 *entry, const u64 *common)
 {
@@ -52,7 +63,7 @@ static u64 *__init own_table(u64 *entry, const u64 *common)
 
 	if ((*entry & PTE_PFN_MASK) != __pa_symbol(common))
 		return __va(*entry & PTE_PFN_MASK);
-	table = memblock_alloc_or_panic(PAGE_SIZE, PAGE_SIZE);
+	table = shadow_page(NUMA_NO_NODE);
 	__memcpy(table, common, PAGE_SIZE);
 	WRITE_ONCE(*entry, __pa(table) | (*entry & ~PTE_PFN_MASK));
 	return table;
@@ -109,11 +120,7 @@ static void __init populate(unsigned long start, unsigned long end, int nid)
 		step = PAGE_SIZE;
 		pte = own_table(pmd, kasan_early_shadow_pte) + pte_index(start);
 		if ((*pte & PTE_PFN_MASK) == __pa_symbol(kasan_early_shadow_page)) {
-			void *mem = memblock_alloc_node(PAGE_SIZE, PAGE_SIZE, nid);
-
-			if (!mem)
-				mem = memblock_alloc_or_panic(PAGE_SIZE, PAGE_SIZE);
-			WRITE_ONCE(*pte, leaf(mem, 0));
+			WRITE_ONCE(*pte, leaf(shadow_page(nid), 0));
 		}
 	}
 }

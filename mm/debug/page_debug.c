@@ -23,6 +23,7 @@
 #include "mm/debug/debug_internal.h"
 #include "mm/debug/fail_page_alloc.h"
 #include "mm/debug/kasan.h"
+#include "mm/debug/kmemleak.h"
 #include "mm/debug/page_ext.h"
 #include "mm/debug/page_owner.h"
 #include "mm/debug/page_table_check.h"
@@ -131,5 +132,6 @@ void __init page_debug_init(void)
 		page_debug_set(PAGE_DEBUG_INIT_ALLOC, false);
 	if (stack_depot_early_init())
 		pr_err("stackdepot: not enough memory: no stacks are kept\n");
+	kmemleak_early_init();
 	page_ext_init();
 }

@@ -18,6 +18,7 @@
 #include "kernel/percpu.h"
 #include "kernel/task.h"
 #include "mm/debug/kasan.h"
+#include "mm/debug/kmemleak.h"
 #include "mm/kva/vmalloc.h"
 #include "mm/phys/vmstat.h"
 
@@ -47,8 +48,10 @@ static noinline void *new_thread_stack(int node)
 					   GFP_KERNEL, PAGE_KERNEL, VM_KSTACK, node,
 					   __builtin_return_address(0));
 
-	if (stack)
-		account_stack(stack, 1);
+	if (!stack)
+		return NULL;
+	kmemleak_no_scan(stack); /* it is searched as that of its task, or not at all */
+	account_stack(stack, 1);
 	return stack;
 }
 

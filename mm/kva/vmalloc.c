@@ -36,6 +36,7 @@
 #include "lib/err.h"
 #include "lib/string.h"
 #include "mm/debug/kasan.h"
+#include "mm/debug/kmemleak.h"
 #include "mm/kva/set_memory.h"
 #include "mm/phys/buddy.h"
 #include "mm/phys/memalloc.h"
@@ -287,10 +288,13 @@ void *__vmalloc_node_range(unsigned long size, unsigned long align, unsigned lon
 		p = map_new_pages(real, align, start, end, gfp, prot, vm_flags, node, caller);
 	else
 		p = map_new_pages_nofs(real, align, start, end, gfp, prot, vm_flags, node, caller);
-	if (IS_KASAN && p)
-		kasan_unpoison_vmalloc(p, size);
-	if (unlikely(!p) && !(gfp & __GFP_NOWARN))
+	if (likely(p)) {
+		if (IS_KASAN)
+			kasan_unpoison_vmalloc(p, size);
+		kmemleak_vmalloc(p, real, gfp);
+	} else if (!(gfp & __GFP_NOWARN)) {
 		pr_warn_ratelimited("vmalloc: %lu bytes for %pS: out of memory\n", size, caller);
+	}
 	return p;
 }
 
@@ -371,6 +375,8 @@ static void vfree_now(const void *addr)
 				put_page(pages[i]);
 		}
 		kvfree(pages);
+		va->vm.pages =
+			NULL; /* it waits for a purge: whose memory that then is shall not seem in use */
 	}
 	free_vmap_area_lazy(va);
 }
@@ -397,6 +403,7 @@ static void defer_free(const void *addr)
 
 	if (unlikely(!is_writable(addr))) {
 		d = kmalloc(sizeof(*d), GFP_ATOMIC);
+		kmemleak_not_leak(d); /* found through areas that kmemleak does not read any more */
 		if (WARN_ONCE(!d, "vfree: no memory to free %px later: it is lost\n", addr))
 			return;
 	} else {
@@ -429,6 +436,7 @@ static noinline void drain_deferred(void)
 
 void vfree_atomic(const void *addr)
 {
+	kmemleak_free(addr);
 	if (addr)
 		defer_free(addr);
 }
@@ -437,6 +445,7 @@ void vfree(const void *addr)
 {
 	if (!addr)
 		return;
+	kmemleak_free(addr);
 	if (unlikely(irqs_disabled() || in_interrupt())) {
 		defer_free(addr);
 		return;

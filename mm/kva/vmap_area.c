@@ -32,6 +32,7 @@
 #include "lib/err.h"
 #include "lib/string.h"
 #include "mm/debug/kasan.h"
+#include "mm/debug/kmemleak.h"
 #include "mm/phys/buddy.h"
 #include "mm/slab/slab.h"
 
@@ -360,6 +361,10 @@ static struct vmap_area *take_vmap_area(unsigned long size, unsigned long align,
 	va = kmem_cache_alloc(vmap_area_cache, GFP_KERNEL);
 	if (unlikely(!va))
 		return ERR_PTR(-ENOMEM);
+	/* Its addresses would keep this area and the next one from ever being leaks. */
+	kmemleak_scan_area(&va->rb, offsetof(struct vmap_area, vm) - offsetof(struct vmap_area, rb),
+			   GFP_KERNEL);
+	kmemleak_scan_area(&va->vm.pages, sizeof(va->vm.pages), GFP_KERNEL);
 retry:
 	spin_lock(&vmap_area_lock);
 	from = first_fit(free_root.rb_node, size, align, vstart, vend, &addr);

@@ -20,6 +20,7 @@
 #include "kernel/sched.h"
 #include "kernel/time.h"
 #include "lib/errno.h"
+#include "mm/debug/kmemleak.h"
 #include "mm/phys/buddy.h"
 #include "mm/slab/slab.h"
 
@@ -191,6 +192,7 @@ void *mempool_alloc(mempool_t *pool, gfp_t gfp)
 			schedule_timeout(LOOK_AGAIN);
 		finish_wait(&pool->wait, &wait);
 	}
+	kmemleak_update_trace(element); /* it may be from the reserve, made by another */
 	return element;
 }
 

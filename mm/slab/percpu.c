@@ -43,6 +43,7 @@
 #include "lib/errno.h"
 #include "lib/list.h"
 #include "lib/string.h"
+#include "mm/debug/kmemleak.h"
 #include "mm/slab/percpu_internal.h"
 #include "mm/slab/slab.h"
 
@@ -459,6 +460,7 @@ static void __percpu *pcpu_alloc(size_t size, size_t align, gfp_t gfp, unsigned 
 	addr = a.chunk->base + (a.start << PCPU_MIN_ALLOC_SHIFT);
 	for_each_possible_cpu(cpu)
 		memset((void *)(addr + __per_cpu_offset[cpu]), 0, size);
+	kmemleak_alloc_percpu((void __percpu *)addr, size, gfp);
 	return (void __percpu *)addr;
 }
 
@@ -499,6 +501,7 @@ void free_percpu(void __percpu *p)
 
 	if (!p)
 		return;
+	kmemleak_free_percpu(p);
 	scoped_guard(spinlock_irqsave, &pcpu_lock) {
 		c = find_allocation((unsigned long)p, &bit);
 		if (c) {

@@ -29,6 +29,7 @@
 #include "lib/printf.h"
 #include "lib/string.h"
 #include "mm/boot/resource.h"
+#include "mm/debug/kmemleak.h"
 #include "mm/phys/buddy.h"
 #include "mm/phys/vmstat.h"
 
@@ -306,6 +307,7 @@ static void *kmalloc_large(size_t size, gfp_t gfp, int node, unsigned long calle
 	mod_node_page_state(page_pgdat(page), NR_SLAB_UNRECLAIMABLE, 1L << order);
 	trace_kmalloc(caller, page_address(page), size, PAGE_SIZE << order, gfp, node);
 	kasan_kmalloc_large(page_address(page), size);
+	kmemleak_alloc(page_address(page), size, 1, gfp);
 	return page_address(page);
 }
 
@@ -537,6 +539,7 @@ void __init kmem_cache_init(void)
 	}
 	slab_up = true;
 	resource_alloc_hook = resource_from_slab;
+	kmemleak_init();
 	pr_info("SLUB: HWalign=%d, Order=%u-%u, MinObjects=%u, CPUs=%u, Nodes=%u\n", L1_CACHE_BYTES,
 		slub_min_order, slub_max_order, slub_min_objects, num_possible_cpus(),
 		num_online_nodes());

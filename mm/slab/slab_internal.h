@@ -96,7 +96,7 @@ struct kmem_cache {
 #ifdef CONFIG_KASAN
 	unsigned int kasan_offset; /* - of its metadata behind an object */
 #endif
-	struct list_head list;		       /* M slab_caches */
+	struct list_head list; /* M slab_caches */
 	/* - NULL: no such node. Allocated as far as there are nodes. */
 	struct kmem_cache_node *node[MAX_NUMNODES];
 };
@@ -116,8 +116,9 @@ struct kmem_cache {
 
 /* Debugging tools that want to see each object: a bit each. 0 is all that the fast path tests. */
 enum slab_hooks {
-	SLAB_HOOK_FAIL,	 /* failslab has a probability */
-	SLAB_HOOK_TRACE, /* trace events of objects are on */
+	SLAB_HOOK_FAIL,	    /* failslab has a probability */
+	SLAB_HOOK_TRACE,    /* trace events of objects are on */
+	SLAB_HOOK_KMEMLEAK, /* kmemleak=on: each object has a record */
 };
 extern unsigned long slab_debug_hooks;
 void slab_hook_set(enum slab_hooks hook, bool on);

@@ -51,6 +51,7 @@
 #include "kernel/trace/kmem.h"
 #include "lib/string.h"
 #include "mm/debug/failslab.h"
+#include "mm/debug/kmemleak.h"
 #include "mm/phys/buddy.h"
 
 #ifdef CONFIG_DEBUG_VM
@@ -399,8 +400,11 @@ static noinline void *slab_alloc_hooked(struct kmem_cache *s, gfp_t gfp, int nod
 {
 	void *object = NULL;
 
+	if (s->flags & SLAB_NOLEAKTRACE) /* a tool's own objects */
+		return __slab_alloc(s, gfp, node, addr);
 	if (!(slab_debug_hooks & BIT(SLAB_HOOK_FAIL)) || !should_failslab(s, gfp))
 		object = __slab_alloc(s, gfp, node, addr);
+	kmemleak_alloc_recursive(object, s->object_size, 1, s->flags, gfp);
 	if (size)
 		trace_kmalloc(addr, object, size, s->size, gfp, node);
 	else
@@ -682,7 +686,10 @@ foreign:
 
 static noinline void kmem_cache_free_hooked(struct kmem_cache *s, void *object, unsigned long addr)
 {
-	trace_kmem_cache_free(addr, object, s->name);
+	if (!(s->flags & SLAB_NOLEAKTRACE)) {
+		trace_kmem_cache_free(addr, object, s->name);
+		kmemleak_free(object);
+	}
 	__kmem_cache_free(s, object, addr);
 }
 
@@ -720,6 +727,7 @@ foreign:
 static noinline void kfree_hooked(const void *p, unsigned long addr)
 {
 	trace_kfree(addr, p);
+	kmemleak_free(p);
 	__kfree(p, addr);
 }
 
