@@ -432,7 +432,7 @@ static void set_brk(struct mm_struct *mm, const struct image *img, bool dynamic)
 {
 	unsigned long brk = PAGE_ALIGN(img->brk);
 
-	if (exec_randomize()) {
+	if (exec_randomize() && randomize_va_space > 1) {
 		/* Among the mappings there would be no room to grow. */
 		if (img->hdr.e_type == ET_DYN && !dynamic)
 			brk = PAGE_ALIGN(ELF_ET_DYN_BASE);

@@ -39,6 +39,7 @@
 #include "mm/user/mman.h"
 
 #define ADDR_NO_RANDOMIZE   0x0040000
+#define ADDR_COMPAT_LAYOUT  0x0200000
 #define ARG_MAX		    131072UL
 #define STACK_LIMIT_DEFAULT (8UL << 20)
 #define STACK_RND_PAGES	    0x3fffffUL /* 16 GiB */
@@ -49,6 +50,7 @@
 #define SUID_DUMP_USER	    1
 
 int randomize_va_space = 2;
+int sysctl_legacy_va_layout;
 
 static int __init disable_randmaps(char *value)
 {
@@ -91,6 +93,13 @@ static unsigned long mmap_base(void)
 	if (gap + pad > gap)
 		gap += pad;
 	return PAGE_ALIGN(TASK_SIZE - clamp(gap, MIN_GAP, MAX_GAP) - arch_mmap_rnd());
+}
+
+/* Where mmap finds room: below the stack and down, or as old programs expect it, from a third of the space and up. */
+static void pick_mmap_layout(struct mm_struct *mm)
+{
+	mm->mmap_legacy = sysctl_legacy_va_layout || (current->personality & ADDR_COMPAT_LAYOUT);
+	mm->mmap_base = mm->mmap_legacy ? PAGE_ALIGN(TASK_SIZE / 3) + arch_mmap_rnd() : mmap_base();
 }
 
 /* ---- bprm ---- */
@@ -142,7 +151,7 @@ static int bprm_mm_init(struct linux_binprm *bprm)
 	bprm->mm = mm_alloc();
 	if (!bprm->mm)
 		return -ENOMEM;
-	bprm->mm->mmap_base = mmap_base();
+	pick_mmap_layout(bprm->mm);
 	err = setup_new_stack(bprm->mm, top, 0);
 	if (err)
 		return err;
@@ -369,7 +378,7 @@ static void forget_old_program(struct linux_binprm *bprm)
 
 	me->flags &= ~(PF_FORKNOEXEC | PF_KTHREAD);
 	if (bprm->secureexec) {
-		me->personality &= ~ADDR_NO_RANDOMIZE;
+		me->personality &= ~(ADDR_NO_RANDOMIZE | ADDR_COMPAT_LAYOUT);
 		me->pdeath_signal = 0;
 	}
 	me->sas_ss_sp = me->sas_ss_size = 0;

@@ -98,5 +98,6 @@ int bprm_change_interp(const char *interp, struct linux_binprm *bprm);
 
 /* How far addresses vary; norandmaps makes all of them 0. */
 extern int randomize_va_space;
-bool exec_randomize(void);	   /* for current: also personality(ADDR_NO_RANDOMIZE) */
-unsigned long arch_mmap_rnd(void); /* offset in bytes, whole pages; 0 without randomization */
+extern int sysctl_legacy_va_layout; /* /proc/sys/vm: mappings from a third of the space upwards */
+bool exec_randomize(void);	    /* for current: also personality(ADDR_NO_RANDOMIZE) */
+unsigned long arch_mmap_rnd(void);  /* offset in bytes, whole pages; 0 without randomization */

@@ -319,6 +319,11 @@ static __always_inline pte_t ptep_get_and_clear(pte_t *p)
 	return __pte(__atomic_exchange_n(&p->pte, 0, __ATOMIC_SEQ_CST));
 }
 
+/* Was it used since the last time? The processor may set the bit again at any moment; no TLB is flushed. */
+static __always_inline bool ptep_test_and_clear_young(pte_t *p)
+{
+	return __atomic_fetch_and(&p->pte, ~(u64)_PAGE_ACCESSED, __ATOMIC_RELAXED) & _PAGE_ACCESSED;
+}
 static __always_inline void ptep_set_wrprotect(pte_t *p)
 {
 	__atomic_and_fetch(&p->pte, ~_PAGE_RW, __ATOMIC_SEQ_CST);

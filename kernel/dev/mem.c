@@ -80,7 +80,8 @@ static int mmap_zero(struct file *file, struct vm_area_struct *vma)
 	struct file *shared = NULL;
 
 	if (vma->vm_flags & VM_MAYSHARE) {
-		shared = mm_file_ops->shmem_zero_file(vma->vm_end - vma->vm_start);
+		shared = mm_file_ops->shmem_zero_file(vma->vm_end - vma->vm_start,
+						      !(vma->vm_flags & VM_NORESERVE));
 		if (IS_ERR(shared))
 			return PTR_ERR(shared);
 		vma->vm_pgoff = 0;

@@ -19,6 +19,7 @@
 #include "kernel/sched.h"
 #include "lib/printf.h"
 #include "lib/string.h"
+#include "mm/cache/overcommit.h"
 #include "mm/cache/shmem.h"
 #include "mm/phys/buddy.h"
 #include "mm/slab/slab.h"
@@ -425,9 +426,15 @@ struct file *shmem_file_setup(const char *name, loff_t size)
 	return alloc_file_pseudo(inode, shm_mnt, name, O_RDWR, &tmpfs_file_fops);
 }
 
-static struct file *shmem_zero_file(size_t size)
+static struct file *shmem_zero_file(size_t size, bool account)
 {
-	return shmem_file_setup("dev/zero", size);
+	struct file *file = shmem_file_setup("dev/zero", size);
+
+	if (!IS_ERR(file) && account && shmem_account_size(file_inode(file))) {
+		fput(file);
+		return ERR_PTR(-ENOMEM);
+	}
+	return file;
 }
 
 static bool mmap_vm_ops(struct file *file, const struct vm_operations_struct **ops)
@@ -444,6 +451,11 @@ static bool capable_rawio(void)
 static bool capable_ipc_lock(void)
 {
 	return capable(CAP_IPC_LOCK);
+}
+
+static bool capable_sys_admin(void)
+{
+	return capable(CAP_SYS_ADMIN);
 }
 
 static bool capable_sys_nice(void)
@@ -467,6 +479,7 @@ static const struct mm_file_ops vfs_mm_ops = {
 
 void tmpfs_init(void)
 {
+	overcommit_privileged = capable_sys_admin;
 	register_filesystem(&tmpfs_fs_type);
 	register_filesystem(&ramfs_fs_type);
 	shm_mnt = kern_mount(&tmpfs_fs_type);

@@ -80,6 +80,7 @@ struct address_space {
 
 #define MAX_LFS_FILESIZE LLONG_MAX /* largest file, bytes */
 #define AS_UNEVICTABLE	 0	   /* pages live only here (tmpfs): never dropped */
+#define AS_ACCT_SIZE	 1 /* shmem: all of the file is promised, not only the pages it has */
 
 struct inode {
 	umode_t i_mode; /* I type and permissions */

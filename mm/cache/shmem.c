@@ -5,6 +5,7 @@
  *    the file is truncated or dies. An absent page is a hole and reads as zeroes.
  * 2. Each page is charged to its file system's limit when it is made and uncharged when it leaves the
  *    cache (free_folio), so the count can never drift from the pages that exist.
+ *    A page is also promised memory (overcommit.h); a file that backs an anonymous mapping was promised its size at once.
  * 3. Pages are PG_swapbacked: swap, not a disk file, will be their backing store.
  * 4. Where a page lies is up to the file's memory policy for it, if mbind(2) has set one, else the task's.
  *
@@ -21,6 +22,7 @@
 #include "lib/errno.h"
 #include "lib/string.h"
 #include "mm/cache/mempolicy.h"
+#include "mm/cache/overcommit.h"
 #include "mm/phys/buddy.h"
 
 /* Pages that a file of this size has. */
@@ -42,8 +44,7 @@ static struct shmem_sb_info *mapping_info(struct address_space *mapping)
 	return mapping->private_data;
 }
 
-/* One more page of the limit; false when it is used up. */
-static bool shmem_charge(struct shmem_sb_info *info)
+static bool limit_charge(struct shmem_sb_info *info)
 {
 	if (!info || !info->max_blocks)
 		return true;
@@ -53,17 +54,35 @@ static bool shmem_charge(struct shmem_sb_info *info)
 	return false;
 }
 
-static void shmem_uncharge(struct shmem_sb_info *info)
+/* One more page of the limit, and one more promised; false when that cannot be. */
+static bool shmem_charge(struct address_space *mapping)
 {
+	bool counts = !test_bit(AS_ACCT_SIZE, &mapping->flags);
+
+	if (counts && vm_enough_memory(0, 1))
+		return false;
+	if (limit_charge(mapping_info(mapping)))
+		return true;
+	if (counts)
+		vm_unacct_memory(1);
+	return false;
+}
+
+static void shmem_uncharge(struct address_space *mapping)
+{
+	struct shmem_sb_info *info = mapping_info(mapping);
+
 	if (info && info->max_blocks)
 		atomic_long_dec(&info->used_blocks);
+	if (!test_bit(AS_ACCT_SIZE, &mapping->flags))
+		vm_unacct_memory(1);
 }
 
 static void shmem_free_folio(struct folio *folio, struct address_space *mapping)
 {
 	struct inode *inode = mapping->host;
 
-	shmem_uncharge(mapping_info(mapping));
+	shmem_uncharge(mapping);
 	spin_lock(&inode->i_lock);
 	inode->i_blocks -= PAGE_SIZE / 512;
 	spin_unlock(&inode->i_lock);
@@ -92,18 +111,18 @@ static int shmem_add_folio(struct inode *inode, pgoff_t index, struct folio **fo
 	struct folio *folio;
 	int err;
 
-	if (!shmem_charge(mapping_info(mapping)))
+	if (!shmem_charge(mapping))
 		return -ENOSPC;
 	folio = shmem_alloc_folio(inode, index);
 	if (!folio) {
-		shmem_uncharge(mapping_info(mapping));
+		shmem_uncharge(mapping);
 		return -ENOMEM;
 	}
 	__folio_set_swapbacked(folio);
 	__folio_set_uptodate(folio);
 	err = filemap_add_folio(mapping, folio, index, mapping->gfp_mask);
 	if (err) {
-		shmem_uncharge(mapping_info(mapping));
+		shmem_uncharge(mapping);
 		folio_put(folio);
 		return err;
 	}
@@ -187,12 +206,38 @@ void shmem_init_mapping(struct inode *inode, struct shmem_sb_info *info)
 	set_bit(AS_UNEVICTABLE, &inode->i_mapping->flags);
 }
 
+int shmem_account_size(struct inode *inode)
+{
+	int err = vm_enough_memory(0, i_size_pages(inode));
+
+	if (!err)
+		set_bit(AS_ACCT_SIZE, &inode->i_mapping->flags);
+	return err;
+}
+
+/* A file whose size is promised gets another one. */
+static int reaccount_size(struct inode *inode, loff_t size)
+{
+	long more = (long)(((u64)size + PAGE_SIZE - 1) >> PAGE_SHIFT) - (long)i_size_pages(inode);
+
+	if (!test_bit(AS_ACCT_SIZE, &inode->i_mapping->flags))
+		return 0;
+	if (more > 0)
+		return vm_enough_memory(0, more);
+	vm_unacct_memory(-more);
+	return 0;
+}
+
 int shmem_setsize(struct inode *inode, loff_t size)
 {
 	loff_t old = inode->i_size;
+	int err;
 
 	if (size < 0)
 		return -EINVAL;
+	err = reaccount_size(inode, size);
+	if (err)
+		return err;
 
 	WRITE_ONCE(inode->i_size, size);
 	if (size < old)
@@ -297,5 +342,7 @@ loff_t shmem_seek_hole_data(struct inode *inode, loff_t offset, bool hole)
 void shmem_evict(struct inode *inode)
 {
 	truncate_inode_pages_range(inode->i_mapping, 0, -1);
+	if (test_bit(AS_ACCT_SIZE, &inode->i_mapping->flags))
+		vm_unacct_memory(i_size_pages(inode));
 	mpol_free_shared(inode->i_mapping);
 }

@@ -22,6 +22,8 @@ extern const struct vm_operations_struct shmem_vm_ops;
 
 /* Makes inode's mapping a shmem one. info may be NULL (no limits: anonymous shared memory). */
 void shmem_init_mapping(struct inode *inode, struct shmem_sb_info *info);
+/* Promises memory for the whole size of an empty file, instead of for each page when it is made; -ENOMEM */
+int shmem_account_size(struct inode *inode);
 /* The folio at index with a reference, locked, made (zeroed) if absent; ERR_PTR -ENOSPC, -ENOMEM. May sleep. */
 struct folio *shmem_get_folio(struct inode *inode, pgoff_t index);
 /* The same for a mapping's fault: -EINVAL when index lies behind the end of the file, also if it is just shrinking. */

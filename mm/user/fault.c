@@ -555,9 +555,58 @@ int faultin_range(struct mm_struct *mm, unsigned long start, unsigned long len, 
 	return ret;
 }
 
+int populate_vma_range(struct vm_area_struct *vma, unsigned long start, unsigned long end)
+{
+	bool write = populate_write(vma);
+	int ret = 0;
+
+	if (vma->vm_flags & (VM_LOCKONFAULT | VM_IO | VM_PFNMAP))
+		return 0;
+	/* Also what may only be written or executed; what may not be touched at all is refused. */
+	if (!(vma->vm_flags & VM_ACCESS_FLAGS))
+		return -EFAULT;
+	for (; start < end && !ret; start += PAGE_SIZE) {
+		ret = fixup_user_fault(vma->vm_mm, start, write);
+		if (!ret && fatal_signal_pending(current))
+			ret = -EINTR;
+	}
+	return ret;
+}
+
+/* As many pages as are brought in under one hold of mmap_lock. */
+#define POPULATE_STEP (64 * PAGE_SIZE)
+
+int __mm_populate(struct mm_struct *mm, unsigned long start, unsigned long len, bool ignore_errors)
+{
+	unsigned long end = start + len, next;
+	int ret = 0;
+
+	for (; start < end; start = next) {
+		struct vm_area_struct *vma;
+
+		cond_resched();
+		mmap_read_lock(mm);
+		vma = find_vma(mm, start);
+		if (!vma || vma->vm_start >= end) {
+			mmap_read_unlock(mm);
+			break;
+		}
+		start = max(start, vma->vm_start);
+		next = min3(end, vma->vm_end, start + POPULATE_STEP);
+		ret = populate_vma_range(vma, start, next);
+		/* The rest of an area whose page cannot be had is left alone, not the next area. */
+		if (ret)
+			next = min(end, vma->vm_end);
+		mmap_read_unlock(mm);
+		if (ret && (!ignore_errors || ret == -EINTR))
+			return ret;
+	}
+	return 0;
+}
+
 void mm_populate(struct mm_struct *mm, unsigned long start, unsigned long len)
 {
-	faultin_range(mm, start, len, -1);
+	__mm_populate(mm, start, len, true);
 }
 
 void fault_init(void)

@@ -28,4 +28,8 @@ void mm_populate(struct mm_struct *mm, unsigned long start, unsigned long len);
  * -1 what each area is likely to see.
  */
 int faultin_range(struct mm_struct *mm, unsigned long start, unsigned long len, int write);
+/* mm_populate() with the answer: 0, or what the first page that cannot be had gave (-EFAULT, -ENOMEM, -EINTR: killed). */
+int __mm_populate(struct mm_struct *mm, unsigned long start, unsigned long len, bool ignore_errors);
+/* The part [start, end) of one area. => mmap_lock held */
+int populate_vma_range(struct vm_area_struct *vma, unsigned long start, unsigned long end);
 void fault_init(void);

@@ -14,8 +14,8 @@ struct vm_operations_struct;
 struct mm_file_ops {
 	/* File behind descriptor fd of current with a reference (fput it), NULL: bad descriptor. */
 	struct file *(*fget)(int fd);
-	/* An unlinked shmem file of size bytes for MAP_SHARED|MAP_ANONYMOUS, or ERR_PTR. May sleep. */
-	struct file *(*shmem_zero_file)(size_t size);
+	/* An unlinked shmem file of size bytes for MAP_SHARED|MAP_ANONYMOUS, or ERR_PTR. With account all of it is promised. May sleep. */
+	struct file *(*shmem_zero_file)(size_t size, bool account);
 	/* True when mappings of file use only *ops and keep no private data, so that they may merge. */
 	bool (*mmap_vm_ops)(struct file *file, const struct vm_operations_struct **ops);
 	bool (*capable_rawio)(void);

@@ -1,17 +1,18 @@
 /*
- * madvise, msync and mincore: advice about a range, and questions about it.
+ * madvise: advice about a range.
  *
- * Advice that only sets a flag cuts and merges areas like mprotect; DONTNEED and FREE drop pages; the
- * POPULATE pair brings them in. Advice about mechanisms that do not exist yet answers EINVAL, as a
+ * Advice that only sets a flag cuts and merges areas like mprotect; DONTNEED and FREE drop pages; COLD and PAGEOUT make them
+ * look unused; the POPULATE pair brings them in. Advice about mechanisms that do not exist yet answers EINVAL, as a
  * Linux without that configuration does.
  *
- * Locks: mmap_lock, for writing where areas change. Mirrors Linux mm/madvise.c, msync.c, mincore.c.
- * Exercised by tests/user/mmap_edge.c and anon_map.c.
+ * Locks: mmap_lock, for writing where areas change. Mirrors Linux mm/madvise.c.
+ * Exercised by tests/user/{mmap_edge,anon_map,vmfuzz}.c.
  */
-#include "arch/x86/uaccess.h"
 #include "kernel/current.h"
+#include "kernel/sched.h"
 #include "kernel/syscall.h"
 #include "kernel/task.h"
+#include "lib/err.h"
 #include "lib/errno.h"
 #include "mm/cache/file.h"
 #include "mm/cache/pagemap.h"
@@ -61,16 +62,36 @@ static bool madvise_flags(int advice, unsigned long *set, unsigned long *clear)
 static int madvise_update_vma(struct mm_struct *mm, struct vm_area_struct *vma, unsigned long start,
 			      unsigned long end, unsigned long newflags)
 {
-	int err;
-
 	if (newflags == vma->vm_flags)
 		return 0;
-	err = vma_isolate(mm, &vma, start, end);
-	if (err)
-		return err;
+	vma = vma_modify_flags(mm, vma, start, end, newflags);
+	if (IS_ERR(vma))
+		return PTR_ERR(vma);
 	vma->vm_flags = newflags;
-	vma_merge_existing(mm, vma);
 	return 0;
+}
+
+/* Pages of [start, end) look as if nobody had used them for long. */
+static void madvise_cold(struct vm_area_struct *vma, unsigned long start, unsigned long end)
+{
+	unsigned long next;
+	pmd_t *pmd;
+
+	for (; (pmd = mm_next_pmd(vma->vm_mm, &start, end, &next)) != NULL; start = next) {
+		spinlock_t *ptl = pte_lockptr(*pmd);
+		pte_t *pte = pte_offset_kernel(pmd, start);
+
+		spin_lock(ptl);
+		for (; start < next; start += PAGE_SIZE, pte++) {
+			if (!pte_present(*pte) || pte_special(*pte))
+				continue;
+			if (pte_young(*pte))
+				ptep_test_and_clear_young(pte);
+			ClearPageReferenced(pfn_to_page(pte_pfn(*pte)));
+		}
+		spin_unlock(ptl);
+		cond_resched();
+	}
 }
 
 /*
@@ -97,11 +118,29 @@ static int madvise_remove(struct mm_struct *mm, struct vm_area_struct *vma, unsi
 	return err;
 }
 
+/* Of a sealed area nobody may throw away what he could not overwrite. */
+static bool sealed_may_advise(const struct vm_area_struct *vma, int advice)
+{
+	switch (advice) {
+	case MADV_FREE:
+	case MADV_DONTNEED:
+	case MADV_DONTNEED_LOCKED:
+	case MADV_REMOVE:
+	case MADV_DONTFORK:
+	case MADV_WIPEONFORK:
+		return !vma_is_anonymous(vma) || (vma->vm_flags & VM_WRITE);
+	}
+	return true;
+}
+
 static int madvise_vma(struct mm_struct *mm, struct vm_area_struct *vma, unsigned long start,
 		       unsigned long end, int advice)
 {
 	unsigned long set, clear;
+	int err;
 
+	if (unlikely(vma->vm_flags & VM_SEALED) && !sealed_may_advise(vma, advice))
+		return -EPERM;
 	if (madvise_flags(advice, &set, &clear)) {
 		if (advice == MADV_DOFORK && (vma->vm_flags & VM_IO))
 			return -EINVAL;
@@ -110,21 +149,32 @@ static int madvise_vma(struct mm_struct *mm, struct vm_area_struct *vma, unsigne
 		if (advice == MADV_DODUMP && (vma->vm_flags & VM_SPECIAL))
 			return -EINVAL;
 		/* Advice may be repeated: ENOMEM is kept for holes in the range. */
-		if (madvise_update_vma(mm, vma, start, end, (vma->vm_flags & ~clear) | set))
-			return -EAGAIN;
-		return 0;
+		err = madvise_update_vma(mm, vma, start, end, (vma->vm_flags & ~clear) | set);
+		return err == -ENOMEM ? -EAGAIN : err;
 	}
 	switch (advice) {
 	case MADV_REMOVE:
 		return madvise_remove(mm, vma, start, end);
 	case MADV_WILLNEED:
-		return vma->vm_file ? 0 : -EBADF;
+		/* Files live in the cache, and there is no swap to read from. */
+		return 0;
+	case MADV_COLD:
+	case MADV_PAGEOUT:
+		if (vma->vm_flags & (VM_LOCKED | VM_PFNMAP))
+			return -EINVAL;
+		madvise_cold(vma, start, end);
+		return 0;
 	case MADV_FREE:
-		if (vma->vm_file || (vma->vm_flags & VM_SHARED))
+		if ((vma->vm_flags & (VM_LOCKED | VM_PFNMAP)) || !vma_is_anonymous(vma))
+			return -EINVAL;
+		zap_page_range_single(vma, start, end - start);
+		return 0;
+	case MADV_DONTNEED:
+		if (vma->vm_flags & VM_LOCKED)
 			return -EINVAL;
 		fallthrough;
-	case MADV_DONTNEED:
-		if (vma->vm_flags & (VM_LOCKED | VM_PFNMAP))
+	case MADV_DONTNEED_LOCKED:
+		if (vma->vm_flags & VM_PFNMAP)
 			return -EINVAL;
 		zap_page_range_single(vma, start, end - start);
 		return 0;
@@ -139,7 +189,8 @@ static bool madvise_valid(int advice)
 
 	return madvise_flags(advice, &set, &clear) || advice == MADV_WILLNEED ||
 	       advice == MADV_DONTNEED || advice == MADV_FREE || advice == MADV_POPULATE_READ ||
-	       advice == MADV_POPULATE_WRITE || advice == MADV_REMOVE;
+	       advice == MADV_POPULATE_WRITE || advice == MADV_REMOVE || advice == MADV_COLD ||
+	       advice == MADV_PAGEOUT || advice == MADV_DONTNEED_LOCKED;
 }
 
 /* Advice applies to all areas of the range; holes give -ENOMEM at the end, as on Linux. */
@@ -166,24 +217,19 @@ static int madvise_walk(struct mm_struct *mm, unsigned long start, unsigned long
 	return hole;
 }
 
-static long sys_madvise(unsigned long start, size_t len, int advice)
+int do_madvise(struct mm_struct *mm, unsigned long start, size_t len, int advice)
 {
-	struct mm_struct *mm = current->mm;
-	unsigned long set, clear, end;
+	unsigned long set, clear, end = start + PAGE_ALIGN(len);
 	bool write = madvise_flags(advice, &set, &clear);
 	int err;
 
-	if (!madvise_valid(advice) || (start & ~PAGE_MASK))
-		return -EINVAL;
-	end = start + PAGE_ALIGN(len);
-	if (end < start || (len && PAGE_ALIGN(len) == 0))
+	if (!madvise_valid(advice) || (start & ~PAGE_MASK) || end < start ||
+	    (len && PAGE_ALIGN(len) == 0))
 		return -EINVAL;
 	if (end == start)
 		return 0;
-	if (advice == MADV_POPULATE_READ || advice == MADV_POPULATE_WRITE) {
-		err = faultin_range(mm, start, end - start, advice == MADV_POPULATE_WRITE);
-		return err;
-	}
+	if (advice == MADV_POPULATE_READ || advice == MADV_POPULATE_WRITE)
+		return faultin_range(mm, start, end - start, advice == MADV_POPULATE_WRITE);
 	if (write && mmap_write_lock_killable(mm))
 		return -EINTR;
 	if (!write)
@@ -195,90 +241,9 @@ static long sys_madvise(unsigned long start, size_t len, int advice)
 		mmap_read_unlock(mm);
 	return err;
 }
+
+static long sys_madvise(unsigned long start, size_t len, int advice)
+{
+	return do_madvise(current->mm, start, len, advice);
+}
 SYSCALL(28, madvise);
-
-/* Pages of tmpfs need no writing out: the cache is the file. The file's own fsync does what there is. */
-static long sys_msync(unsigned long start, size_t len, int flags)
-{
-	struct mm_struct *mm = current->mm;
-	unsigned long end;
-	int err = 0;
-
-	if ((flags & ~(MS_ASYNC | MS_INVALIDATE | MS_SYNC)) || (start & ~PAGE_MASK) ||
-	    ((flags & MS_ASYNC) && (flags & MS_SYNC)))
-		return -EINVAL;
-	end = start + PAGE_ALIGN(len);
-	if (end < start)
-		return -ENOMEM;
-	while (start < end && err != -EBUSY) {
-		struct vm_area_struct *vma;
-		struct file *file = NULL;
-
-		mmap_read_lock(mm);
-		vma = find_vma(mm, start);
-		if (!vma || vma->vm_start >= end) {
-			mmap_read_unlock(mm);
-			return -ENOMEM;
-		}
-		if (vma->vm_start > start)
-			err = -ENOMEM;
-		if ((flags & MS_INVALIDATE) && (vma->vm_flags & VM_LOCKED))
-			err = -EBUSY;
-		start = vma->vm_end;
-		if ((flags & MS_SYNC) && vma->vm_file && (vma->vm_flags & VM_SHARED))
-			file = get_file(vma->vm_file);
-		mmap_read_unlock(mm);
-		if (file) {
-			if (file->f_op->fsync && file->f_op->fsync(file, 0, LLONG_MAX, 1))
-				err = -EIO;
-			fput(file);
-		}
-	}
-	return err;
-}
-SYSCALL(26, msync);
-
-/* 1 when a touch of addr would not have to bring the page in. => mmap_lock held */
-static u8 mincore_page(struct mm_struct *mm, struct vm_area_struct *vma, unsigned long addr)
-{
-	pmd_t *pmd = mm_find_pmd(mm, addr);
-
-	if (pmd && pte_present(*pte_offset_kernel(pmd, addr)))
-		return 1;
-	if (!vma->vm_file)
-		return 0;
-	return filemap_has_page(vma->vm_file->f_mapping,
-				vma->vm_pgoff + ((addr - vma->vm_start) >> PAGE_SHIFT));
-}
-
-static long sys_mincore(unsigned long start, size_t len, u8 __user *vec)
-{
-	struct mm_struct *mm = current->mm;
-	unsigned long pages = PAGE_ALIGN(len) >> PAGE_SHIFT, i, n;
-	u8 buf[256];
-
-	if (start & ~PAGE_MASK)
-		return -EINVAL;
-	if (start > TASK_SIZE || len > TASK_SIZE - start)
-		return -ENOMEM;
-	if (!access_ok(vec, pages))
-		return -EFAULT;
-	for (; pages; pages -= n, vec += n) {
-		n = min_t(unsigned long, pages, sizeof(buf));
-		mmap_read_lock(mm);
-		for (i = 0; i < n; i++, start += PAGE_SIZE) {
-			struct vm_area_struct *vma = vma_lookup(mm, start);
-
-			if (!vma) {
-				mmap_read_unlock(mm);
-				return -ENOMEM;
-			}
-			buf[i] = mincore_page(mm, vma, start);
-		}
-		mmap_read_unlock(mm);
-		if (copy_to_user(vec, buf, n))
-			return -EFAULT;
-	}
-	return 0;
-}
-SYSCALL(27, mincore);

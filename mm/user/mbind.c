@@ -78,20 +78,23 @@ static int check_holes(struct mm_struct *mm, unsigned long start, unsigned long 
 static int vma_set_policy(struct mm_struct *mm, struct vm_area_struct **vma, unsigned long start,
 			  unsigned long end, struct mempolicy *pol)
 {
-	struct mempolicy *old = (*vma)->vm_policy;
-	const struct vm_operations_struct *ops;
-	int err = vma_isolate(mm, vma, start, end);
+	struct vm_area_struct *v;
+	struct mempolicy *old;
+	int err = 0;
 
-	if (err)
-		return err;
-	ops = (*vma)->vm_ops;
-	if (((*vma)->vm_flags & VM_MAYSHARE) && ops && ops->set_policy)
-		err = ops->set_policy(*vma, pol);
+	if (mpol_equal((*vma)->vm_policy, pol))
+		return 0;
+	v = vma_modify(mm, *vma, start, end, (*vma)->vm_flags, pol);
+	if (IS_ERR(v))
+		return PTR_ERR(v);
+	*vma = v;
+	if ((v->vm_flags & VM_MAYSHARE) && v->vm_ops && v->vm_ops->set_policy)
+		err = v->vm_ops->set_policy(v, pol);
 	if (!err) {
-		(*vma)->vm_policy = mpol_get(pol);
+		old = v->vm_policy;
+		v->vm_policy = mpol_get(pol);
 		mpol_put(old);
 	}
-	*vma = vma_merge_existing(mm, *vma);
 	return err;
 }
 

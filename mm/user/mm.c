@@ -18,6 +18,7 @@
 #include "lib/errno.h"
 #include "lib/string.h"
 #include "mm/cache/mempolicy.h"
+#include "mm/cache/overcommit.h"
 #include "mm/cache/pagemap.h"
 #include "mm/slab/slab.h"
 #include "mm/user/anon_vma.h"
@@ -44,6 +45,7 @@ void mm_user_init(void)
 	mapping_ops = &user_mapping_ops;
 	numa_policy_init();
 	vma_cache_init();
+	overcommit_init();
 	anon_vma_init();
 	user_pgtable_init();
 	fault_init();
@@ -93,7 +95,7 @@ static struct vm_area_struct *dup_vma(struct mm_struct *mm, struct vm_area_struc
 	if (!vma)
 		return NULL;
 	vma->vm_mm = mm;
-	vma->vm_flags &= ~VM_LOCKED;
+	vma->vm_flags &= ~VM_LOCKED_MASK;
 	if (vma->vm_file)
 		get_file(vma->vm_file);
 	if (vma->vm_ops && vma->vm_ops->open)
@@ -111,27 +113,37 @@ static int dup_one_vma(struct mm_struct *mm, struct ma_state *mas, struct vm_are
 		vm_stat_account(mm, old->vm_flags, -(long)vma_pages(old));
 		return mas_store_gfp(mas, NULL, GFP_KERNEL);
 	}
-	vma = dup_vma(mm, old);
-	if (!vma)
+	if ((old->vm_flags & VM_ACCOUNT) && vm_enough_memory(old->vm_mm->total_vm, vma_pages(old)))
 		return -ENOMEM;
+	vma = dup_vma(mm, old);
+	if (!vma) {
+		err = -ENOMEM;
+		goto out_unacct;
+	}
 	/* Before any page is shared: each must be found from both sides at any time. */
 	if (old->vm_flags & VM_WIPEONFORK)
 		vma->anon_vma = NULL;
 	else if (anon_vma_fork(vma, old)) {
-		remove_vma(vma);
-		return -ENOMEM;
+		err = -ENOMEM;
+		goto out_remove;
 	}
 	err = mas_store_gfp(mas, vma, GFP_KERNEL);
 	if (err) {
 		unlink_anon_vmas(vma);
-		remove_vma(vma);
-		return err;
+		goto out_remove;
 	}
+	/* From here on tearing the copy down takes back what was promised. */
 	vma_link_file(vma);
 	mm->map_count++;
 	if (vma->vm_flags & VM_WIPEONFORK)
 		return 0;
 	return copy_page_range(vma, old);
+out_remove:
+	remove_vma(vma);
+out_unacct:
+	if (old->vm_flags & VM_ACCOUNT)
+		vm_unacct_memory(vma_pages(old));
+	return err;
 }
 
 static int dup_mmap(struct mm_struct *mm, struct mm_struct *oldmm)
@@ -181,13 +193,18 @@ static void exit_mmap(struct mm_struct *mm)
 {
 	MA_STATE(mas, &mm->mm_mt, 0, 0);
 	struct vm_area_struct *vma;
+	unsigned long accounted = 0;
 
 	down_write_nested(&mm->mmap_lock, 1);
 	unmap_all(mm);
 	while ((vma = mas_find(&mas, ULONG_MAX)) != NULL) {
-		if (vma->vm_mm == mm)
-			remove_vma(vma);
+		if (vma->vm_mm != mm)
+			continue;
+		if (vma->vm_flags & VM_ACCOUNT)
+			accounted += vma_pages(vma);
+		remove_vma(vma);
 	}
+	vm_unacct_memory(accounted);
 	mtree_destroy(&mm->mm_mt);
 	mmap_write_unlock(mm);
 }

@@ -51,12 +51,15 @@ struct vm_fault;
 #define VM_RAND_READ	      0x10000UL
 #define VM_DONTCOPY	      0x20000UL
 #define VM_DONTEXPAND	      0x40000UL
+#define VM_LOCKONFAULT	      0x80000UL
 #define VM_ACCOUNT	      0x100000UL
 #define VM_NORESERVE	      0x200000UL
 #define VM_WIPEONFORK	      0x2000000UL
 #define VM_DONTDUMP	      0x4000000UL
 #define VM_MIXEDMAP	      0x10000000UL
+#define VM_SEALED	      0x8000000000000000UL
 #define VM_STACK	      VM_GROWSDOWN
+#define VM_LOCKED_MASK	      (VM_LOCKED | VM_LOCKONFAULT)
 #define VM_ACCESS_FLAGS	      (VM_READ | VM_WRITE | VM_EXEC)
 #define VM_SPECIAL	      (VM_IO | VM_DONTEXPAND | VM_PFNMAP | VM_MIXEDMAP)
 #define VM_DATA_DEFAULT_FLAGS (VM_READ | VM_WRITE | VM_MAYREAD | VM_MAYWRITE | VM_MAYEXEC)
@@ -127,6 +130,7 @@ struct mm_struct {
 	spinlock_t page_table_lock; /* P upper levels of the tables; counters below where said */
 	struct rw_semaphore mmap_lock;
 	unsigned long mmap_base;			     /* - top-down area starts here */
+	bool mmap_legacy;				     /* - bottom-up from there instead */
 	unsigned long total_vm;				     /* W pages mapped */
 	unsigned long locked_vm, data_vm, exec_vm, stack_vm; /* W pages */
 	unsigned long hiwater_rss, hiwater_vm;
@@ -281,6 +285,8 @@ unsigned long do_mmap(struct file *file, unsigned long addr, unsigned long len, 
 		      unsigned long pgoff);			      /* => mmap_lock for writing */
 int do_munmap(struct mm_struct *mm, unsigned long start, size_t len); /* => mmap_lock for writing */
 int vm_munmap(unsigned long start, size_t len);
+/* madvise(2) on any address space; takes mmap_lock. */
+int do_madvise(struct mm_struct *mm, unsigned long start, size_t len, int advice);
 int vm_brk_flags(unsigned long addr, unsigned long len,
 		 unsigned long flags); /* exec's bss; takes mmap_lock */
 int mprotect_fixup_range(struct mm_struct *mm, unsigned long start, unsigned long end,

@@ -10,6 +10,7 @@
 #define PROT_READ      0x1
 #define PROT_WRITE     0x2
 #define PROT_EXEC      0x4
+#define PROT_SEM       0x8
 #define PROT_GROWSDOWN 0x01000000
 #define PROT_GROWSUP   0x02000000
 
@@ -42,18 +43,27 @@
 #define MS_INVALIDATE 2
 #define MS_SYNC	      4
 
-#define MADV_NORMAL	    0
-#define MADV_RANDOM	    1
-#define MADV_SEQUENTIAL	    2
-#define MADV_WILLNEED	    3
-#define MADV_DONTNEED	    4
-#define MADV_FREE	    8
-#define MADV_REMOVE	    9
-#define MADV_DONTFORK	    10
-#define MADV_DOFORK	    11
-#define MADV_DONTDUMP	    16
-#define MADV_DODUMP	    17
-#define MADV_WIPEONFORK	    18
-#define MADV_KEEPONFORK	    19
-#define MADV_POPULATE_READ  22
-#define MADV_POPULATE_WRITE 23
+#define MADV_NORMAL	     0
+#define MADV_RANDOM	     1
+#define MADV_SEQUENTIAL	     2
+#define MADV_WILLNEED	     3
+#define MADV_DONTNEED	     4
+#define MADV_FREE	     8
+#define MADV_REMOVE	     9
+#define MADV_DONTFORK	     10
+#define MADV_DOFORK	     11
+#define MADV_DONTDUMP	     16
+#define MADV_DODUMP	     17
+#define MADV_WIPEONFORK	     18
+#define MADV_KEEPONFORK	     19
+#define MADV_COLD	     20
+#define MADV_PAGEOUT	     21
+#define MADV_POPULATE_READ   22
+#define MADV_POPULATE_WRITE  23
+#define MADV_DONTNEED_LOCKED 24
+
+#define MLOCK_ONFAULT 1
+
+#define MCL_CURRENT 1
+#define MCL_FUTURE  2
+#define MCL_ONFAULT 4

@@ -21,6 +21,7 @@
 #include "lib/err.h"
 #include "lib/errno.h"
 #include "mm/cache/file.h"
+#include "mm/cache/overcommit.h"
 #include "mm/user/fault.h"
 #include "mm/user/file_ops.h"
 #include "mm/user/i_mmap.h"
@@ -65,16 +66,56 @@ static unsigned long calc_vm_flags(unsigned long prot, unsigned long flags)
 		vm_flags |= VM_GROWSDOWN;
 	if (flags & MAP_LOCKED)
 		vm_flags |= VM_LOCKED;
-	if (flags & MAP_NORESERVE)
+	/* Who may promise nothing that it cannot keep must count everything. */
+	if ((flags & MAP_NORESERVE) && sysctl_overcommit_memory != OVERCOMMIT_NEVER)
 		vm_flags |= VM_NORESERVE;
 	return vm_flags;
+}
+
+/*
+ * The highest hole of len bytes in [min, max]. A stack above it keeps its guard gap: then the search goes on below the gap.
+ */
+static unsigned long unmapped_area_topdown(struct mm_struct *mm, unsigned long min,
+					   unsigned long max, unsigned long len)
+{
+	MA_STATE(mas, &mm->mm_mt, 0, 0);
+	struct vm_area_struct *next;
+
+	while (min < max && !mas_empty_area_rev(&mas, min, max, len)) {
+		unsigned long end = mas.last + 1;
+
+		next = find_vma(mm, end);
+		if (!next || end <= vm_start_gap(next))
+			return end - len;
+		max = vm_start_gap(next) - 1;
+		mas_init(&mas, &mm->mm_mt, 0);
+	}
+	return -ENOMEM;
+}
+
+/* The lowest one. */
+static unsigned long unmapped_area(struct mm_struct *mm, unsigned long min, unsigned long max,
+				   unsigned long len)
+{
+	MA_STATE(mas, &mm->mm_mt, 0, 0);
+	struct vm_area_struct *next;
+
+	while (min < max && !mas_empty_area(&mas, min, max, len)) {
+		unsigned long start = mas.index;
+
+		next = find_vma(mm, start + len);
+		if (!next || start + len <= vm_start_gap(next))
+			return start;
+		min = next->vm_end;
+		mas_init(&mas, &mm->mm_mt, 0);
+	}
+	return -ENOMEM;
 }
 
 unsigned long get_unmapped_area(struct file *file, unsigned long addr, unsigned long len,
 				unsigned long pgoff, unsigned long flags)
 {
 	struct mm_struct *mm = current->mm;
-	MA_STATE(mas, &mm->mm_mt, 0, 0);
 	struct vm_area_struct *vma;
 
 	if (len > TASK_SIZE)
@@ -93,17 +134,12 @@ unsigned long get_unmapped_area(struct file *file, unsigned long addr, unsigned 
 		    (!vma || addr + len <= vm_start_gap(vma)))
 			return addr;
 	}
-	if (flags & MAP_32BIT) {
-		if (!mas_empty_area(&mas, 0x40000000, 0x7fffffff, len))
-			return mas.index;
-		return -ENOMEM;
-	}
-	if (!mas_empty_area_rev(&mas, MMAP_MIN_ADDR, mm->mmap_base - 1, len))
-		return mas.last + 1 - len;
-	mas_init(&mas, &mm->mm_mt, 0);
-	if (!mas_empty_area(&mas, mm->mmap_base, TASK_SIZE - 1, len))
-		return mas.index;
-	return -ENOMEM;
+	if (flags & MAP_32BIT)
+		return unmapped_area(mm, 0x40000000, 0x7fffffff, len);
+	if (mm->mmap_legacy)
+		return unmapped_area(mm, mm->mmap_base, TASK_SIZE - 1, len);
+	addr = unmapped_area_topdown(mm, MMAP_MIN_ADDR, mm->mmap_base - 1, len);
+	return IS_ERR_VALUE(addr) ? unmapped_area(mm, mm->mmap_base, TASK_SIZE - 1, len) : addr;
 }
 
 /* File mappings: what the open mode and the file system allow. */
@@ -165,17 +201,26 @@ out_put:
 }
 
 /*
- * => the range is free; mmap_lock held for writing
+ * => the range is free and its pages, if they count, are promised; mmap_lock held for writing
  */
 static unsigned long mmap_region(struct file *file, unsigned long addr, unsigned long len,
 				 unsigned long vm_flags, unsigned long pgoff)
 {
 	struct mm_struct *mm = current->mm;
-	const struct vm_operations_struct *ops = NULL;
-	bool mergeable = !file || mm_file_ops->mmap_vm_ops(file, &ops);
+	struct vma_merge vmg = {
+		.mm = mm,
+		.prev = addr ? vma_lookup(mm, addr - 1) : NULL,
+		.next = vma_lookup(mm, addr + len),
+		.start = addr,
+		.end = addr + len,
+		.pgoff = pgoff,
+		.flags = vm_flags,
+		.file = file,
+	};
+	bool mergeable = !file || mm_file_ops->mmap_vm_ops(file, &vmg.ops);
 	int err;
 
-	if (!mergeable || !vma_merge_new(mm, addr, addr + len, vm_flags, file, pgoff, ops)) {
+	if (!mergeable || !vma_merge_new_range(&vmg)) {
 		err = mmap_new_vma(mm, file, addr, len, vm_flags, pgoff);
 		if (err)
 			return err;
@@ -186,15 +231,55 @@ static unsigned long mmap_region(struct file *file, unsigned long addr, unsigned
 	return addr;
 }
 
-/* Pages of [start, end) that areas cover. */
-static unsigned long mapped_pages(struct mm_struct *mm, unsigned long start, unsigned long end)
+/* What a fixed mapping replaces. */
+struct overlap {
+	unsigned long pages, accounted;
+	bool sealed;
+};
+
+static struct overlap find_overlap(struct mm_struct *mm, unsigned long start, unsigned long end)
 {
 	struct vm_area_struct *vma = find_vma(mm, start);
-	unsigned long bytes = 0;
+	struct overlap o = {};
 
-	for (; vma && vma->vm_start < end; vma = vma_next(mm, vma))
-		bytes += min(vma->vm_end, end) - max(vma->vm_start, start);
-	return bytes >> PAGE_SHIFT;
+	for (; vma && vma->vm_start < end; vma = vma_next(mm, vma)) {
+		unsigned long n = (min(vma->vm_end, end) - max(vma->vm_start, start)) >> PAGE_SHIFT;
+
+		o.pages += n;
+		if (vma->vm_flags & VM_ACCOUNT)
+			o.accounted += n;
+		o.sealed |= vma->vm_flags & VM_SEALED;
+	}
+	return o;
+}
+
+/*
+ * [addr, addr + len) is made free and a new area put there. What is replaced is given back first, also in the account of
+ * what was promised; a mapping that fails before leaves the old one.
+ */
+static unsigned long mmap_replace(struct mm_struct *mm, struct file *file, unsigned long addr,
+				  unsigned long len, unsigned long vm_flags, unsigned long pgoff)
+{
+	struct overlap old = find_overlap(mm, addr, addr + len);
+	unsigned long pages = len >> PAGE_SHIFT, ret;
+	bool counts = (vm_flags & (VM_NORESERVE | VM_SHARED | VM_WRITE)) == VM_WRITE;
+
+	if (unlikely(old.sealed))
+		return -EPERM;
+	if (!may_expand_vm(mm, vm_flags, pages - old.pages))
+		return -ENOMEM;
+	if (counts) {
+		if (vm_enough_memory(mm->total_vm, pages - old.accounted))
+			return -ENOMEM;
+		vm_acct_memory(old.accounted);
+		vm_flags |= VM_ACCOUNT;
+	}
+	ret = old.pages ? do_vmi_munmap(mm, addr, addr + len) : 0;
+	if (!ret)
+		ret = mmap_region(file, addr, len, vm_flags, pgoff);
+	if (IS_ERR_VALUE(ret) && counts)
+		vm_unacct_memory(pages);
+	return ret;
 }
 
 /*
@@ -217,20 +302,11 @@ static int mmap_kind(struct file **filep, unsigned long addr, unsigned long len,
 		return -EINVAL;
 	*vm_flags |= VM_SHARED | VM_MAYSHARE;
 	*pgoff = 0;
-	file = mm_file_ops->shmem_zero_file(len);
+	file = mm_file_ops->shmem_zero_file(len, !(*vm_flags & VM_NORESERVE));
 	if (IS_ERR(file))
 		return PTR_ERR(file);
 	*filep = file;
 	return 0;
-}
-
-/* -EAGAIN: the limit of locked memory does not allow len more. */
-static int mlock_future_ok(const struct mm_struct *mm, unsigned long vm_flags, unsigned long len)
-{
-	if (!(vm_flags & VM_LOCKED) || mm_file_ops->capable_ipc_lock() ||
-	    mm->locked_vm + (len >> PAGE_SHIFT) <= rlimit(RLIMIT_MEMLOCK) >> PAGE_SHIFT)
-		return 0;
-	return -EAGAIN;
 }
 
 unsigned long do_mmap(struct file *file, unsigned long addr, unsigned long len, unsigned long prot,
@@ -249,15 +325,21 @@ unsigned long do_mmap(struct file *file, unsigned long addr, unsigned long len, 
 	if (pgoff + (len >> PAGE_SHIFT) < pgoff ||
 	    (file && pgoff > (unsigned long)(LLONG_MAX - len) >> PAGE_SHIFT))
 		return -EOVERFLOW;
-	if (mm->map_count >= DEFAULT_MAX_MAP_COUNT)
+	if (mm->map_count > sysctl_max_map_count)
 		return -ENOMEM;
 	if (!(flags & (MAP_FIXED | MAP_FIXED_NOREPLACE)))
 		addr &= PAGE_MASK;
 	addr = get_unmapped_area(file, addr, len, pgoff, flags);
 	if (IS_ERR_VALUE(addr))
 		return addr;
-	if ((flags & MAP_FIXED_NOREPLACE) && mapped_pages(mm, addr, addr + len))
-		return -EEXIST;
+	if (flags & MAP_FIXED_NOREPLACE) {
+		struct vm_area_struct *there = find_vma(mm, addr);
+
+		if (there && there->vm_start < addr + len)
+			return -EEXIST;
+	}
+	if ((flags & MAP_LOCKED) && !can_do_mlock())
+		return -EPERM;
 	vm_flags |= calc_vm_flags(prot, flags) | mm->def_flags | VM_MAYREAD | VM_MAYWRITE |
 		    VM_MAYEXEC;
 	err = mlock_future_ok(mm, vm_flags, len);
@@ -265,13 +347,7 @@ unsigned long do_mmap(struct file *file, unsigned long addr, unsigned long len, 
 		err = mmap_kind(&file, addr, len, prot, flags, &vm_flags, &pgoff);
 	if (err)
 		return err;
-	/* What a fixed mapping replaces is given back first. */
-	if (!may_expand_vm(mm, vm_flags, (len >> PAGE_SHIFT) - mapped_pages(mm, addr, addr + len)))
-		ret = -ENOMEM;
-	else
-		ret = do_vmi_munmap(mm, addr, addr + len);
-	if (!ret)
-		ret = mmap_region(file, addr, len, vm_flags, pgoff);
+	ret = mmap_replace(mm, file, addr, len, vm_flags, pgoff);
 	if (file != of_program)
 		fput(file);
 	return ret;
@@ -281,6 +357,7 @@ unsigned long vm_mmap(struct file *file, unsigned long addr, unsigned long len, 
 		      unsigned long flags, unsigned long offset)
 {
 	struct mm_struct *mm = current->mm;
+	bool populate;
 	unsigned long ret;
 
 	if (offset & ~PAGE_MASK)
@@ -288,9 +365,10 @@ unsigned long vm_mmap(struct file *file, unsigned long addr, unsigned long len, 
 	if (mmap_write_lock_killable(mm))
 		return -EINTR;
 	ret = do_mmap(file, addr, len, prot, flags, 0, offset >> PAGE_SHIFT);
+	populate = (flags & MAP_LOCKED) || (mm->def_flags & VM_LOCKED) ||
+		   (flags & (MAP_POPULATE | MAP_NONBLOCK)) == MAP_POPULATE;
 	mmap_write_unlock(mm);
-	if (!IS_ERR_VALUE(ret) && len &&
-	    ((flags & MAP_LOCKED) || (flags & (MAP_POPULATE | MAP_NONBLOCK)) == MAP_POPULATE))
+	if (!IS_ERR_VALUE(ret) && populate)
 		mm_populate(mm, ret, PAGE_ALIGN(len));
 	return ret;
 }
@@ -319,21 +397,29 @@ static long sys_mmap(unsigned long addr, unsigned long len, unsigned long prot, 
 }
 SYSCALL(9, mmap);
 
-/* Cuts VMAs so that start and end are borders; start..end may hold several VMAs and holes. */
-static int split_borders(struct mm_struct *mm, unsigned long start, unsigned long end)
+/*
+ * Cuts VMAs so that start and end are borders; start..end may hold several VMAs and holes. The number of areas may go over
+ * its limit by the cut that makes room, but an area is not cut in three then. -EPERM: one is sealed.
+ */
+static int split_borders(struct mm_struct *mm, struct vm_area_struct *vma, unsigned long start,
+			 unsigned long end)
 {
-	struct vm_area_struct *vma = vma_lookup(mm, start);
-	int err;
+	int err = 0;
 
-	if (vma && vma->vm_start < start) {
-		err = split_vma(mm, vma, start, NULL);
-		if (err)
-			return err;
+	if (vma->vm_start < start) {
+		if (vma->vm_end > end && mm->map_count >= sysctl_max_map_count)
+			return -ENOMEM;
+		if (vma->vm_flags & VM_SEALED)
+			return -EPERM;
+		err = __split_vma(mm, vma, start, &vma);
 	}
-	vma = vma_lookup(mm, end - 1);
-	if (vma && vma->vm_end > end)
-		return split_vma(mm, vma, end, NULL);
-	return 0;
+	for (; !err && vma && vma->vm_start < end; vma = vma_next(mm, vma)) {
+		if (unlikely(vma->vm_flags & VM_SEALED))
+			return -EPERM;
+		if (vma->vm_end > end)
+			return __split_vma(mm, vma, end, NULL);
+	}
+	return err;
 }
 
 /*
@@ -346,7 +432,7 @@ int do_vmi_munmap(struct mm_struct *mm, unsigned long start, unsigned long end)
 
 	if (!vma || vma->vm_start >= end)
 		return 0;
-	err = split_borders(mm, start, end);
+	err = split_borders(mm, vma, start, end);
 	if (err)
 		return err;
 	for (vma = find_vma(mm, start); vma && vma->vm_start < end; vma = vma_next(mm, vma)) {
@@ -354,8 +440,6 @@ int do_vmi_munmap(struct mm_struct *mm, unsigned long start, unsigned long end)
 		link = &vma->detached_next;
 	}
 	*link = NULL;
-	if (!first)
-		return 0;
 	err = mtree_store_range(&mm->mm_mt, start, end - 1, NULL, GFP_KERNEL);
 	if (err)
 		return err;
@@ -365,6 +449,8 @@ int do_vmi_munmap(struct mm_struct *mm, unsigned long start, unsigned long end)
 		vm_stat_account(mm, vma->vm_flags, -(long)vma_pages(vma));
 		if (vma->vm_flags & VM_LOCKED)
 			mm->locked_vm -= vma_pages(vma);
+		if (vma->vm_flags & VM_ACCOUNT)
+			vm_unacct_memory(vma_pages(vma));
 	}
 	unmap_region(mm, first, start, end);
 	while (first) {
@@ -407,19 +493,32 @@ SYSCALL(11, munmap);
 static int do_brk_flags(struct mm_struct *mm, unsigned long addr, unsigned long len,
 			unsigned long flags)
 {
-	struct vm_area_struct *vma;
-	unsigned long ret;
+	unsigned long pages = len >> PAGE_SHIFT;
+	struct vma_merge vmg = {
+		.mm = mm,
+		.prev = vma_lookup(mm, addr - 1),
+		.start = addr,
+		.end = addr + len,
+		.pgoff = addr >> PAGE_SHIFT,
+		.flags = flags | VM_DATA_DEFAULT_FLAGS | VM_ACCOUNT | mm->def_flags,
+		.just_expand = true,
+	};
+	int err;
 
-	flags |= VM_DATA_DEFAULT_FLAGS | mm->def_flags;
-	if (!may_expand_vm(mm, flags, len >> PAGE_SHIFT) || mm->map_count >= DEFAULT_MAX_MAP_COUNT)
+	if (!may_expand_vm(mm, vmg.flags, pages) || mm->map_count > sysctl_max_map_count ||
+	    vm_enough_memory(mm->total_vm, pages))
 		return -ENOMEM;
-	vma = vma_merge_new(mm, addr, addr + len, flags, NULL, addr >> PAGE_SHIFT, NULL);
-	if (vma) {
-		vm_stat_account(mm, flags, len >> PAGE_SHIFT);
-		return 0;
+	if (!vma_merge_new_range(&vmg)) {
+		err = mmap_new_vma(mm, NULL, addr, len, vmg.flags, vmg.pgoff);
+		if (err) {
+			vm_unacct_memory(pages);
+			return err;
+		}
 	}
-	ret = mmap_region(NULL, addr, len, flags, addr >> PAGE_SHIFT);
-	return IS_ERR_VALUE(ret) ? (int)ret : 0;
+	vm_stat_account(mm, vmg.flags, pages);
+	if (vmg.flags & VM_LOCKED)
+		mm->locked_vm += pages;
+	return 0;
 }
 
 int vm_brk_flags(unsigned long addr, unsigned long request, unsigned long flags)
@@ -441,36 +540,53 @@ int vm_brk_flags(unsigned long addr, unsigned long request, unsigned long flags)
 	return ret;
 }
 
+/* May the break move up from oldbrk to newbrk? A stack keeps its distance, and a page more. */
+static bool may_grow_brk(struct mm_struct *mm, unsigned long oldbrk, unsigned long newbrk)
+{
+	struct vm_area_struct *next = find_vma(mm, oldbrk);
+
+	return newbrk <= TASK_SIZE && !mlock_future_ok(mm, mm->def_flags, newbrk - oldbrk) &&
+	       (!next || newbrk + PAGE_SIZE <= vm_start_gap(next));
+}
+
+/* The break moves to brk; false when it cannot. => mmap_lock for writing */
+static bool move_brk(struct mm_struct *mm, unsigned long brk)
+{
+	unsigned long newbrk = PAGE_ALIGN(brk), oldbrk = PAGE_ALIGN(mm->brk);
+	struct vm_area_struct *vma;
+
+	if (brk < mm->start_brk || brk > TASK_SIZE ||
+	    brk - mm->start_brk + (mm->end_data - mm->start_data) > rlimit(RLIMIT_DATA))
+		return false;
+	if (newbrk < oldbrk) {
+		/* What the program unmapped itself is not there to be given back. */
+		vma = find_vma(mm, newbrk);
+		if (!vma || vma->vm_start >= oldbrk || do_vmi_munmap(mm, newbrk, oldbrk))
+			return false;
+	} else if (newbrk > oldbrk) {
+		if (!may_grow_brk(mm, oldbrk, newbrk) ||
+		    do_brk_flags(mm, oldbrk, newbrk - oldbrk, 0))
+			return false;
+	}
+	mm->brk = brk;
+	return true;
+}
+
 /* brk(2): answers the new break, or the old one when it cannot move. */
 static long sys_brk(unsigned long brk)
 {
 	struct mm_struct *mm = current->mm;
-	unsigned long oldbrk, newbrk, ret;
-	struct vm_area_struct *next;
+	unsigned long populate = 0, old, ret;
 
 	if (mmap_write_lock_killable(mm))
 		return -EINTR;
+	old = PAGE_ALIGN(mm->brk);
+	if (move_brk(mm, brk) && (mm->def_flags & VM_LOCKED) && PAGE_ALIGN(brk) > old)
+		populate = PAGE_ALIGN(brk) - old;
 	ret = mm->brk;
-	if (brk < mm->start_brk || brk > TASK_SIZE)
-		goto out;
-	if (brk - mm->start_brk + (mm->end_data - mm->start_data) > rlimit(RLIMIT_DATA))
-		goto out;
-	newbrk = PAGE_ALIGN(brk);
-	oldbrk = PAGE_ALIGN(mm->brk);
-	if (newbrk < oldbrk) {
-		if (do_vmi_munmap(mm, newbrk, oldbrk))
-			goto out;
-	} else if (newbrk > oldbrk) {
-		next = find_vma(mm, oldbrk);
-		if (next && newbrk > vm_start_gap(next))
-			goto out;
-		if (do_brk_flags(mm, oldbrk, newbrk - oldbrk, 0))
-			goto out;
-	}
-	mm->brk = brk;
-	ret = brk;
-out:
 	mmap_write_unlock(mm);
+	if (populate)
+		mm_populate(mm, old, populate);
 	return ret;
 }
 SYSCALL(12, brk);
@@ -484,14 +600,18 @@ int setup_new_stack(struct mm_struct *mm, unsigned long top, unsigned long vm_fl
 		return -ENOMEM;
 	vma->vm_start = top - PAGE_SIZE;
 	vma->vm_end = top;
-	vma->vm_flags = VM_STACK_FLAGS & ~VM_ACCOUNT;
-	vma->vm_flags |= vm_flags & VM_EXEC;
+	vma->vm_flags = VM_STACK_FLAGS | (vm_flags & VM_EXEC);
 	vma->vm_page_prot = vm_get_page_prot(vma->vm_flags);
 	vma->vm_pgoff = vma->vm_start >> PAGE_SHIFT;
 	mmap_write_lock(mm);
-	err = vma_link(mm, vma);
-	if (!err)
-		vm_stat_account(mm, vma->vm_flags, 1);
+	err = vm_enough_memory(0, 1);
+	if (!err) {
+		err = vma_link(mm, vma);
+		if (err)
+			vm_unacct_memory(1);
+		else
+			vm_stat_account(mm, vma->vm_flags, 1);
+	}
 	mmap_write_unlock(mm);
 	if (err)
 		vm_area_free(vma);

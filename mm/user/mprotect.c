@@ -15,9 +15,12 @@
 #include "kernel/sched.h"
 #include "kernel/syscall.h"
 #include "kernel/task.h"
+#include "lib/err.h"
 #include "lib/errno.h"
+#include "mm/cache/overcommit.h"
 #include "mm/debug/page_table_check.h"
 #include "mm/phys/page.h"
+#include "mm/user/fault.h"
 #include "mm/user/memory.h"
 #include "mm/user/mman.h"
 #include "mm/user/vma.h"
@@ -59,25 +62,61 @@ static void change_protection(struct vm_area_struct *vma, unsigned long start, u
 	flush_tlb_mm_range(&mm->context, start, end, PAGE_SHIFT, false);
 }
 
-static int mprotect_fixup(struct mm_struct *mm, struct vm_area_struct *vma, unsigned long start,
-			  unsigned long end, unsigned long newflags)
+/*
+ * A private area that becomes writable promises memory. When it becomes unwritable again its pages may be private already,
+ * so the promise stays, unless the area never had any. *flags gets VM_ACCOUNT or loses it; -ENOMEM.
+ */
+static int mprotect_account(struct mm_struct *mm, const struct vm_area_struct *vma,
+			    unsigned long pages, unsigned long *flags)
 {
+	unsigned long old = vma->vm_flags;
+
+	if (*flags & VM_WRITE) {
+		if (!may_expand_vm(mm, *flags, pages) && may_expand_vm(mm, old, pages))
+			return -ENOMEM;
+		if (old & (VM_ACCOUNT | VM_WRITE | VM_SHARED | VM_NORESERVE))
+			return 0;
+		if (vm_enough_memory(mm->total_vm, pages))
+			return -ENOMEM;
+		*flags |= VM_ACCOUNT;
+	} else if ((old & VM_ACCOUNT) && vma_is_anonymous(vma) && !vma->anon_vma) {
+		*flags &= ~VM_ACCOUNT;
+	}
+	return 0;
+}
+
+/* The part [start, end) of vma gets these flags. *next: where what has them ends. */
+static int mprotect_fixup(struct mm_struct *mm, struct vm_area_struct *vma, unsigned long start,
+			  unsigned long end, unsigned long newflags, unsigned long *next)
+{
+	unsigned long oldflags = vma->vm_flags, pages = (end - start) >> PAGE_SHIFT;
 	int err;
 
-	if (newflags == vma->vm_flags)
+	*next = end;
+	if (oldflags & VM_SEALED)
+		return -EPERM;
+	if (newflags == oldflags)
 		return 0;
-	if ((newflags & VM_WRITE) && !(vma->vm_flags & (VM_WRITE | VM_SHARED)) &&
-	    !may_expand_vm(mm, newflags, (end - start) >> PAGE_SHIFT))
-		return -ENOMEM;
-	err = vma_isolate(mm, &vma, start, end);
+	err = mprotect_account(mm, vma, pages, &newflags);
 	if (err)
 		return err;
-	vm_stat_account(mm, vma->vm_flags, -(long)vma_pages(vma));
+	vma = vma_modify_flags(mm, vma, start, end, newflags);
+	if (IS_ERR(vma)) {
+		if ((newflags & VM_ACCOUNT) && !(oldflags & VM_ACCOUNT))
+			vm_unacct_memory(pages);
+		return PTR_ERR(vma);
+	}
 	vma->vm_flags = newflags;
-	vm_stat_account(mm, vma->vm_flags, vma_pages(vma));
 	vma->vm_page_prot = vm_get_page_prot(newflags);
 	change_protection(vma, start, end);
-	vma_merge_existing(mm, vma);
+	*next = vma->vm_end;
+	if ((oldflags & VM_ACCOUNT) && !(newflags & VM_ACCOUNT))
+		vm_unacct_memory(pages);
+	vm_stat_account(mm, oldflags, -(long)pages);
+	vm_stat_account(mm, newflags, pages);
+	/* A locked area's copies are made now, not when they are written. */
+	if ((oldflags & (VM_WRITE | VM_SHARED | VM_LOCKED)) == VM_LOCKED && (newflags & VM_WRITE))
+		populate_vma_range(vma, start, end);
 	return 0;
 }
 
@@ -85,30 +124,30 @@ static int mprotect_range(struct mm_struct *mm, unsigned long start, unsigned lo
 			  unsigned long prot)
 {
 	struct vm_area_struct *vma = find_vma(mm, start);
-	unsigned long rights = prot & (VM_READ | VM_WRITE | VM_EXEC), newflags, next;
+	unsigned long rights = prot & (VM_READ | VM_WRITE | VM_EXEC), newflags;
 	int err;
 
-	if (!vma)
+	if (!vma || vma->vm_start >= end)
 		return -ENOMEM;
 	if (prot & PROT_GROWSDOWN) {
-		if (vma->vm_start >= end || !(vma->vm_flags & VM_GROWSDOWN))
+		if (!(vma->vm_flags & VM_GROWSDOWN))
 			return -EINVAL;
 		start = vma->vm_start;
 	} else if (vma->vm_start > start) {
 		return -ENOMEM;
+	} else if (prot & PROT_GROWSUP) {
+		return -EINVAL;
 	}
 	while (start < end) {
 		vma = vma_lookup(mm, start);
 		if (!vma)
 			return -ENOMEM;
-		next = min(vma->vm_end, end);
 		newflags = (vma->vm_flags & ~VM_ACCESS_FLAGS) | rights;
 		if (rights & ~(newflags >> 4))
 			return -EACCES;
-		err = mprotect_fixup(mm, vma, start, next, newflags);
+		err = mprotect_fixup(mm, vma, start, min(vma->vm_end, end), newflags, &start);
 		if (err)
 			return err;
-		start = next;
 	}
 	return 0;
 }
@@ -119,15 +158,17 @@ static long sys_mprotect(unsigned long start, size_t len, unsigned long prot)
 	unsigned long end;
 	int err;
 
-	if (prot & ~(PROT_READ | PROT_WRITE | PROT_EXEC | PROT_GROWSDOWN | PROT_GROWSUP))
+	if ((prot & PROT_GROWSDOWN) && (prot & PROT_GROWSUP))
 		return -EINVAL;
-	if ((prot & PROT_GROWSUP) || (start & ~PAGE_MASK))
+	if (start & ~PAGE_MASK)
 		return -EINVAL;
 	if (!len)
 		return 0;
 	end = start + PAGE_ALIGN(len);
 	if (end <= start)
 		return -ENOMEM;
+	if (prot & ~(PROT_READ | PROT_WRITE | PROT_EXEC | PROT_SEM | PROT_GROWSDOWN | PROT_GROWSUP))
+		return -EINVAL;
 	if (mmap_write_lock_killable(mm))
 		return -EINTR;
 	err = mprotect_range(mm, start, end, prot);

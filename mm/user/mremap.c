@@ -2,24 +2,28 @@
  * mremap: an area changes its size or its place. Moving moves page-table entries, never pages.
  *
  * 1. Shrinking is munmap of the tail. Growing in place needs a hole behind the area: the area is
- *    extended like mmap would extend it.
- * 2. Otherwise a copy of the VMA is linked at the new place, the entries are moved table by table
- *    (cleared on the old side, flushed, set on the new), and the old range is unmapped, now empty.
+ *    extended like mmap would extend it, and may so meet the next one and merge.
+ * 2. Otherwise the new range becomes an area like the old one, or part of a neighbour that is alike; the entries are moved
+ *    (cleared on the old side, flushed, set on the new), and the old range is unmapped, now empty. An anonymous area without
+ *    private pages gets the offset of its new place, so that it merges there like a new one.
+ * 3. A move without a change of size may span several areas, which keep their distances (Linux 6.17). Each moves on its own: a
+ *    failure leaves those before it at the new place.
  *
  * Locks: mmap_lock for writing; the file's i_mmap_rwsem while pages move; both tables' locks, the new one first.
  * Mirrors Linux mm/mremap.c. Exercised by tests/user/{mmap_edge,anon_map,vmstress}.c.
  */
 #include "arch/x86/tlb.h"
 #include "kernel/current.h"
-#include "kernel/rlimit.h"
 #include "kernel/sched.h"
 #include "kernel/syscall.h"
 #include "kernel/task.h"
 #include "lib/err.h"
 #include "lib/errno.h"
 #include "mm/cache/file.h"
+#include "mm/cache/overcommit.h"
 #include "mm/debug/page_table_check.h"
 #include "mm/user/anon_vma.h"
+#include "mm/user/fault.h"
 #include "mm/user/memory.h"
 #include "mm/user/mman.h"
 #include "mm/user/vma.h"
@@ -88,19 +92,55 @@ static int move_page_tables(struct vm_area_struct *vma, unsigned long old, unsig
 	return err;
 }
 
-/* A second area like vma from address from on, new_len bytes at new; NULL: no memory. */
-static struct vm_area_struct *copy_vma(struct mm_struct *mm, struct vm_area_struct *vma,
-				       unsigned long from, unsigned long new, unsigned long new_len)
+/* ---- one call ---- */
+
+struct mremap_args {
+	struct mm_struct *mm;
+	struct vm_area_struct *vma; /* that holds addr */
+	unsigned long addr, old_len, new_len, flags, new_addr;
+	unsigned long charged; /* pages promised so far */
+};
+
+static bool has_new_addr(const struct mremap_args *m)
 {
-	struct vm_area_struct *copy = vm_area_dup(vma);
+	return m->flags & (MREMAP_FIXED | MREMAP_DONTUNMAP);
+}
+
+/* Promises the pages that will be there more than before; false: not that many. */
+static bool mremap_charge(struct mremap_args *m)
+{
+	unsigned long more = m->new_len > m->old_len ? m->new_len - m->old_len : 0;
+
+	m->charged = 0;
+	if (!(m->vma->vm_flags & VM_ACCOUNT))
+		return true;
+	if (m->flags & MREMAP_DONTUNMAP)
+		more = m->new_len;
+	if (vm_enough_memory(m->mm->total_vm, more >> PAGE_SHIFT))
+		return false;
+	m->charged = more >> PAGE_SHIFT;
+	return true;
+}
+
+static void account_new(struct mm_struct *mm, unsigned long flags, unsigned long bytes)
+{
+	vm_stat_account(mm, flags, bytes >> PAGE_SHIFT);
+	if (flags & VM_LOCKED)
+		mm->locked_vm += bytes >> PAGE_SHIFT;
+}
+
+/* An area of its own at the new place, like the old one; NULL: no memory. */
+static struct vm_area_struct *dup_at(struct mremap_args *m, pgoff_t pgoff)
+{
+	struct vm_area_struct *copy = vm_area_dup(m->vma);
 
 	if (!copy)
 		return NULL;
-	copy->vm_start = new;
-	copy->vm_end = new + new_len;
-	copy->vm_pgoff += (from - vma->vm_start) >> PAGE_SHIFT;
+	copy->vm_start = m->new_addr;
+	copy->vm_end = m->new_addr + m->new_len;
+	copy->vm_pgoff = pgoff;
 	/* The pages that will move over are found from the anon_vmas they have. */
-	if (anon_vma_clone(copy, vma)) {
+	if (anon_vma_clone(copy, m->vma)) {
 		vm_area_free(copy);
 		return NULL;
 	}
@@ -108,170 +148,321 @@ static struct vm_area_struct *copy_vma(struct mm_struct *mm, struct vm_area_stru
 		get_file(copy->vm_file);
 	if (copy->vm_ops && copy->vm_ops->open)
 		copy->vm_ops->open(copy);
-	if (vma_link(mm, copy)) {
+	if (vma_link(m->mm, copy)) {
 		unlink_anon_vmas(copy);
 		remove_vma(copy);
 		return NULL;
 	}
-	vm_stat_account(mm, copy->vm_flags, new_len >> PAGE_SHIFT);
-	if (copy->vm_flags & VM_LOCKED)
-		mm->locked_vm += new_len >> PAGE_SHIFT;
 	return copy;
 }
 
-/* The area [old, old + old_len), now a VMA of its own, moves to new with new_len bytes. */
-static unsigned long move_vma(struct mm_struct *mm, struct vm_area_struct *vma, unsigned long new,
-			      unsigned long new_len, bool dontunmap)
+/* The area that holds [new_addr, new_addr + new_len), which was free. m->vma may have merged into it. NULL: no memory */
+static struct vm_area_struct *copy_vma(struct mremap_args *m)
 {
-	unsigned long old = vma->vm_start, old_len = vma->vm_end - old,
-		      move = min(old_len, new_len);
-	struct vm_area_struct *copy = copy_vma(mm, vma, old, new, new_len);
+	struct vm_area_struct *vma = m->vma, *copy = NULL;
+	struct vma_merge vmg = {
+		.mm = m->mm,
+		.prev = m->new_addr ? vma_lookup(m->mm, m->new_addr - 1) : NULL,
+		.next = vma_lookup(m->mm, m->new_addr + m->new_len),
+		.start = m->new_addr,
+		.end = m->new_addr + m->new_len,
+		.pgoff = vma->vm_pgoff + ((m->addr - vma->vm_start) >> PAGE_SHIFT),
+		.flags = vma->vm_flags,
+		.file = vma->vm_file,
+		.ops = vma->vm_ops,
+		.policy = vma->vm_policy,
+		.anon = vma,
+	};
 
+	if (vma_is_anonymous(vma) && !vma->anon_vma)
+		vmg.pgoff = m->new_addr >> PAGE_SHIFT;
+	if (!vma->vm_private_data)
+		copy = vma_merge_new_range(&vmg);
 	if (!copy)
-		return -ENOMEM;
-	if (move_page_tables(vma, old, new, move)) {
-		/* Bring back what moved: those tables exist, so this cannot fail. */
-		move_page_tables(copy, new, old, move);
-		do_vmi_munmap(mm, new, new + new_len);
-		return -ENOMEM;
-	}
-	/* Without memory for the tree's node the old area stays, empty: the move itself is done. */
-	if (!dontunmap)
-		do_vmi_munmap(mm, old, old + old_len);
-	return new;
+		return dup_at(m, vmg.pgoff);
+	m->vma = vma_lookup(m->mm, m->addr);
+	return copy;
 }
 
-/* Only the part named moves: it becomes a VMA of its own first. */
-static int isolate_part(struct mm_struct *mm, unsigned long addr, unsigned long len,
-			struct vm_area_struct **res)
+/* The old range loses its area, which is empty now. Its promise went along, unless something was promised anew. */
+static void unmap_source(struct mremap_args *m)
 {
-	struct vm_area_struct *vma = vma_lookup(mm, addr);
+	struct vm_area_struct *vma = m->vma, *rest;
+	unsigned long end = m->addr + m->old_len, start = vma->vm_start, vm_end = vma->vm_end;
+	bool counts = vma->vm_flags & VM_ACCOUNT;
 
-	if (!vma || vma->vm_end < addr + len)
-		return -EFAULT;
-	*res = vma;
-	return vma_isolate(mm, res, addr, addr + len);
+	if (!m->old_len)
+		return;
+	vma->vm_flags &= ~VM_ACCOUNT;
+	/* Without memory for a cut the old area stays, empty, and counts again: the move itself is done. */
+	if (do_vmi_munmap(m->mm, m->addr, end)) {
+		if (counts)
+			vm_acct_memory(m->old_len >> PAGE_SHIFT);
+		start = m->addr - 1;
+	}
+	if (!counts)
+		return;
+	/* What is left of the area on both sides. */
+	if (start < m->addr) {
+		rest = vma_lookup(m->mm, start);
+		if (rest)
+			rest->vm_flags |= VM_ACCOUNT;
+	}
+	if (vm_end > end) {
+		rest = vma_lookup(m->mm, end);
+		if (rest)
+			rest->vm_flags |= VM_ACCOUNT;
+	}
 }
 
-static unsigned long mremap_to_place(struct mm_struct *mm, unsigned long addr,
-				     unsigned long old_len, unsigned long new_addr,
-				     unsigned long new_len, unsigned long flags)
+/* The old range keeps its area, which is like a new one now but for its anon_vma. */
+static void keep_source(struct mremap_args *m, struct vm_area_struct *copy)
 {
-	struct vm_area_struct *vma;
-	int err;
+	struct vm_area_struct *vma = m->vma;
 
-	if (mm->map_count + 3 >= DEFAULT_MAX_MAP_COUNT)
+	if (vma->vm_flags & VM_LOCKED)
+		m->mm->locked_vm -= vma_pages(vma);
+	vma->vm_flags &= ~VM_LOCKED_MASK;
+	if (copy != vma && vma->vm_start == m->addr && vma->vm_end == m->addr + m->old_len)
+		unlink_anon_vmas(vma);
+}
+
+/* => new_addr is chosen and free; old_len is at most new_len */
+static unsigned long move_vma(struct mremap_args *m)
+{
+	unsigned long flags = m->vma->vm_flags;
+	struct vm_area_struct *copy;
+
+	/* Room for the new area and two cuts, so that nothing fails half way. */
+	if (m->mm->map_count >= sysctl_max_map_count - 3 || !mremap_charge(m))
 		return -ENOMEM;
-	if (flags & MREMAP_FIXED) {
-		if ((new_addr & ~PAGE_MASK) || new_len > TASK_SIZE ||
-		    new_addr > TASK_SIZE - new_len)
-			return -EINVAL;
-		if (addr + old_len > new_addr && new_addr + new_len > addr)
-			return -EINVAL;
-		new_addr = get_unmapped_area(NULL, new_addr, new_len, 0, MAP_FIXED);
-	} else {
-		new_addr = get_unmapped_area(NULL, 0, new_len, 0, 0);
+	copy = copy_vma(m);
+	if (!copy) {
+		vm_unacct_memory(m->charged);
+		return -ENOMEM;
 	}
-	if (IS_ERR_VALUE(new_addr))
-		return new_addr;
-	err = do_vmi_munmap(mm, new_addr, new_addr + new_len);
-	if (err)
-		return err;
-	if (old_len > new_len) {
-		err = do_vmi_munmap(mm, addr + new_len, addr + old_len);
+	account_new(m->mm, flags, m->new_len);
+	if (move_page_tables(m->vma, m->addr, m->new_addr, m->old_len)) {
+		/* Bring back what moved: those tables exist, so this cannot fail. The new range counts old_len too much. */
+		move_page_tables(copy, m->new_addr, m->addr, m->old_len);
+		if ((flags & VM_ACCOUNT) && !(m->flags & MREMAP_DONTUNMAP))
+			vm_acct_memory(min(m->old_len, m->new_len) >> PAGE_SHIFT);
+		do_vmi_munmap(m->mm, m->new_addr, m->new_addr + m->new_len);
+		return -ENOMEM;
+	}
+	if (m->flags & MREMAP_DONTUNMAP)
+		keep_source(m, copy);
+	else
+		unmap_source(m);
+	return m->new_addr;
+}
+
+/* Chooses, or checks, the new address. */
+static unsigned long set_new_addr(struct mremap_args *m)
+{
+	unsigned long addr = get_unmapped_area(m->vma->vm_file, has_new_addr(m) ? m->new_addr : 0,
+					       m->new_len, 0,
+					       m->flags & MREMAP_FIXED ? MAP_FIXED : 0);
+
+	if (!IS_ERR_VALUE(addr))
+		m->new_addr = addr;
+	return IS_ERR_VALUE(addr) ? addr : 0;
+}
+
+static unsigned long mremap_to(struct mremap_args *m)
+{
+	unsigned long err = 0;
+
+	if (m->flags & MREMAP_FIXED) {
+		err = do_munmap(m->mm, m->new_addr, m->new_len);
 		if (err)
 			return err;
-		old_len = new_len;
+		/* The new place may lie in the same area, which has then been cut. */
+		m->vma = vma_lookup(m->mm, m->addr);
+		if (!m->vma)
+			return -EFAULT;
 	}
-	if (!old_len) {
-		/* The old way to map a shared area twice: nothing moves. */
-		vma = vma_lookup(mm, addr);
-		return vma && copy_vma(mm, vma, addr, new_addr, new_len) ? new_addr : -ENOMEM;
+	if (m->old_len > m->new_len) {
+		err = do_munmap(m->mm, m->addr + m->new_len, m->old_len - m->new_len);
+		if (err)
+			return err;
+		m->old_len = m->new_len;
+		m->vma = vma_lookup(m->mm, m->addr);
 	}
-	err = isolate_part(mm, addr, old_len, &vma);
-	return err ? err : move_vma(mm, vma, new_addr, new_len, flags & MREMAP_DONTUNMAP);
-}
-
-static unsigned long grow_in_place(struct mm_struct *mm, struct vm_area_struct *vma,
-				   unsigned long addr, unsigned long old_len, unsigned long new_len)
-{
-	unsigned long end = addr + new_len;
-	struct vm_area_struct *next = find_vma(mm, vma->vm_end);
-
-	if (vma->vm_end != addr + old_len || end < addr || end > TASK_SIZE ||
-	    (next && vm_start_gap(next) < end) ||
-	    mtree_store_range(&mm->mm_mt, vma->vm_start, end - 1, vma, GFP_KERNEL))
+	if ((m->flags & MREMAP_DONTUNMAP) &&
+	    !may_expand_vm(m->mm, m->vma->vm_flags, m->old_len >> PAGE_SHIFT))
 		return -ENOMEM;
-	vma_set_range(vma, vma->vm_start, end, vma->vm_pgoff);
-	vm_stat_account(mm, vma->vm_flags, (new_len - old_len) >> PAGE_SHIFT);
-	if (vma->vm_flags & VM_LOCKED)
-		mm->locked_vm += (new_len - old_len) >> PAGE_SHIFT;
-	vma_merge_existing(mm, vma);
-	return addr;
+	err = set_new_addr(m);
+	return err ? err : move_vma(m);
 }
 
-static unsigned long do_mremap(struct mm_struct *mm, unsigned long addr, unsigned long old_len,
-			       unsigned long new_len, unsigned long flags, unsigned long new_addr)
+/* The area grows at its end, and merges with what it meets there. -ENOMEM also when there is no room. */
+static unsigned long grow_in_place(struct mremap_args *m)
 {
-	struct vm_area_struct *vma = vma_lookup(mm, addr);
-	unsigned long ret;
+	struct vm_area_struct *vma = m->vma, *next = find_vma(m->mm, vma->vm_end);
+	unsigned long old_end = vma->vm_end, end = m->addr + m->new_len;
+	struct vma_merge vmg = {
+		.mm = m->mm,
+		.prev = vma,
+		.next = next && next->vm_start == end ? next : NULL,
+		.start = old_end,
+		.end = end,
+		.pgoff = vma->vm_pgoff + vma_pages(vma),
+		.flags = vma->vm_flags,
+		.file = vma->vm_file,
+		.ops = vma->vm_ops,
+		.policy = vma->vm_policy,
+		.anon = vma,
+	};
+
+	if (!mremap_charge(m))
+		return -ENOMEM;
+	if (!vma_merge_new_range(&vmg)) {
+		vm_unacct_memory(m->charged);
+		return -ENOMEM;
+	}
+	account_new(m->mm, vmg.flags, end - old_end);
+	return m->addr;
+}
+
+static bool can_grow_in_place(const struct mremap_args *m)
+{
+	unsigned long end = m->addr + m->new_len;
+	struct vm_area_struct *next;
+
+	if (m->vma->vm_end != m->addr + m->old_len || end < m->addr || end > TASK_SIZE)
+		return false;
+	next = find_vma(m->mm, m->vma->vm_end);
+	return !next || next->vm_start >= end;
+}
+
+/* Without a new address. */
+static unsigned long mremap_at(struct mremap_args *m)
+{
+	unsigned long err;
+
+	if (m->new_len == m->old_len)
+		return m->addr;
+	if (m->new_len < m->old_len) {
+		err = do_munmap(m->mm, m->addr + m->new_len, m->old_len - m->new_len);
+		return err ? err : m->addr;
+	}
+	if (can_grow_in_place(m))
+		return grow_in_place(m);
+	if (!(m->flags & MREMAP_MAYMOVE))
+		return -ENOMEM;
+	err = set_new_addr(m);
+	return err ? err : move_vma(m);
+}
+
+/* Is it possible with this area? 0 or an errno. */
+static int check_vma(const struct mremap_args *m)
+{
+	const struct vm_area_struct *vma = m->vma;
+	unsigned long old_len = min(m->old_len, m->new_len), more = m->new_len - m->old_len;
+	pgoff_t pgoff;
 
 	if (!vma)
 		return -EFAULT;
-	if (!old_len && !(vma->vm_flags & (VM_SHARED | VM_MAYSHARE)))
+	if (vma->vm_flags & VM_SEALED)
+		return -EPERM;
+	if (m->new_len <= m->old_len && !has_new_addr(m))
+		return 0;
+	/* The old way to map a shared area twice. */
+	if (!m->old_len && !(vma->vm_flags & (VM_SHARED | VM_MAYSHARE)))
 		return -EINVAL;
-	if ((flags & MREMAP_DONTUNMAP) && (vma->vm_flags & (VM_DONTEXPAND | VM_PFNMAP)))
+	if ((m->flags & MREMAP_DONTUNMAP) && (vma->vm_flags & (VM_DONTEXPAND | VM_PFNMAP)))
 		return -EINVAL;
-	if (old_len > vma->vm_end - addr)
+	if (old_len > vma->vm_end - m->addr)
 		return -EFAULT;
-	if (new_len > old_len) {
-		pgoff_t pgoff = vma->vm_pgoff + ((addr - vma->vm_start) >> PAGE_SHIFT);
+	if (m->new_len <= m->old_len)
+		return 0;
+	pgoff = vma->vm_pgoff + ((m->addr - vma->vm_start) >> PAGE_SHIFT);
+	if (pgoff + (m->new_len >> PAGE_SHIFT) < pgoff)
+		return -EINVAL;
+	if (vma->vm_flags & (VM_DONTEXPAND | VM_PFNMAP))
+		return -EFAULT;
+	if (mlock_future_ok(m->mm, vma->vm_flags, more))
+		return -EAGAIN;
+	return may_expand_vm(m->mm, vma->vm_flags, more >> PAGE_SHIFT) ? 0 : -ENOMEM;
+}
 
-		if (vma->vm_flags & (VM_DONTEXPAND | VM_PFNMAP))
+/* A move without a change of size, of all areas in the range. */
+static unsigned long mremap_move(struct mremap_args *m)
+{
+	unsigned long start = m->addr, end = start + m->old_len, to = m->new_addr, at = start;
+	unsigned long ret, first = -EFAULT;
+	struct vm_area_struct *vma;
+
+	while (at < end && (vma = find_vma(m->mm, at)) && vma->vm_start < end) {
+		if (at == start && vma->vm_start > start)
 			return -EFAULT;
-		if (pgoff + (new_len >> PAGE_SHIFT) < pgoff)
-			return -EINVAL;
-		if ((vma->vm_flags & VM_LOCKED) &&
-		    ((mm->locked_vm << PAGE_SHIFT) + new_len - old_len > rlimit(RLIMIT_MEMLOCK)))
-			return -EAGAIN;
-		if (!may_expand_vm(mm, vma->vm_flags, (new_len - old_len) >> PAGE_SHIFT))
-			return -ENOMEM;
+		m->vma = vma;
+		m->addr = max(vma->vm_start, start);
+		m->new_addr = to + (m->addr - start);
+		m->old_len = m->new_len = min(end, vma->vm_end) - m->addr;
+		at = m->addr + m->old_len;
+		ret = check_vma(m);
+		if (!ret)
+			ret = mremap_to(m);
+		if (IS_ERR_VALUE(ret))
+			return ret;
+		if (IS_ERR_VALUE(first)) {
+			first = ret;
+			to = ret;
+		}
 	}
-	if ((flags & MREMAP_DONTUNMAP) && !may_expand_vm(mm, vma->vm_flags, new_len >> PAGE_SHIFT))
-		return -ENOMEM;
-	if (flags & (MREMAP_FIXED | MREMAP_DONTUNMAP))
-		return mremap_to_place(mm, addr, old_len, new_addr, new_len, flags);
-	if (new_len <= old_len) {
-		int err = new_len < old_len ? do_vmi_munmap(mm, addr + new_len, addr + old_len) : 0;
+	return first;
+}
 
-		return err ? err : addr;
-	}
-	ret = grow_in_place(mm, vma, addr, old_len, new_len);
-	if (!IS_ERR_VALUE(ret) || !(flags & MREMAP_MAYMOVE))
-		return ret;
-	return mremap_to_place(mm, addr, old_len, 0, new_len, flags);
+static int check_args(const struct mremap_args *m)
+{
+	if ((m->flags & ~(MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP)) ||
+	    (m->addr & ~PAGE_MASK) || !m->new_len || m->new_len > TASK_SIZE)
+		return -EINVAL;
+	if (!has_new_addr(m))
+		return 0;
+	if (m->new_addr > TASK_SIZE - m->new_len || (m->new_addr & ~PAGE_MASK) ||
+	    !(m->flags & MREMAP_MAYMOVE))
+		return -EINVAL;
+	if ((m->flags & MREMAP_DONTUNMAP) && m->old_len != m->new_len)
+		return -EINVAL;
+	if (m->addr + m->old_len > m->new_addr && m->new_addr + m->new_len > m->addr)
+		return -EINVAL;
+	return m->mm->map_count + 2 >= sysctl_max_map_count - 3 ? -ENOMEM : 0;
 }
 
 static long sys_mremap(unsigned long addr, unsigned long old_len, unsigned long new_len,
 		       unsigned long flags, unsigned long new_addr)
 {
 	struct mm_struct *mm = current->mm;
-	unsigned long ret;
+	struct mremap_args m = { .mm = mm,
+				 .addr = addr,
+				 .old_len = PAGE_ALIGN(old_len),
+				 .new_len = PAGE_ALIGN(new_len),
+				 .flags = flags,
+				 .new_addr = new_addr };
+	unsigned long grown = 0, old_pages = m.old_len;
+	long ret = check_args(&m);
 
-	if (flags & ~(MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP))
-		return -EINVAL;
-	if ((flags & (MREMAP_FIXED | MREMAP_DONTUNMAP)) && !(flags & MREMAP_MAYMOVE))
-		return -EINVAL;
-	old_len = PAGE_ALIGN(old_len);
-	new_len = PAGE_ALIGN(new_len);
-	if ((addr & ~PAGE_MASK) || !new_len)
-		return -EINVAL;
-	if ((flags & MREMAP_DONTUNMAP) && old_len != new_len)
-		return -EINVAL;
+	if (ret)
+		return ret;
 	if (mmap_write_lock_killable(mm))
 		return -EINTR;
-	ret = do_mremap(mm, addr, old_len, new_len, flags, new_addr);
+	if ((flags & MREMAP_FIXED) && m.old_len == m.new_len) {
+		ret = mremap_move(&m);
+	} else {
+		m.vma = vma_lookup(mm, addr);
+		ret = check_vma(&m);
+		/* What a locked area grows by is brought in. */
+		if (!ret && m.new_len > m.old_len && (m.vma->vm_flags & VM_LOCKED))
+			grown = m.new_len - m.old_len;
+		if (!ret)
+			ret = has_new_addr(&m) ? mremap_to(&m) : mremap_at(&m);
+	}
 	mmap_write_unlock(mm);
+	if (grown && !IS_ERR_VALUE(ret))
+		mm_populate(mm, ret + old_pages, grown);
 	return ret;
 }
 SYSCALL(25, mremap);

@@ -23,9 +23,12 @@
 #include "lib/string.h"
 #include "mm/cache/file.h"
 #include "mm/cache/mempolicy.h"
+#include "mm/cache/overcommit.h"
 #include "mm/slab/slab.h"
 #include "mm/user/anon_vma.h"
 #include "mm/user/i_mmap.h"
+
+int sysctl_max_map_count = DEFAULT_MAX_MAP_COUNT;
 
 static struct kmem_cache *vm_area_cachep;
 
@@ -75,8 +78,7 @@ void remove_vma(struct vm_area_struct *vma)
 	vm_area_free(vma);
 }
 
-/* The file's i_mmap lock for writing, or NULL for an area without a file. */
-static struct address_space *lock_i_mmap(struct vm_area_struct *vma)
+struct address_space *vma_lock_file(struct vm_area_struct *vma)
 {
 	struct address_space *mapping = vma->vm_file ? vma->vm_file->f_mapping : NULL;
 
@@ -85,7 +87,7 @@ static struct address_space *lock_i_mmap(struct vm_area_struct *vma)
 	return mapping;
 }
 
-static void unlock_i_mmap(struct address_space *mapping)
+void vma_unlock_file(struct address_space *mapping)
 {
 	if (mapping)
 		up_write(&mapping->i_mmap_rwsem);
@@ -96,7 +98,7 @@ static bool counts_as_writer(const struct vm_area_struct *vma)
 	return (vma->vm_flags & (VM_SHARED | VM_MAYWRITE)) == (VM_SHARED | VM_MAYWRITE);
 }
 
-/* => lock_i_mmap() gave mapping */
+/* => vma_lock_file() gave mapping */
 static void i_mmap_insert(struct vm_area_struct *vma, struct address_space *mapping)
 {
 	if (!mapping)
@@ -106,7 +108,7 @@ static void i_mmap_insert(struct vm_area_struct *vma, struct address_space *mapp
 	vma_interval_tree_insert(vma, &mapping->i_mmap);
 }
 
-static void i_mmap_remove(struct vm_area_struct *vma, struct address_space *mapping)
+void vma_unlink_file_locked(struct vm_area_struct *vma, struct address_space *mapping)
 {
 	if (!mapping)
 		return;
@@ -117,22 +119,22 @@ static void i_mmap_remove(struct vm_area_struct *vma, struct address_space *mapp
 
 void vma_link_file(struct vm_area_struct *vma)
 {
-	struct address_space *mapping = lock_i_mmap(vma);
+	struct address_space *mapping = vma_lock_file(vma);
 
 	i_mmap_insert(vma, mapping);
-	unlock_i_mmap(mapping);
+	vma_unlock_file(mapping);
 }
 
 void unlink_file_vma(struct vm_area_struct *vma)
 {
-	struct address_space *mapping = lock_i_mmap(vma);
+	struct address_space *mapping = vma_lock_file(vma);
 
-	i_mmap_remove(vma, mapping);
-	unlock_i_mmap(mapping);
+	vma_unlink_file_locked(vma, mapping);
+	vma_unlock_file(mapping);
 }
 
-static int vma_store(struct mm_struct *mm, struct vm_area_struct *vma, unsigned long start,
-		     unsigned long end)
+int vma_store(struct mm_struct *mm, struct vm_area_struct *vma, unsigned long start,
+	      unsigned long end)
 {
 	return mtree_store_range(&mm->mm_mt, start, end - 1, vma, GFP_KERNEL);
 }
@@ -172,12 +174,11 @@ struct vm_area_struct *vma_prev(struct mm_struct *mm, unsigned long addr)
 	return addr ? mas_prev(&mas, 0) : NULL;
 }
 
-/* => lock_i_mmap() gave mapping */
-static void set_range_locked(struct vm_area_struct *vma, struct address_space *mapping,
-			     unsigned long start, unsigned long end, pgoff_t pgoff)
+void vma_set_range_locked(struct vm_area_struct *vma, struct address_space *mapping,
+			  unsigned long start, unsigned long end, pgoff_t pgoff)
 {
 	anon_vma_range_begin(vma);
-	i_mmap_remove(vma, mapping);
+	vma_unlink_file_locked(vma, mapping);
 	vma->vm_start = start;
 	vma->vm_end = end;
 	vma->vm_pgoff = pgoff;
@@ -188,21 +189,25 @@ static void set_range_locked(struct vm_area_struct *vma, struct address_space *m
 void vma_set_range(struct vm_area_struct *vma, unsigned long start, unsigned long end,
 		   pgoff_t pgoff)
 {
-	struct address_space *mapping = lock_i_mmap(vma);
+	struct address_space *mapping = vma_lock_file(vma);
 
-	set_range_locked(vma, mapping, start, end, pgoff);
-	unlock_i_mmap(mapping);
+	vma_set_range_locked(vma, mapping, start, end, pgoff);
+	vma_unlock_file(mapping);
 }
 
 int split_vma(struct mm_struct *mm, struct vm_area_struct *vma, unsigned long addr,
 	      struct vm_area_struct **upper)
 {
+	return mm->map_count >= sysctl_max_map_count ? -ENOMEM : __split_vma(mm, vma, addr, upper);
+}
+
+int __split_vma(struct mm_struct *mm, struct vm_area_struct *vma, unsigned long addr,
+		struct vm_area_struct **upper)
+{
 	struct address_space *mapping;
 	struct vm_area_struct *new;
 	int err;
 
-	if (mm->map_count >= DEFAULT_MAX_MAP_COUNT)
-		return -ENOMEM;
 	new = vm_area_dup(vma);
 	if (!new)
 		return -ENOMEM;
@@ -223,94 +228,14 @@ int split_vma(struct mm_struct *mm, struct vm_area_struct *vma, unsigned long ad
 	if (new->vm_ops &&new->vm_ops->open)
 		new->vm_ops->open(new);
 	/* In one step: truncate must find every page of the file that is mapped here. */
-	mapping = lock_i_mmap(vma);
-	set_range_locked(vma, mapping, vma->vm_start, addr, vma->vm_pgoff);
+	mapping = vma_lock_file(vma);
+	vma_set_range_locked(vma, mapping, vma->vm_start, addr, vma->vm_pgoff);
 	i_mmap_insert(new, mapping);
-	unlock_i_mmap(mapping);
+	vma_unlock_file(mapping);
 	mm->map_count++;
 	if (upper)
 		*upper = new;
 	return 0;
-}
-
-static bool can_merge(const struct vm_area_struct *vma, unsigned long vm_flags,
-		      const struct file *file, const struct vm_operations_struct *ops,
-		      const struct mempolicy *pol)
-{
-	return vma->vm_flags == vm_flags && vma->vm_file == file && vma->vm_ops == ops &&
-	       mpol_equal(vma->vm_policy, pol) && !vma->vm_private_data &&
-	       !(vm_flags & VM_SPECIAL) && !(ops && ops->close);
-}
-
-/* next disappears into prev, which then covers [prev->vm_start, next->vm_end). */
-static int vma_join(struct mm_struct *mm, struct vm_area_struct *prev, struct vm_area_struct *next)
-{
-	unsigned long end = next->vm_end;
-	struct address_space *mapping;
-	int err = anon_vma_mergeable(prev, next) ? anon_vma_merge(prev, next) : -EINVAL;
-
-	/* Trees that prev joined for nothing do no harm: its range is its own. */
-	if (!err)
-		err = vma_store(mm, prev, prev->vm_start, end);
-	if (err)
-		return err;
-	mapping = lock_i_mmap(prev);
-	i_mmap_remove(next, mapping);
-	set_range_locked(prev, mapping, prev->vm_start, end, prev->vm_pgoff);
-	unlock_i_mmap(mapping);
-	unlink_anon_vmas(next);
-	mm->map_count--;
-	if (next->vm_file)
-		fput(next->vm_file);
-	vm_area_free(next);
-	return 0;
-}
-
-struct vm_area_struct *vma_merge_new(struct mm_struct *mm, unsigned long start, unsigned long end,
-				     unsigned long vm_flags, struct file *file, pgoff_t pgoff,
-				     const struct vm_operations_struct *ops)
-{
-	struct vm_area_struct *prev = start ? vma_lookup(mm, start - 1) : NULL;
-	struct vm_area_struct *next = vma_lookup(mm, end);
-
-	if (prev && (!can_merge(prev, vm_flags, file, ops, NULL) ||
-		     !anon_vma_mergeable(prev, NULL) || prev->vm_pgoff + vma_pages(prev) != pgoff))
-		prev = NULL;
-	if (next &&
-	    (!can_merge(next, vm_flags, file, ops, NULL) || !anon_vma_mergeable(next, NULL) ||
-	     pgoff + ((end - start) >> PAGE_SHIFT) != next->vm_pgoff))
-		next = NULL;
-	if (prev) {
-		if (vma_store(mm, prev, prev->vm_start, end))
-			return NULL;
-		vma_set_range(prev, prev->vm_start, end, prev->vm_pgoff);
-		if (next)
-			vma_join(mm, prev, next);
-		return prev;
-	}
-	if (next) {
-		if (vma_store(mm, next, start, next->vm_end))
-			return NULL;
-		vma_set_range(next, start, next->vm_end, pgoff);
-		return next;
-	}
-	return NULL;
-}
-
-struct vm_area_struct *vma_merge_existing(struct mm_struct *mm, struct vm_area_struct *vma)
-{
-	struct vm_area_struct *prev = vma->vm_start ? vma_lookup(mm, vma->vm_start - 1) : NULL;
-	struct vm_area_struct *next = vma_lookup(mm, vma->vm_end);
-
-	if (vma->vm_private_data)
-		return vma;
-	if (next && can_merge(next, vma->vm_flags, vma->vm_file, vma->vm_ops, vma->vm_policy) &&
-	    vma->vm_pgoff + vma_pages(vma) == next->vm_pgoff)
-		vma_join(mm, vma, next);
-	if (prev && can_merge(prev, vma->vm_flags, vma->vm_file, vma->vm_ops, vma->vm_policy) &&
-	    prev->vm_pgoff + vma_pages(prev) == vma->vm_pgoff && !vma_join(mm, prev, vma))
-		return prev;
-	return vma;
 }
 
 void vm_stat_account(struct mm_struct *mm, unsigned long vm_flags, long pages)
@@ -336,8 +261,20 @@ bool may_expand_vm(struct mm_struct *mm, unsigned long vm_flags, unsigned long p
 	return true;
 }
 
+/* May a stack grow by this many pages to size bytes? The pages are promised then, if it counts. */
+static int acct_stack_growth(struct vm_area_struct *vma, unsigned long size, unsigned long grow)
+{
+	struct mm_struct *mm = vma->vm_mm;
+
+	if (!may_expand_vm(mm, vma->vm_flags, grow) || size > rlimit(RLIMIT_STACK) ||
+	    mlock_future_ok(mm, vma->vm_flags, grow << PAGE_SHIFT))
+		return -ENOMEM;
+	return vma->vm_flags & VM_ACCOUNT ? vm_enough_memory(mm->total_vm, grow) : 0;
+}
+
 /*
- * The stack grows by whole pages down to address, when the limit and the guard gap below allow it.
+ * The stack grows by whole pages down to address, when the limit and the guard gap below allow it. Another stack right below
+ * it is no danger: it belongs to the same program's thinking; neither is what cannot be accessed.
  */
 int expand_stack(struct vm_area_struct *vma, unsigned long address)
 {
@@ -351,23 +288,29 @@ int expand_stack(struct vm_area_struct *vma, unsigned long address)
 		return 0;
 	if (!(vma->vm_flags & VM_GROWSDOWN) || address < PAGE_SIZE * 16)
 		return -ENOMEM;
-	grow = (vma->vm_start - address) >> PAGE_SHIFT;
-	if (vma->vm_end - address > rlimit(RLIMIT_STACK) || !may_expand_vm(mm, vma->vm_flags, grow))
-		return -ENOMEM;
 	prev = vma_prev(mm, vma->vm_start);
 	if (prev && !(prev->vm_flags & VM_GROWSDOWN) && (prev->vm_flags & VM_ACCESS_FLAGS) &&
 	    address < prev->vm_end + STACK_GUARD_GAP)
 		return -ENOMEM;
-	if (prev && address < prev->vm_end)
+	grow = (vma->vm_start - address) >> PAGE_SHIFT;
+	if ((prev && address < prev->vm_end) || grow > vma->vm_pgoff || anon_vma_prepare(vma))
 		return -ENOMEM;
-	err = vma_store(mm, vma, address, vma->vm_end);
+	err = acct_stack_growth(vma, vma->vm_end - address, grow);
 	if (err)
 		return err;
+	err = vma_store(mm, vma, address, vma->vm_end);
+	if (err) {
+		if (vma->vm_flags & VM_ACCOUNT)
+			vm_unacct_memory(grow);
+		return err;
+	}
 	anon_vma_range_begin(vma);
 	vma->vm_start = address;
 	vma->vm_pgoff -= grow;
 	anon_vma_range_end(vma);
 	vm_stat_account(mm, vma->vm_flags, grow);
+	if (vma->vm_flags & VM_LOCKED)
+		mm->locked_vm += grow;
 	return 0;
 }
 

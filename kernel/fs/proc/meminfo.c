@@ -4,13 +4,14 @@
  * Lines in Linux's order. Every line is a count kept by its owner; kinds of pages that nobody can make yet (swap, huge
  * pages) are zero, and so are those that Linux itself prints as zero for old readers (NFS_Unstable, WritebackTmp,
  * VmallocChunk). Whole subjects that are absent have no lines, as on a Linux built without them: hugetlb, zswap, poisoned
- * memory; and CommitLimit and Committed_AS, since nothing limits or adds up what was promised.
+ * memory.
  *
  * Locks: none, the counters are read one after the other. Mirrors Linux fs/proc/meminfo.c.
  * Exercised by tests/user/procfs.c and physviews.c.
  */
 #include "kernel/fs/proc/proc.h"
 #include "kernel/init.h"
+#include "mm/cache/overcommit.h"
 #include "mm/kva/set_memory.h"
 #include "mm/kva/vmalloc.h"
 #include "mm/phys/buddy.h"
@@ -72,6 +73,8 @@ static void show_page_uses(struct seq_file *m)
 	show_kb(m, "NFS_Unstable:", 0);
 	show_pages(m, "Bounce:", global_zone_page_state(NR_BOUNCE));
 	show_kb(m, "WritebackTmp:", 0);
+	show_pages(m, "CommitLimit:", vm_commit_limit());
+	show_pages(m, "Committed_AS:", vm_memory_committed());
 }
 
 static void show_kernel_space(struct seq_file *m)

@@ -9,6 +9,7 @@
  */
 #include "arch/x86/uaccess.h"
 #include "kernel/bug.h"
+#include "kernel/exec.h"
 #include "kernel/fork.h"
 #include "kernel/fs/proc/proc.h"
 #include "kernel/init.h"
@@ -158,6 +159,7 @@ static int kernel_table_init(void)
 	add_value("ngroups_max", dir, number_show, (void *)NGROUPS_MAX);
 	proc_create_int("pid_max", 0644, dir, &pid_max, RESERVED_PIDS + 1, PID_MAX_DEFAULT);
 	proc_create_int("threads-max", 0644, dir, &max_threads, 20, PID_MAX_DEFAULT);
+	proc_create_int("randomize_va_space", 0644, dir, &randomize_va_space, 0, 2);
 	proc_create_int("panic", 0644, dir, &panic_timeout, -INT_MAX, INT_MAX);
 	proc_create_data("printk", 0644, dir, &printk_fops, NULL);
 	random = proc_mkdir("random", dir);

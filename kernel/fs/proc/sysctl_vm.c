@@ -13,14 +13,17 @@
  * tests/user/vmsettings.c and procsys.c.
  */
 #include "arch/x86/uaccess.h"
+#include "kernel/exec.h"
 #include "kernel/fs/proc/proc.h"
 #include "kernel/init.h"
 #include "kernel/mutex.h"
 #include "kernel/printk.h"
 #include "lib/string.h"
+#include "mm/cache/overcommit.h"
 #include "mm/phys/buddy.h"
 #include "mm/phys/vmstat.h"
 #include "mm/phys/wmark.h"
+#include "mm/user/vma.h"
 
 #define MAX_VALUES MAX_NR_ZONES
 #define MAX_TEXT   256
@@ -42,6 +45,17 @@ static bool fraction_ok(int value)
 	return !value || value >= 8;
 }
 
+/* A ratio and a number of KiB exclude each other: the one written last holds. */
+static void ratio_written(void)
+{
+	sysctl_overcommit_kbytes = 0;
+}
+
+static void kbytes_written(void)
+{
+	sysctl_overcommit_ratio = 0;
+}
+
 static struct vm_setting settings[] = {
 	{ "min_free_kbytes", &min_free_kbytes, 1, 0, INT_MAX, NULL, setup_per_zone_wmarks },
 	{ "watermark_scale_factor", &watermark_scale_factor, 1, 1, 3000, NULL,
@@ -51,6 +65,14 @@ static struct vm_setting settings[] = {
 	  setup_per_zone_lowmem_reserve },
 	{ "percpu_pagelist_high_fraction", &percpu_pagelist_high_fraction, 1, 0, INT_MAX,
 	  fraction_ok, setup_per_zone_wmarks },
+	{ "overcommit_memory", &sysctl_overcommit_memory, 1, OVERCOMMIT_GUESS, OVERCOMMIT_NEVER,
+	  NULL, NULL },
+	{ "overcommit_ratio", &sysctl_overcommit_ratio, 1, 0, INT_MAX, NULL, ratio_written },
+	{ "overcommit_kbytes", &sysctl_overcommit_kbytes, 1, 0, INT_MAX, NULL, kbytes_written },
+	{ "user_reserve_kbytes", &sysctl_user_reserve_kbytes, 1, 0, INT_MAX, NULL, NULL },
+	{ "admin_reserve_kbytes", &sysctl_admin_reserve_kbytes, 1, 0, INT_MAX, NULL, NULL },
+	{ "max_map_count", &sysctl_max_map_count, 1, 0, INT_MAX, NULL, NULL },
+	{ "legacy_va_layout", &sysctl_legacy_va_layout, 1, 0, 1, NULL, NULL },
 };
 
 static int setting_show(struct seq_file *m, void *v)
