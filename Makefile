@@ -217,7 +217,7 @@ $(O)/quire.iso: $(O)/quire.stripped $(O)/initramfs.cpio $(O)/cmdline $(ISO_DEPS)
 	$(Q)O=$(O) tools/mkiso.sh $@ $(O)/quire.stripped $(O)/initramfs.cpio "$$(cat $(O)/cmdline)"
 
 # --- commands ----------------------------------------------------------------------------------------
-.PHONY: help iso run gdb console test fuzz bench clean format lint deps doctor user-tests host-tests
+.PHONY: help iso run gdb console test fuzz vmfuzz bench clean format lint deps doctor user-tests host-tests
 
 help:
 	@sed -n 's/^#: *//p' Makefile
@@ -229,6 +229,7 @@ help:
 #: make fuzz         libFuzzer on the pure parts, TIME=60 seconds each, T= a pattern; what it learns stays in $(O)/fuzz
 #: make gdb          QEMU paused before the first instruction, gdb with the project's commands (tools/gdb)
 #: make console      the serial console of the machine that `make gdb` started, in another terminal
+#: make vmfuzz       random memory calls on Quire and on this Linux, line by line; SEEDS="1 2" STEPS=20000
 #: make bench        the same programs on Quire and on Linux 6.1, in guest instructions; BENCH=time: in seconds,
 #:                   BENCH=smp: single pages a second on 1, 2 and 4 CPUs
 #: make lint         formatting, clang-tidy, cppcheck, floors (who may include whom)
@@ -277,6 +278,12 @@ fuzz:
 	@tools/deps.sh test
 	@$(MAKE) host-tests
 	@O=$(O) ONLY=fuzz $(PYTHON) tools/test.py
+
+# Random memory calls, compared line by line with the Linux that this runs on.
+vmfuzz:
+	@tools/doctor.sh quiet
+	@$(MAKE) all user-tests
+	@O=$(O) $(PYTHON) tools/vmfuzz.py $(addprefix --seed ,$(SEEDS)) $(addprefix --steps ,$(STEPS))
 
 bench:
 	@tools/deps.sh bench
