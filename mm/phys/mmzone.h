@@ -11,7 +11,7 @@
  * 3. Free pages of a zone stand in free_area[order].free_list[migratetype]. A *migrate type* is a
  *    property of the 2 MiB pageblock: keeping unmovable pages together in few blocks leaves the other
  *    blocks whole, or at least emptiable. It is an aim, not a rule: when a type runs out it takes from
- *    another one (page_alloc.c).
+ *    another one (buddy.c).
  * 4. Each CPU keeps a short list of free pages per zone (struct per_cpu_pages): the hot path takes no lock.
  *    A kernel without preemption has one other user of a CPU's list, an interrupt, and that one ends
  *    before the interrupted code goes on. So a plain flag, `busy`, is the whole lock: who finds it set
@@ -125,11 +125,13 @@ enum node_stat_item {
 	NR_VMSCAN_IMMEDIATE,
 	NR_DIRTIED,
 	NR_WRITTEN,
+	NR_THROTTLED_WRITTEN,
 	NR_KERNEL_MISC_RECLAIMABLE,
 	NR_FOLL_PIN_ACQUIRED,
 	NR_FOLL_PIN_RELEASED,
-	NR_KERNEL_STACK_KB, /* KiB */
-	NR_PAGETABLE,	    /* user and kernel page tables */
+	NR_KERNEL_STACK_KB,	/* KiB */
+	NR_PAGETABLE,		/* user and kernel page tables */
+	NR_SECONDARY_PAGETABLE, /* of devices and guests: there are none */
 	NR_SWAPCACHE,
 	NR_VM_NODE_STAT_ITEMS,
 };
@@ -434,6 +436,7 @@ struct mem_section {
 
 extern struct mem_section *mem_sections; /* by section number, nr_mem_sections of them */
 extern unsigned long nr_mem_sections;
+extern unsigned long nr_memmap_boot_pages; /* I: of struct pages */
 
 /* Is there memory for this frame's struct page, written or not yet? Any context. */
 static __always_inline bool pfn_has_memmap(unsigned long pfn)

@@ -28,14 +28,15 @@ static void show_global(void)
 	       " unevictable:%lu dirty:%lu writeback:%lu\n"
 	       " slab_reclaimable:%lu slab_unreclaimable:%lu\n"
 	       " mapped:%lu shmem:%lu pagetables:%lu\n"
-	       " sec_pagetables:0 bounce:%lu\n"
+	       " sec_pagetables:%lu bounce:%lu\n"
 	       " kernel_misc_reclaimable:%lu\n"
 	       " free:%lu free_pcp:%lu free_cma:%lu\n",
 	       G(NR_ACTIVE_ANON), G(NR_INACTIVE_ANON), G(NR_ISOLATED_ANON), G(NR_ACTIVE_FILE),
 	       G(NR_INACTIVE_FILE), G(NR_ISOLATED_FILE), G(NR_UNEVICTABLE), G(NR_FILE_DIRTY),
 	       G(NR_WRITEBACK), G(NR_SLAB_RECLAIMABLE), G(NR_SLAB_UNRECLAIMABLE), G(NR_FILE_MAPPED),
-	       G(NR_SHMEM), G(NR_PAGETABLE), Z(NR_BOUNCE), G(NR_KERNEL_MISC_RECLAIMABLE),
-	       Z(NR_FREE_PAGES), nr_free_pages() - Z(NR_FREE_PAGES), Z(NR_FREE_CMA_PAGES));
+	       G(NR_SHMEM), G(NR_PAGETABLE), G(NR_SECONDARY_PAGETABLE), Z(NR_BOUNCE),
+	       G(NR_KERNEL_MISC_RECLAIMABLE), Z(NR_FREE_PAGES), nr_free_pages() - Z(NR_FREE_PAGES),
+	       Z(NR_FREE_CMA_PAGES));
 }
 
 static void show_node(pg_data_t *pgdat)
@@ -44,11 +45,12 @@ static void show_node(pg_data_t *pgdat)
 	printk("Node %d active_anon:%lukB inactive_anon:%lukB active_file:%lukB "
 	       "inactive_file:%lukB unevictable:%lukB isolated(anon):%lukB isolated(file):%lukB "
 	       "mapped:%lukB dirty:%lukB writeback:%lukB shmem:%lukB writeback_tmp:0kB "
-	       "kernel_stack:%lukB pagetables:%lukB sec_pagetables:0kB all_unreclaimable? no\n",
+	       "kernel_stack:%lukB pagetables:%lukB sec_pagetables:%lukB all_unreclaimable? no\n",
 	       pgdat->node_id, N(NR_ACTIVE_ANON), N(NR_INACTIVE_ANON), N(NR_ACTIVE_FILE),
 	       N(NR_INACTIVE_FILE), N(NR_UNEVICTABLE), N(NR_ISOLATED_ANON), N(NR_ISOLATED_FILE),
 	       N(NR_FILE_MAPPED), N(NR_FILE_DIRTY), N(NR_WRITEBACK), N(NR_SHMEM),
-	       node_page_state(pgdat, NR_KERNEL_STACK_KB), N(NR_PAGETABLE));
+	       node_page_state(pgdat, NR_KERNEL_STACK_KB), N(NR_PAGETABLE),
+	       N(NR_SECONDARY_PAGETABLE));
 #undef N
 }
 

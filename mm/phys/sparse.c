@@ -26,6 +26,7 @@
 
 struct mem_section *mem_sections;
 unsigned long nr_mem_sections;
+unsigned long nr_memmap_boot_pages;
 
 BUILD_BUG_ON(PAGES_PER_SECTION * sizeof(struct page) != PMD_SIZE);
 BUILD_BUG_ON(VMEMMAP_START &(PMD_SIZE - 1));
@@ -75,6 +76,7 @@ static bool __init populate_large(unsigned long addr, int nid)
 		phys = vmemmap_memory(PMD_SIZE, nid);
 	if (!phys)
 		return false;
+	nr_memmap_boot_pages += PMD_SIZE / PAGE_SIZE;
 	set_pmd(pmd, pfn_pmd_leaf(PHYS_PFN(phys), PAGE_KERNEL));
 	return true;
 }
@@ -90,6 +92,7 @@ static void __init populate_small(unsigned long addr, unsigned long end, int nid
 		phys = pte ? vmemmap_memory(PAGE_SIZE, nid) : 0;
 		if (!phys)
 			panic("Out of memory for struct pages; give the machine more memory\n");
+		nr_memmap_boot_pages++;
 		set_pte(pte, pfn_pte(PHYS_PFN(phys), PAGE_KERNEL));
 	}
 }

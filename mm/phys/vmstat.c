@@ -61,11 +61,13 @@ const char *const node_stat_names[NR_VM_NODE_STAT_ITEMS] = {
 	"nr_vmscan_immediate_reclaim",
 	"nr_dirtied",
 	"nr_written",
+	"nr_throttled_written",
 	"nr_kernel_misc_reclaimable",
 	"nr_foll_pin_acquired",
 	"nr_foll_pin_released",
 	"nr_kernel_stack",
 	"nr_page_table_pages",
+	"nr_sec_page_table_pages",
 	"nr_swapcached",
 };
 

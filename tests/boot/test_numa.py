@@ -292,6 +292,9 @@ def test_iomem_tree(quire):
                   r"(?m)^b0000000-bfffffff : PCI ECAM 0000 \[bus 00-ff\]$", r"(?m)^  b0000000-bfffffff : Reserved$",
                   r"(?m)^fec00000-fec003ff : IOAPIC 0$", r"(?m)^fed00000-fed003ff : HPET 0$", r"(?m)^fee00000-fee00fff : Local APIC$"):
         assert re.search(words, tree), f"{words}:\n{tree}"
+    ports = m.run("cat /proc/ioports")
+    for words in (r"(?m)^0000-001f : dma1\r?$", r"(?m)^00a0-00a1 : pic2\r?$", r"(?m)^0608-060b : ACPI PM_TMR\r?$"):
+        assert re.search(words, ports), ports
     blocks = m.run("cat /sys/kernel/debug/memblock/memory", status=None)
     if "No such file" in blocks:
         m.run("mkdir -p /d; mount -t debugfs debugfs /d")

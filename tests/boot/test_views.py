@@ -55,6 +55,13 @@ def test_views_agree(mem, nodes, cpus, cmdline, expected):
         assert total * 4 == m.meminfo()["MemTotal"]
 
 
+def test_struct_pages_are_counted():
+    """vmstat has the size of all struct pages: 64 bytes for each of 131072 frames."""
+    with machine.Machine(mem="512M", cmdline="panic=-1") as m:
+        pages = int(re.search(r"nr_memmap_boot_pages (\d+)", m.prompt().run("cat /proc/vmstat")).group(1))
+        assert 2048 * 0.9 <= pages <= 2048 * 1.1
+
+
 def test_a_hole_is_no_page():
     """Frames of a hole of whole sections have no struct page; spanned counts them, present does not."""
     with with_suites(mem="512M", cmdline="memmap=256M$0x8000000 panic=-1") as m:

@@ -69,7 +69,7 @@ static void show_page_uses(struct seq_file *m)
 	show_pages(m, "SUnreclaim:", unreclaimable);
 	show_kb(m, "KernelStack:", global_node_page_state(NR_KERNEL_STACK_KB));
 	show_node_item(m, "PageTables:", NR_PAGETABLE);
-	show_kb(m, "SecPageTables:", 0);
+	show_node_item(m, "SecPageTables:", NR_SECONDARY_PAGETABLE);
 	show_kb(m, "NFS_Unstable:", 0);
 	show_pages(m, "Bounce:", global_zone_page_state(NR_BOUNCE));
 	show_kb(m, "WritebackTmp:", 0);

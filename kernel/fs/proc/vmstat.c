@@ -131,6 +131,8 @@ static int vmstat_show(struct seq_file *m, void *v)
 		seq_printf(m, "%s %lu\n", numa_stat_names[i], global_numa_event_state(i));
 	for (i = 0; i < NR_VM_NODE_STAT_ITEMS; i++)
 		seq_printf(m, "%s %lu\n", node_stat_names[i], shown_node_state(NULL, i));
+	/* Struct pages: those that came later, by hotplug (none), and boot's. */
+	seq_printf(m, "nr_memmap_pages 0\nnr_memmap_boot_pages %lu\n", nr_memmap_boot_pages);
 	all_vm_events(event);
 	for (i = 0; i < NR_VM_EVENT_ITEMS; i++)
 		seq_printf(m, "%s %lu\n", vm_event_names[i], event[i]);

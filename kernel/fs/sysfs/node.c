@@ -172,7 +172,7 @@ static const struct meminfo_line use_lines[] = {
 	{ "Shmem:", NR_SHMEM, -1 },
 	{ "KernelStack:", NR_KERNEL_STACK_KB, -1 },
 	{ "PageTables:", NR_PAGETABLE, -1 },
-	{ "SecPageTables:", -1, -1 },
+	{ "SecPageTables:", NR_SECONDARY_PAGETABLE, -1 },
 	{ "NFS_Unstable:", -1, -1 },
 };
 
