@@ -18,6 +18,7 @@
 #include "lib/ktap.h"
 #include "lib/printf.h"
 #include "lib/string.h"
+#include "mm/debug/kfence.h"
 #include "mm/debug/kmemleak.h"
 
 extern const struct ktest_suite __ktest_suites_start[], __ktest_suites_end[];
@@ -177,6 +178,7 @@ int ktest_run_from_cmdline(void)
 	if (!cmdline_has("selftest"))
 		return 0;
 	cmdline_get("selftest", list, sizeof(list));
+	kfence_pause_for_tests();
 	leaks_wanted = kmemleak_enabled;
 	seed = cmdline_get_ulong("selftest_seed", rdtsc() & 0x7fffffff);
 	for (s = __ktest_suites_start; s < __ktest_suites_end; s++)

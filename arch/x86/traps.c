@@ -34,6 +34,8 @@ enum { CODE_KERNEL = 0x80, CODE_MAPERR = 1, CODE_ILLOPN = 2, CODE_ADRALN = 1, CO
 enum { FPE_INTDIV = 1, FPE_INTOVF, FPE_FLTDIV, FPE_FLTOVF, FPE_FLTUND, FPE_FLTRES, FPE_FLTINV };
 
 user_fault_fn user_fault_handler __ro_after_init;
+bool (*kernel_fault_hook)(const struct pt_regs *regs, unsigned long error_code,
+			  unsigned long address) __ro_after_init;
 void (*force_sig_fault_hook)(int sig, int code, void __user *addr) __ro_after_init;
 
 DEFINE_PER_CPU(unsigned int, irq_depth);
@@ -228,6 +230,8 @@ static noinline void bad_page_fault(struct pt_regs *regs, unsigned long error_co
 		return;
 	}
 	if (fixup_exception(regs))
+		return;
+	if (kernel_fault_hook && kernel_fault_hook(regs, error_code, address))
 		return;
 	die_page_fault(regs, error_code, address);
 }

@@ -61,6 +61,12 @@
  */
 typedef int (*user_fault_fn)(struct pt_regs *regs, unsigned long error_code, unsigned long address);
 extern user_fault_fn user_fault_handler;
+/*
+ * Faults of the kernel that the exception table does not repair: true if mm/debug did, and the instruction may run again. NULL:
+ * nobody asked. => interrupts off, any context
+ */
+extern bool (*kernel_fault_hook)(const struct pt_regs *regs, unsigned long error_code,
+				 unsigned long address);
 /* Raises a signal that current can neither block nor ignore, with si_code and si_addr. Set by kernel/signal.c. */
 extern void (*force_sig_fault_hook)(int sig, int code, void __user *addr);
 

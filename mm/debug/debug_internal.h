@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include "arch/x86/pgtable.h"
 #include "mm/debug/page_debug.h"
 
 /* 1, y, on and 0, n, off; a word without value counts as 1. Anything else: one line in the log, and false. */
@@ -20,4 +21,7 @@ int poison_find(const void *mem, size_t len, int *end);
 extern unsigned long page_poison_errors;
 
 /* ---- debug_pagealloc.c ---- */
+/* The entry of a page of the linear map; NULL: none, or a large one. */
+pte_t *linear_pte(unsigned long addr);
+/* Makes pages of the linear map present or absent; this CPU's TLB alone hears of it. => entries of 4 KiB. Any context */
 void debug_pagealloc_map(struct page *page, unsigned int order, bool present);

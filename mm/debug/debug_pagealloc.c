@@ -33,7 +33,7 @@ static int __init param_debug_pagealloc(char *value)
 }
 early_param("debug_pagealloc", param_debug_pagealloc);
 
-static pte_t *linear_pte(unsigned long addr)
+pte_t *linear_pte(unsigned long addr)
 {
 	pgd_t *pgd = pgd_offset_pgd(swapper_pg_dir, addr);
 	pud_t *pud;

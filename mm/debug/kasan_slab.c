@@ -19,6 +19,7 @@
 #include "kernel/current.h"
 #include "kernel/task.h"
 #include "mm/debug/kasan_internal.h"
+#include "mm/debug/kfence.h"
 #include "mm/slab/slab_internal.h"
 
 #define STACK_DEPTH 20
@@ -119,6 +120,8 @@ void *kasan_slab_alloc(struct kmem_cache *s, void *object, size_t size)
 {
 	if (unlikely(!object))
 		return NULL;
+	if (is_kfence_address(object)) /* another tool's, without a red zone of ours */
+		return object;
 	set_used(object, size ?: s->object_size, s->object_size, KASAN_SLAB_REDZONE);
 	set_track(&kasan_get_meta(s, object)->alloc);
 	return object;
@@ -135,7 +138,7 @@ bool kasan_slab_free(struct kmem_cache *s, struct slab *slab, void *object, unsi
 {
 	struct kasan_meta *meta;
 
-	if (unlikely(!kasan_ready))
+	if (unlikely(!kasan_ready) || is_kfence_address(object))
 		return false;
 	if (unlikely(!is_object(s, slab, object))) {
 		kasan_report_invalid_free(object, ip, false);
@@ -181,6 +184,8 @@ void kasan_krealloc(const void *p, size_t size)
 {
 	struct slab *slab = virt_to_slab_head(p);
 
+	if (is_kfence_address(p))
+		return;
 	if (PageSlab(slab_page(slab)))
 		set_used(p, size, slab->slab_cache->object_size, KASAN_SLAB_REDZONE);
 	else
@@ -198,7 +203,7 @@ static struct slab *slab_of_element(const void *p)
 {
 	unsigned long a = (unsigned long)p;
 
-	if (a < PAGE_OFFSET || a >= VMALLOC_START)
+	if (a < PAGE_OFFSET || a >= VMALLOC_START || is_kfence_address(p))
 		return NULL;
 	return PageSlab(slab_page(virt_to_slab_head(p))) ? virt_to_slab_head(p) : NULL;
 }

@@ -23,6 +23,7 @@
 #include "mm/debug/debug_internal.h"
 #include "mm/debug/fail_page_alloc.h"
 #include "mm/debug/kasan.h"
+#include "mm/debug/kfence.h"
 #include "mm/debug/kmemleak.h"
 #include "mm/debug/page_ext.h"
 #include "mm/debug/page_owner.h"
@@ -134,4 +135,5 @@ void __init page_debug_init(void)
 		pr_err("stackdepot: not enough memory: no stacks are kept\n");
 	kmemleak_early_init();
 	page_ext_init();
+	kfence_alloc_pool();
 }

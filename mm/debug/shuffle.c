@@ -128,14 +128,10 @@ static ssize_t shuffle_show(char *buf, void *data)
 
 static int shuffle_sysfs_init(void)
 {
-	static const char *const path[] = { "module", "page_alloc", "parameters" };
-	struct kernfs_node *dir = NULL;
+	struct kernfs_node *dir = sysfs_module_parameters("page_alloc");
 
-	for (int i = 0; i < ARRAY_SIZE(path); i++) {
-		dir = sysfs_create_dir(dir, path[i]);
-		if (IS_ERR(dir))
-			return PTR_ERR(dir);
-	}
+	if (IS_ERR(dir))
+		return PTR_ERR(dir);
 	dir = sysfs_create_file(dir, "shuffle", 0400, shuffle_show, NULL, NULL);
 	return PTR_ERR_OR_ZERO(dir);
 }

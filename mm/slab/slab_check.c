@@ -23,6 +23,7 @@
  */
 #include "arch/x86/irqflags.h"
 #include "lib/string.h"
+#include "mm/debug/kfence.h"
 #include "mm/slab/slab_internal.h"
 
 void init_object(struct kmem_cache *s, void *object, u8 val)
@@ -224,6 +225,8 @@ bool kmem_valid_obj(const void *p)
 
 	if (ZERO_OR_NULL_PTR(p) || !virt_addr_valid(p))
 		return false;
+	if (is_kfence_address(p))
+		return kfence_valid_obj(p);
 	slab = virt_to_slab_head(p);
 	if (!PageSlab(slab_page(slab)))
 		return slab->slab_cache == KMALLOC_LARGE_COOKIE && slab_address(slab) == p;

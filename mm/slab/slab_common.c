@@ -28,6 +28,7 @@
 #include "lib/errno.h"
 #include "lib/printf.h"
 #include "lib/string.h"
+#include "mm/debug/kfence.h"
 #include "mm/boot/resource.h"
 #include "mm/debug/kmemleak.h"
 #include "mm/phys/buddy.h"
@@ -246,6 +247,7 @@ void kmem_cache_destroy(struct kmem_cache *s)
 		mutex_unlock(&slab_mutex);
 		return;
 	}
+	kfence_shutdown_cache(s);
 	list_del(&s->list);
 	slab_generation++;
 	forget_aliases(s);
@@ -329,6 +331,8 @@ void __kfree_large(struct slab *slab, void *p)
 	if (kasan_kfree_large(p, _RET_IP_))
 		return;
 	if (unlikely(slab->slab_cache != KMALLOC_LARGE_COOKIE || page_address(page) != p)) {
+		if (kfence_free(p)) /* of a cache that is gone */
+			return;
 		slab_report(NULL, slab, p, "kfree of an address that kmalloc did not return");
 		return;
 	}
@@ -342,6 +346,8 @@ static size_t __ksize(const void *p)
 {
 	struct slab *slab;
 
+	if (is_kfence_address(p))
+		return kfence_ksize(p);
 	slab = virt_to_slab_head(p);
 	if (PageSlab(slab_page(slab)))
 		return slab->slab_cache->object_size;
@@ -427,6 +433,10 @@ void kfree_rcu_callback(struct rcu_head *head)
 
 	if (!PageSlab(slab_page(slab))) {
 		kfree(base);
+		return;
+	}
+	if (is_kfence_address(head)) {
+		kmem_cache_free(s, kfence_object_start(head));
 		return;
 	}
 	kmem_cache_free(s, nth_object(s, slab, obj_to_index(s, slab, head)));

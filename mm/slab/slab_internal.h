@@ -119,6 +119,7 @@ enum slab_hooks {
 	SLAB_HOOK_FAIL,	    /* failslab has a probability */
 	SLAB_HOOK_TRACE,    /* trace events of objects are on */
 	SLAB_HOOK_KMEMLEAK, /* kmemleak=on: each object has a record */
+	SLAB_HOOK_KFENCE,   /* the gate is open: the next allocation goes to KFENCE's pool */
 };
 extern unsigned long slab_debug_hooks;
 void slab_hook_set(enum slab_hooks hook, bool on);

@@ -30,6 +30,7 @@
 #include "kernel/printk.h"
 #include "kernel/time.h"
 #include "lib/printf.h"
+#include "mm/debug/kfence.h"
 #include "mm/debug/stackdepot.h"
 #include "mm/slab/slab_internal.h"
 
@@ -209,6 +210,21 @@ static void describe_object(struct kmem_cache *owner, struct slab *slab, char *p
 	print_trailer(owner, slab, object);
 }
 
+/* What lies at an address that was freed wrongly. */
+static void describe_address(struct kmem_cache *owner, struct slab *slab, void *object)
+{
+	if (kfence_describe(object))
+		return;
+	if (PageSlab(slab_page(slab)) && owner)
+		describe_object(owner, slab, object);
+	else if (owner == KMALLOC_LARGE_COOKIE)
+		pr_err("Address 0x%px is %ld bytes into a large kmalloc at 0x%px\n", object,
+		       (long)(object - slab_address(slab)), slab_address(slab));
+	else
+		pr_err("Address 0x%px is in no slab: page flags %lx, %d references\n", object,
+		       slab->__page_flags, slab->__page_refcount);
+}
+
 void slab_report(struct kmem_cache *s, struct slab *slab, void *object, const char *what)
 {
 	struct kmem_cache *owner = slab->slab_cache;
@@ -218,15 +234,7 @@ void slab_report(struct kmem_cache *s, struct slab *slab, void *object, const ch
 		bug_line(s->name, "%s. %s but object is from %s", what, s->name, owner->name);
 	else
 		bug_line(s ? s->name : "kmalloc", "%s", what);
-	if (PageSlab(slab_page(slab)) && owner) {
-		describe_object(owner, slab, object);
-	} else if (owner == KMALLOC_LARGE_COOKIE) {
-		pr_err("Address 0x%px is %ld bytes into a large kmalloc at 0x%px\n", object,
-		       (long)(object - slab_address(slab)), slab_address(slab));
-	} else {
-		pr_err("Address 0x%px is in no slab: page flags %lx, %d references\n", object,
-		       slab->__page_flags, slab->__page_refcount);
-	}
+	describe_address(owner, slab, object);
 	dump_stack();
 	add_taint(TAINT_BAD_PAGE);
 	pr_err("FIX %s: Object at 0x%px not freed\n", s ? s->name : "kmalloc", object);

@@ -51,6 +51,7 @@
 #include "kernel/trace/kmem.h"
 #include "lib/string.h"
 #include "mm/debug/failslab.h"
+#include "mm/debug/kfence.h"
 #include "mm/debug/kmemleak.h"
 #include "mm/phys/buddy.h"
 
@@ -398,13 +399,20 @@ static __always_inline void *__slab_alloc(struct kmem_cache *s, gfp_t gfp, int n
 static noinline void *slab_alloc_hooked(struct kmem_cache *s, gfp_t gfp, int node,
 					unsigned long addr, size_t size)
 {
+	unsigned long hooks = READ_ONCE(slab_debug_hooks);
 	void *object = NULL;
 
 	if (s->flags & SLAB_NOLEAKTRACE) /* a tool's own objects */
 		return __slab_alloc(s, gfp, node, addr);
-	if (!(slab_debug_hooks & BIT(SLAB_HOOK_FAIL)) || !should_failslab(s, gfp))
-		object = __slab_alloc(s, gfp, node, addr);
-	kmemleak_alloc_recursive(object, s->object_size, 1, s->flags, gfp);
+	if (!(hooks & BIT(SLAB_HOOK_FAIL)) || !should_failslab(s, gfp)) {
+		if (hooks & BIT(SLAB_HOOK_KFENCE))
+			object = kfence_alloc(s, size ? size : s->object_size, gfp);
+		if (!object)
+			object = __slab_alloc(s, gfp, node, addr);
+	}
+	kmemleak_alloc_recursive(object,
+				 is_kfence_address(object) ? kfence_ksize(object) : s->object_size,
+				 1, s->flags, gfp);
 	if (size)
 		trace_kmalloc(addr, object, size, s->size, gfp, node);
 	else
@@ -566,7 +574,9 @@ static noinline void slab_free_state(struct kmem_cache *s, struct slab *slab, vo
 {
 	bool current_slab = slab == this_cpu_read(s->cpu_slab->slab);
 
-	if (likely(!current_slab))
+	if (unlikely(is_kfence_address(object)))
+		__kfence_free(object);
+	else if (likely(!current_slab))
 		slab_free_slow(s, slab, object, object, 1);
 	local_irq_restore(irqflags);
 	if (unlikely(current_slab))
@@ -575,7 +585,8 @@ static noinline void slab_free_state(struct kmem_cache *s, struct slab *slab, vo
 
 /*
  * An object whose slab is not this CPU's current one, or that was just freed. Most such slabs stay
- * in the state that they are in: then one exchange is all. => interrupts off; restores them
+ * in the state that they are in: then one exchange is all. (KFENCE's objects have a slab without a
+ * free list, so they go on.) => interrupts off; restores them
  */
 static noinline void slab_free_cold(struct kmem_cache *s, struct slab *slab, void *object,
 				    unsigned long irqflags, unsigned long addr)
@@ -585,7 +596,8 @@ static noinline void slab_free_cold(struct kmem_cache *s, struct slab *slab, voi
 
 	if (unlikely(kmem_cache_debug(s))) {
 		local_irq_restore(irqflags);
-		debug_free(s, slab, object, addr);
+		if (!kfence_free(object))
+			debug_free(s, slab, object, addr);
 		return;
 	}
 	if (likely(prior && prior != object && old.inuse > 1 &&
@@ -620,7 +632,7 @@ static __always_inline void __slab_free(struct kmem_cache *s, struct slab *slab,
 static noinline void slab_free_checked(struct kmem_cache *s, struct slab *slab, void *object,
 				       unsigned long addr)
 {
-	if (kmem_cache_debug(s) || slab_free_is_sane(s, slab, object))
+	if (kmem_cache_debug(s) || is_kfence_address(object) || slab_free_is_sane(s, slab, object))
 		__slab_free(s, slab, object, addr);
 }
 
@@ -753,7 +765,7 @@ void kmem_cache_free_bulk(struct kmem_cache *s, size_t nr, void **p)
 		unsigned int cnt = 1;
 
 		if (unlikely(!PageSlab(slab_page(slab)) || (s && slab->slab_cache != s) ||
-			     SLAB_ALWAYS_CHECK || one_by_one ||
+			     SLAB_ALWAYS_CHECK || one_by_one || is_kfence_address(p[i]) ||
 			     kmem_cache_debug(slab->slab_cache))) {
 			if (s)
 				kmem_cache_free(s, p[i]);

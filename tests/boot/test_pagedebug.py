@@ -21,7 +21,7 @@ def in_order(log, patterns):
 
 
 def boot(quire, words, **knobs):
-    m = quire(cmdline=words + " panic=-1", **knobs)
+    m = quire(cmdline=words + " panic=-1 kfence.sample_interval=0", **knobs)
     m.prompt()
     m.run(f"grep -q debugfs /proc/mounts || mount -t debugfs none {DEBUG}")
     return m
@@ -29,7 +29,7 @@ def boot(quire, words, **knobs):
 
 def suites(quire, words, **knobs):
     """Boot into in-kernel suites that must all pass => the log."""
-    m = quire(cmdline=words + " panic=-1", timeout=240, **knobs)
+    m = quire(cmdline=words + " panic=-1 kfence.sample_interval=0", timeout=240, **knobs)
     status = m.wait()
     passed, failed, _, complete = machine.count_ktap(m.log)
     if status != machine.PASS or failed or not passed or not complete:

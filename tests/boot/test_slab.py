@@ -22,7 +22,7 @@ RW = ["cpu_partial", "failslab", "min_partial", "remote_node_defrag_ratio", "shr
 
 
 def boot(quire, words="", **knobs):
-    m = quire(cmdline=words + " panic=-1", **knobs)
+    m = quire(cmdline=words + " panic=-1 kfence.sample_interval=0", **knobs)
     m.prompt()
     m.run(f"grep -q debugfs /proc/mounts || mount -t debugfs none {DEBUG}")
     return m
@@ -34,7 +34,7 @@ def silent(m):
 
 
 def suites(quire, words, **knobs):
-    m = quire(cmdline=words + " panic=-1", timeout=400, **knobs)
+    m = quire(cmdline=words + " panic=-1 kfence.sample_interval=0", timeout=400, **knobs)
     status = m.wait()
     passed, failed, _, complete = machine.count_ktap(m.log)
     if status != machine.PASS or failed or not passed or not complete:

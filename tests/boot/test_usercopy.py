@@ -22,7 +22,7 @@ CRIMES = [
 
 
 def boot(quire, words="", **knobs):
-    m = quire(cmdline=words + " panic=-1", **knobs)
+    m = quire(cmdline=words + " panic=-1 kfence.sample_interval=0", **knobs)
     m.prompt()
     m.run(f"grep -q debugfs /proc/mounts || mount -t debugfs none {DEBUG}")
     return m

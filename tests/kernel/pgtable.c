@@ -12,6 +12,7 @@
 #include "mm/boot/memblock.h"
 #include "mm/boot/paging.h"
 #include "mm/debug/debug_pagealloc.h"
+#include "mm/debug/kfence.h"
 #include "mm/phys/buddy.h"
 #include "mm/phys/pagewalk.h"
 
@@ -111,13 +112,14 @@ static int linear_pmd(pmd_t *pmd, unsigned long addr, unsigned long next, struct
 	return 0;
 }
 
-/* The guard pages of the first task's stack and of the exception stacks are absent on purpose; so is a page that nobody
- * has, with debug_pagealloc=on. */
+/* The guard pages of the first task's stack and of the exception stacks are absent on purpose, and many of KFENCE's pool; so is
+ * a page that nobody has, with debug_pagealloc=on. */
 static bool is_guard(unsigned long addr)
 {
 	int cpu;
 
-	if (addr == (unsigned long)__va(__pa_symbol(stack_guard())))
+	if (addr == (unsigned long)__va(__pa_symbol(stack_guard())) ||
+	    is_kfence_address((void *)addr))
 		return true;
 	if (debug_pagealloc_enabled() && !page_ref_count(virt_to_page(addr)))
 		return true;

@@ -130,6 +130,21 @@ struct kernfs_node *sysfs_create_file(struct kernfs_node *dir, const char *name,
 	return kn;
 }
 
+struct kernfs_node *sysfs_module_parameters(const char *module)
+{
+	static struct kernfs_node *modules;
+	struct kernfs_node *dir;
+
+	if (!modules) {
+		dir = sysfs_create_dir(NULL, "module");
+		if (IS_ERR(dir))
+			return dir;
+		modules = dir;
+	}
+	dir = sysfs_create_dir(modules, module);
+	return IS_ERR(dir) ? dir : sysfs_create_dir(dir, "parameters");
+}
+
 struct kernfs_node *sysfs_create_link(struct kernfs_node *dir, const char *name,
 				      const struct kernfs_node *target)
 {

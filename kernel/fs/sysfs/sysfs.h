@@ -27,6 +27,9 @@ struct kernfs_node *sysfs_create_file(struct kernfs_node *dir, const char *name,
 struct kernfs_node *sysfs_create_link(struct kernfs_node *dir, const char *name,
 				      const struct kernfs_node *target);
 
+/* /sys/module/MODULE/parameters, made; once for each name. ERR_PTR. => may sleep, initcalls only */
+struct kernfs_node *sysfs_module_parameters(const char *module);
+
 /* snprintf for show: buf is a page; what does not fit is cut. The length. */
 int sysfs_emit(char *buf, const char *fmt, ...) __printf(2, 3);
 /* The same at an offset in the page. */
