@@ -6,6 +6,7 @@
 #include "arch/x86/uaccess.h"
 #include "kernel/fs/fdtable.h"
 #include "kernel/fs/locks.h"
+#include "kernel/fs/memfd.h"
 #include "kernel/fs/pipe.h"
 #include "kernel/syscall.h"
 
@@ -25,6 +26,8 @@
 #define F_SETPIPE_SZ	1031
 #define F_GETPIPE_SZ	1032
 #define F_DUPFD_CLOEXEC 1030
+#define F_ADD_SEALS	1033
+#define F_GET_SEALS	1034
 #define FD_CLOEXEC	1
 #define SETFL_MASK	(O_APPEND | O_NONBLOCK | FASYNC | O_DIRECT | O_NOATIME)
 
@@ -101,6 +104,9 @@ static long do_fcntl(unsigned int fd, struct file *file, unsigned int cmd, unsig
 	case F_SETPIPE_SZ:
 	case F_GETPIPE_SZ:
 		return pipe_fcntl(file, cmd == F_SETPIPE_SZ, arg);
+	case F_ADD_SEALS:
+	case F_GET_SEALS:
+		return memfd_fcntl(file, cmd == F_ADD_SEALS, arg);
 	}
 	return -EINVAL;
 }

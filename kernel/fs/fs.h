@@ -415,6 +415,13 @@ int nonseekable_open(struct inode *inode, struct file *file);
 int stream_open(struct inode *inode, struct file *file);
 int do_truncate(struct dentry *dentry, loff_t length);
 
+/*
+ * A user's vector of at most 1024 elements, copied and checked, in fast[8] or in memory at *out: free that if it is not
+ * fast, also after an error. Total length or -errno.
+ */
+ssize_t import_iovec(const struct iovec __user *uvec, unsigned long nr, struct iovec *fast,
+		     struct iovec **out);
+
 /* --- descriptors (fdtable.c) --- */
 struct files_struct;
 struct file *fget(unsigned int fd);	/* reference; NULL: bad or O_PATH */

@@ -184,9 +184,8 @@ SYSCALL(18, pwrite64);
 
 /* --- vectors --- */
 
-/* Copies and checks the vector; fast holds up to 8 elements. Total length or errno. */
-static ssize_t import_iovec(const struct iovec __user *uvec, unsigned long nr, struct iovec *fast,
-			    struct iovec **out)
+ssize_t import_iovec(const struct iovec __user *uvec, unsigned long nr, struct iovec *fast,
+		     struct iovec **out)
 {
 	struct iovec *iov = fast;
 	ssize_t total = 0;

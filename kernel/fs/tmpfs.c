@@ -54,6 +54,7 @@ static struct inode *tmpfs_get_inode(struct super_block *sb, struct inode *dir, 
 	case S_IFREG:
 		inode->i_op = &tmpfs_file_iops;
 		inode->i_fop = &tmpfs_file_fops;
+		inode->i_seals = F_SEAL_SEAL;
 		shmem_init_mapping(inode, info);
 		break;
 	case S_IFDIR:
@@ -146,6 +147,9 @@ static int tmpfs_setattr(struct dentry *dentry, struct iattr *attr)
 	struct inode *inode = d_inode(dentry);
 	int err;
 
+	if ((inode->i_seals & F_SEAL_EXEC) && (attr->ia_valid & ATTR_MODE) &&
+	    ((inode->i_mode ^ attr->ia_mode) & 0111))
+		return -EPERM;
 	if ((attr->ia_valid & ATTR_SIZE) && S_ISREG(inode->i_mode)) {
 		err = shmem_setsize(inode, attr->ia_size);
 		if (err)
@@ -440,6 +444,13 @@ static struct file *shmem_zero_file(size_t size, bool account)
 static bool mmap_vm_ops(struct file *file, const struct vm_operations_struct **ops)
 {
 	*ops = &shmem_vm_ops;
+	/* A sealed file asks for each mapping: ->mmap must see it. */
+	return file->f_op == &tmpfs_file_fops &&
+	       !(READ_ONCE(file_inode(file)->i_seals) & F_SEAL_ANY_WRITE);
+}
+
+bool is_shmem_file(const struct file *file)
+{
 	return file->f_op == &tmpfs_file_fops;
 }
 

@@ -11,3 +11,4 @@ extern struct file_system_type tmpfs_fs_type;
 void tmpfs_init(void);
 /* An unlinked file of size bytes, open read-write; ERR_PTR. May sleep. */
 struct file *shmem_file_setup(const char *name, loff_t size);
+bool is_shmem_file(const struct file *file);

@@ -98,6 +98,7 @@ struct inode {
 	struct super_block *i_sb;	     /* - */
 	struct address_space *i_mapping;     /* - usually &i_data */
 	struct address_space i_data;
+	unsigned int i_seals; /* I F_SEAL_* of a shmem file */
 	struct rw_semaphore i_rwsem;
 	spinlock_t i_lock;
 	atomic_t i_count;		 /* references */
@@ -118,6 +119,15 @@ struct inode {
 /* Of hashed inodes, which are never without a name: inode_hash_lock. */
 #define I_FREEING    BIT(1) /* on its way out */
 #define I_REFERENCED BIT(2) /* looked up since it came on the list of unused ones */
+
+/* What may not be done to a shmem file any more: fcntl(F_ADD_SEALS). */
+#define F_SEAL_SEAL	    0x01u /* further seals */
+#define F_SEAL_SHRINK	    0x02u
+#define F_SEAL_GROW	    0x04u
+#define F_SEAL_WRITE	    0x08u
+#define F_SEAL_FUTURE_WRITE 0x10u /* as WRITE, but writable mappings that are there stay */
+#define F_SEAL_EXEC	    0x20u /* changing the execute bits */
+#define F_SEAL_ANY_WRITE    (F_SEAL_WRITE | F_SEAL_FUTURE_WRITE)
 
 /* Modes of ->fallocate. */
 #define FALLOC_FL_KEEP_SIZE  0x01
@@ -180,6 +190,33 @@ struct file {
 	void *private_data;
 	void *rcu_next[2];
 };
+
+/* One more writable shared mapping, 0; or -1: they are denied. */
+static inline int mapping_map_writable(struct address_space *mapping)
+{
+	int n = atomic_read(&mapping->i_mmap_writable);
+
+	while (n >= 0)
+		if (atomic_try_cmpxchg(&mapping->i_mmap_writable, &n, n + 1))
+			return 0;
+	return -1;
+}
+
+static inline void mapping_unmap_writable(struct address_space *mapping)
+{
+	atomic_dec(&mapping->i_mmap_writable);
+}
+
+/* From now on there will be no writable shared mapping, 0; or -1: there are some. */
+static inline int mapping_deny_writable(struct address_space *mapping)
+{
+	int n = 0;
+
+	while (!atomic_try_cmpxchg(&mapping->i_mmap_writable, &n, n - 1))
+		if (n > 0)
+			return -1;
+	return 0;
+}
 
 static inline struct inode *file_inode(const struct file *f)
 {

@@ -8,6 +8,7 @@
  *    A page is also promised memory (overcommit.h); a file that backs an anonymous mapping was promised its size at once.
  * 3. Pages are PG_swapbacked: swap, not a disk file, will be their backing store.
  * 4. Where a page lies is up to the file's memory policy for it, if mbind(2) has set one, else the task's.
+ * 5. Seals (kernel/fs/memfd.c) are looked at where the file would change: write_begin, setsize, fallocate, mmap.
  *
  * Locks: as in filemap.c. Mirrors Linux mm/shmem.c. Exercised by tests/user/{files,file_map,vfs,vmstress}.c.
  */
@@ -172,8 +173,16 @@ struct folio *shmem_get_folio_in_size(struct inode *inode, pgoff_t index)
 static int shmem_write_begin(struct file *file, struct address_space *mapping, loff_t pos,
 			     unsigned int len, struct folio **foliop)
 {
-	struct folio *folio = shmem_get_folio(mapping->host, pos >> PAGE_SHIFT);
+	struct inode *inode = mapping->host;
+	struct folio *folio;
 
+	if (unlikely(inode->i_seals & (F_SEAL_ANY_WRITE | F_SEAL_GROW))) {
+		if (inode->i_seals & F_SEAL_ANY_WRITE)
+			return -EPERM;
+		if (pos + len > inode->i_size)
+			return -EPERM;
+	}
+	folio = shmem_get_folio(inode, pos >> PAGE_SHIFT);
 	if (IS_ERR(folio))
 		return PTR_ERR(folio);
 	*foliop = folio;
@@ -235,6 +244,9 @@ int shmem_setsize(struct inode *inode, loff_t size)
 
 	if (size < 0)
 		return -EINVAL;
+	if ((size < old && (inode->i_seals & F_SEAL_SHRINK)) ||
+	    (size > old && (inode->i_seals & F_SEAL_GROW)))
+		return -EPERM;
 	err = reaccount_size(inode, size);
 	if (err)
 		return err;
@@ -301,8 +313,12 @@ long shmem_fallocate(struct file *file, int mode, loff_t offset, loff_t len)
 		return -EOPNOTSUPP;
 
 	down_write(&inode->i_rwsem);
-	if (mode & FALLOC_FL_PUNCH_HOLE)
+	if (mode & FALLOC_FL_PUNCH_HOLE && inode->i_seals & F_SEAL_ANY_WRITE)
+		err = -EPERM;
+	else if (mode & FALLOC_FL_PUNCH_HOLE)
 		shmem_punch_hole(inode, offset, len);
+	else if (offset + len > inode->i_size && inode->i_seals & F_SEAL_GROW)
+		err = -EPERM;
 	else if (grow && offset + len > inode->i_size && (u64)(offset + len) > rlimit(RLIMIT_FSIZE))
 		err = fsize_exceeded();
 	else

@@ -260,6 +260,11 @@ static inline bool vma_is_anonymous(const struct vm_area_struct *vma)
 {
 	return !vma->vm_ops;
 }
+/* Is, or may become by mprotect(2), a way to change the file. */
+static inline bool vma_shared_maywrite(const struct vm_area_struct *vma)
+{
+	return (vma->vm_flags & (VM_SHARED | VM_MAYWRITE)) == (VM_SHARED | VM_MAYWRITE);
+}
 /* Where something below vma must end: a stack keeps its guard gap. */
 static inline unsigned long vm_start_gap(const struct vm_area_struct *vma)
 {

@@ -188,8 +188,15 @@ static int mmap_new_vma(struct mm_struct *mm, struct file *file, unsigned long a
 		err = file->f_op->mmap(file, vma);
 		if (err)
 			goto out_put;
+		/* Counted before it can be seen: a seal against writing that comes now finds it, or is found. */
+		if (vma_shared_maywrite(vma) && mapping_map_writable(file->f_mapping)) {
+			err = -EPERM;
+			goto out_put;
+		}
 	}
 	err = vma_link(mm, vma);
+	if (file && vma_shared_maywrite(vma))
+		mapping_unmap_writable(file->f_mapping);
 	if (err)
 		goto out_put;
 	return 0;

@@ -43,6 +43,13 @@ const struct vm_operations_struct shmem_vm_ops = {
 
 int shmem_mmap(struct file *file, struct vm_area_struct *vma)
 {
+	/* A file that is sealed against writing can be mapped for reading, for good. */
+	if ((READ_ONCE(file_inode(file)->i_seals) & F_SEAL_ANY_WRITE) &&
+	    (vma->vm_flags & VM_SHARED)) {
+		if (vma->vm_flags & VM_WRITE)
+			return -EPERM;
+		vma->vm_flags &= ~VM_MAYWRITE;
+	}
 	vma->vm_ops = &shmem_vm_ops;
 	return 0;
 }

@@ -93,17 +93,12 @@ void vma_unlock_file(struct address_space *mapping)
 		up_write(&mapping->i_mmap_rwsem);
 }
 
-static bool counts_as_writer(const struct vm_area_struct *vma)
-{
-	return (vma->vm_flags & (VM_SHARED | VM_MAYWRITE)) == (VM_SHARED | VM_MAYWRITE);
-}
-
 /* => vma_lock_file() gave mapping */
 static void i_mmap_insert(struct vm_area_struct *vma, struct address_space *mapping)
 {
 	if (!mapping)
 		return;
-	if (counts_as_writer(vma))
+	if (vma_shared_maywrite(vma))
 		atomic_inc(&mapping->i_mmap_writable);
 	vma_interval_tree_insert(vma, &mapping->i_mmap);
 }
@@ -112,7 +107,7 @@ void vma_unlink_file_locked(struct vm_area_struct *vma, struct address_space *ma
 {
 	if (!mapping)
 		return;
-	if (counts_as_writer(vma))
+	if (vma_shared_maywrite(vma))
 		atomic_dec(&mapping->i_mmap_writable);
 	vma_interval_tree_remove(vma, &mapping->i_mmap);
 }

@@ -1,0 +1,192 @@
+/*
+ * process_vm_readv, process_vm_writev: bytes between the memory of two processes, without a file between them.
+ *
+ * 1. Bytes go through one page of kernel memory: in the other process each page is copied under its table's lock
+ *    (access_remote_vm), here by the ordinary user copies. Neither process's memory is held across the other's fault.
+ * 2. The two vectors need not have elements of the same lengths. The first byte that cannot be had, on either side, ends
+ *    the call: it answers what was copied before, or EFAULT when that is nothing.
+ * 3. Allowed is what would be allowed to a debugger: the same user in all ids, and a memory that may be dumped.
+ *
+ * Locks: the other mm's mmap_lock. Mirrors Linux mm/process_vm_access.c. Exercised by tests/user/processvm.c.
+ */
+#include "arch/x86/uaccess.h"
+#include "kernel/cred.h"
+#include "kernel/fs/fs.h"
+#include "kernel/pid.h"
+#include "kernel/sched.h"
+#include "kernel/syscall.h"
+#include "mm/phys/buddy.h"
+#include "mm/slab/slab.h"
+#include "mm/user/memory.h"
+#include "mm/user/mm.h"
+
+#define UIO_MAXIOV 1024
+#define NR_FAST	   8
+
+/* A place in a vector. */
+struct cursor {
+	const struct iovec *iov;
+	unsigned long left; /* elements, this one included */
+	size_t off;	    /* bytes of this one that are done */
+};
+
+/* Bytes that lie in one piece at the cursor; 0: the vector is at its end. */
+static size_t piece(struct cursor *c)
+{
+	while (c->left && c->off == c->iov->iov_len) {
+		c->iov++;
+		c->left--;
+		c->off = 0;
+	}
+	return c->left ? c->iov->iov_len - c->off : 0;
+}
+
+static unsigned long address(const struct cursor *c)
+{
+	return (unsigned long)c->iov->iov_base + c->off;
+}
+
+/* Bytes of one step, at most a page; 0: one side has not all that was asked of it. *done counts what arrived. */
+static size_t copy_step(struct mm_struct *mm, void *page, unsigned long here, unsigned long there,
+			size_t n, bool write)
+{
+	int got;
+
+	if (write) {
+		n -= _copy_from_user(page, (const void __user *)here, n);
+		got = n ? access_remote_vm(mm, there, page, n, FOLL_WRITE) : 0;
+		return max(got, 0);
+	}
+	got = access_remote_vm(mm, there, page, n, 0);
+	return got <= 0 ? 0 : (size_t)got - _copy_to_user((void __user *)here, page, got);
+}
+
+static ssize_t copy_vectors(struct mm_struct *mm, struct cursor *here, struct cursor *there,
+			    bool write)
+{
+	void *page = (void *)__get_free_page(GFP_KERNEL);
+	ssize_t done = 0;
+	size_t n, got;
+
+	if (!page)
+		return -ENOMEM;
+	for (;;) {
+		n = min(piece(here), piece(there));
+		if (!n)
+			break;
+		/* Up to the end of the other's page, so that what can be had of it is had. */
+		n = min(n, PAGE_SIZE - (address(there) & ~PAGE_MASK));
+		got = copy_step(mm, page, address(here), address(there), n, write);
+		here->off += got;
+		there->off += got;
+		done += got;
+		if (got < n) {
+			done = done ? done : -EFAULT;
+			break;
+		}
+		if (fatal_signal_pending(current))
+			break;
+		cond_resched();
+	}
+	free_page((unsigned long)page);
+	return done;
+}
+
+static bool may_attach(struct task_struct *task, const struct mm_struct *mm)
+{
+	const struct cred *me = current_cred(), *c;
+
+	if (same_thread_group(task, current) || capable(CAP_SYS_PTRACE))
+		return true;
+	guard(rcu)();
+	c = task->cred;
+	return me->uid == c->uid && me->uid == c->euid && me->uid == c->suid && me->gid == c->gid &&
+	       me->gid == c->egid && me->gid == c->sgid && (mm->flags & 3) == 1;
+}
+
+/* The memory of a process, with a reference (mmput); ERR_PTR(-ESRCH, -EPERM). */
+static struct mm_struct *open_memory(pid_t pid)
+{
+	struct task_struct *task = find_get_task_by_vpid(pid);
+	struct mm_struct *mm;
+
+	if (!task)
+		return ERR_PTR(-ESRCH);
+	mm = get_task_mm(task);
+	if (!mm) {
+		mm = ERR_PTR(-ESRCH);
+	} else if (!may_attach(task, mm)) {
+		mmput(mm);
+		mm = ERR_PTR(-EPERM);
+	}
+	put_task_struct(task);
+	return mm;
+}
+
+/* The other's vector: its addresses are not checked against our own address space. 0 or -errno */
+static int import_remote(const struct iovec __user *uvec, unsigned long nr, struct iovec **out)
+{
+	struct iovec *iov;
+	unsigned long i;
+
+	if (nr > UIO_MAXIOV)
+		return -EINVAL;
+	iov = kmalloc_array(max(nr, 1UL), sizeof(*iov), GFP_KERNEL);
+	if (!iov)
+		return -ENOMEM;
+	*out = iov;
+	if (copy_from_user(iov, uvec, nr * sizeof(*iov)))
+		return -EFAULT;
+	for (i = 0; i < nr; i++)
+		if ((ssize_t)iov[i].iov_len < 0)
+			return -EINVAL;
+	return 0;
+}
+
+static ssize_t process_vm_rw(pid_t pid, const struct iovec __user *lvec, unsigned long nl,
+			     const struct iovec __user *rvec, unsigned long nr, unsigned long flags,
+			     bool write)
+{
+	struct iovec fast[NR_FAST], *local = fast, *remote = NULL;
+	struct mm_struct *mm;
+	ssize_t ret;
+
+	if (flags)
+		return -EINVAL;
+	ret = import_iovec(lvec, nl, fast, &local);
+	if (ret <= 0)
+		goto out;
+	ret = import_remote(rvec, nr, &remote);
+	if (ret || !nr)
+		goto out;
+	mm = open_memory(pid);
+	ret = PTR_ERR_OR_ZERO(mm);
+	if (!ret) {
+		struct cursor here = { .iov = local, .left = nl },
+			      there = { .iov = remote, .left = nr };
+
+		ret = copy_vectors(mm, &here, &there, write);
+		mmput(mm);
+	}
+out:
+	kfree(remote);
+	if (local != fast)
+		kfree(local);
+	return ret;
+}
+
+static long sys_process_vm_readv(pid_t pid, const struct iovec __user *lvec, unsigned long nl,
+				 const struct iovec __user *rvec, unsigned long nr,
+				 unsigned long flags)
+{
+	return process_vm_rw(pid, lvec, nl, rvec, nr, flags, false);
+}
+SYSCALL(310, process_vm_readv);
+
+static long sys_process_vm_writev(pid_t pid, const struct iovec __user *lvec, unsigned long nl,
+				  const struct iovec __user *rvec, unsigned long nr,
+				  unsigned long flags)
+{
+	return process_vm_rw(pid, lvec, nl, rvec, nr, flags, true);
+}
+SYSCALL(311, process_vm_writev);
