@@ -1,10 +1,10 @@
 /*
- * move_pages and migrate_pages: where the pages of a process are, and the wish to have them elsewhere.
+ * move_pages and migrate_pages: where the pages of a process are, and moving them to other nodes.
  *
  * 1. move_pages without nodes is a question: for each address the node of its page, or why there is none. It is answered in
  *    pieces, so that a list of any length costs a small buffer.
- * 2. There is no page migration yet: to move pages is answered with ENOSYS, by both calls, after all that the caller could
- *    have done wrong has been told. That is what a Linux without CONFIG_MIGRATION says.
+ * 2. With nodes each page goes to its node, and the status says where it is then, or why it stayed. A page that cannot move
+ *    now is counted in the answer. How a page moves is told in mm/user/migrate.c.
  * 3. Whose process: one's own, or one of the same user, or any with CAP_SYS_PTRACE.
  *
  * Locks: the process's mmap_lock for reading, for each piece. Mirrors the system calls of Linux mm/migrate.c and
@@ -20,6 +20,7 @@
 #include "lib/err.h"
 #include "lib/errno.h"
 #include "mm/user/mempolicy.h"
+#include "mm/user/migrate.h"
 
 #define PAGES_AT_ONCE 16UL
 
@@ -74,6 +75,53 @@ static long do_pages_stat(struct mm_struct *mm, unsigned long nr, const void __u
 	return err;
 }
 
+/* As do_pages_stat(), but each page goes to its node first; the number of those that stayed elsewhere. */
+static long move_piece(struct mm_struct *mm, unsigned long nr, const void __user *__user *pages,
+		       const int __user *nodes, int __user *status, bool all)
+{
+	const void __user *addr[PAGES_AT_ONCE];
+	int node[PAGES_AT_ONCE];
+	long left = 0;
+
+	if (copy_from_user(addr, pages, nr * sizeof(*addr)) ||
+	    copy_from_user(node, nodes, nr * sizeof(*node)))
+		return -EFAULT;
+	for (unsigned long i = 0; i < nr; i++) {
+		if (node[i] < 0 || node[i] >= MAX_NUMNODES || !node_state(node[i], N_MEMORY))
+			return -ENODEV;
+		mmap_read_lock(mm);
+		node[i] = move_page_to_node(mm, (unsigned long)addr[i], node[i], all);
+		mmap_read_unlock(mm);
+		if (node[i] == -ENOMEM)
+			return -ENOMEM;
+		left += node[i] == -EBUSY;
+	}
+	return copy_to_user(status, node, nr * sizeof(*node)) ? -EFAULT : left;
+}
+
+static long do_pages_move(struct mm_struct *mm, unsigned long nr, const void __user *__user *pages,
+			  const int __user *nodes, int __user *status, bool all)
+{
+	long left = 0;
+
+	while (nr) {
+		unsigned long n = min(nr, PAGES_AT_ONCE);
+		long err = move_piece(mm, n, pages, nodes, status, all);
+
+		if (err < 0)
+			return err;
+		left += err;
+		pages += n;
+		nodes += n;
+		status += n;
+		nr -= n;
+		if (fatal_signal_pending(current))
+			return -EINTR;
+		cond_resched();
+	}
+	return left;
+}
+
 static long sys_move_pages(int pid, unsigned long nr_pages, const void __user *__user *pages,
 			   const int __user *nodes, int __user *status, int flags)
 {
@@ -87,7 +135,10 @@ static long sys_move_pages(int pid, unsigned long nr_pages, const void __user *_
 	mm = find_mm_struct(pid);
 	if (IS_ERR(mm))
 		return PTR_ERR(mm);
-	ret = nodes ? -ENOSYS : do_pages_stat(mm, nr_pages, pages, status);
+	if (nodes)
+		ret = do_pages_move(mm, nr_pages, pages, nodes, status, flags & MPOL_MF_MOVE_ALL);
+	else
+		ret = do_pages_stat(mm, nr_pages, pages, status);
 	mmput(mm);
 	return ret;
 }
@@ -98,7 +149,7 @@ static long sys_migrate_pages(int pid, unsigned long maxnode, const unsigned lon
 {
 	struct mm_struct *mm;
 	nodemask_t old, new;
-	int err = get_nodes(&old, old_nodes, maxnode);
+	long err = get_nodes(&old, old_nodes, maxnode);
 
 	if (!err)
 		err = get_nodes(&new, new_nodes, maxnode);
@@ -109,8 +160,11 @@ static long sys_migrate_pages(int pid, unsigned long maxnode, const unsigned lon
 		return PTR_ERR(mm);
 	if ((new.bits & ~node_online_map.bits) && !capable(CAP_SYS_NICE))
 		err = -EPERM;
-	else
-		err = IS_ERR(mm) || !(new.bits &node_online_map.bits) ? -EINVAL : -ENOSYS;
+	new.bits &= node_states[N_MEMORY].bits;
+	if (!err)
+		err = IS_ERR(mm) || nodes_empty(new) ? -EINVAL : 0;
+	if (!err)
+		err = do_migrate_pages(mm, old, new, capable(CAP_SYS_NICE));
 	if (!IS_ERR(mm))
 		mmput(mm);
 	return err;

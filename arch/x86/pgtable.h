@@ -324,6 +324,7 @@ static __always_inline bool ptep_test_and_clear_young(pte_t *p)
 {
 	return __atomic_fetch_and(&p->pte, ~(u64)_PAGE_ACCESSED, __ATOMIC_RELAXED) & _PAGE_ACCESSED;
 }
+
 static __always_inline void ptep_set_wrprotect(pte_t *p)
 {
 	__atomic_and_fetch(&p->pte, ~_PAGE_RW, __ATOMIC_SEQ_CST);

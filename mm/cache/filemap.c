@@ -79,6 +79,21 @@ void __folio_wake(struct folio *folio)
 	wake_up_all(folio_waitqueue(folio));
 }
 
+void folio_wait_locked_unlock(struct folio *folio, spinlock_t *ptl)
+{
+	wait_queue_head_t *wq = folio_waitqueue(folio);
+	bool locked;
+	DEFINE_WAIT(wait);
+
+	prepare_to_wait(wq, &wait, TASK_UNINTERRUPTIBLE);
+	set_bit(PG_waiters, &folio->flags);
+	locked = folio_test_locked(folio);
+	spin_unlock(ptl);
+	if (locked)
+		schedule();
+	finish_wait(wq, &wait);
+}
+
 struct folio *filemap_get_folio(struct address_space *mapping, pgoff_t index)
 {
 	struct folio *folio;

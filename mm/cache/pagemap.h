@@ -46,6 +46,12 @@ static __always_inline void folio_unlock(struct folio *folio)
 #define lock_page(page)	  folio_lock(page_folio(page))
 #define unlock_page(page) folio_unlock(page_folio(page))
 
+/*
+ * Drops ptl and sleeps until the folio, which is locked or was a moment ago, is unlocked. Takes no reference: what proves
+ * that the folio is still there is whatever ptl protects, and it is not looked at any more afterwards.
+ */
+void folio_wait_locked_unlock(struct folio *folio, spinlock_t *ptl);
+
 /* --- look-up --- */
 
 /* The folio at index with a reference, or NULL. Any context that may hold rcu_read_lock. */

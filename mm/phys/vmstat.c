@@ -107,6 +107,8 @@ const char *const vm_event_names[NR_VM_EVENT_ITEMS] = {
 	"drop_pagecache",
 	"drop_slab",
 	"oom_kill",
+	"pgmigrate_success",
+	"pgmigrate_fail",
 	"unevictable_pgs_culled",
 	"unevictable_pgs_scanned",
 	"unevictable_pgs_rescued",

@@ -37,8 +37,10 @@
 #include "mm/debug/page_table_check.h"
 #include "mm/phys/buddy.h"
 #include "mm/phys/vmstat.h"
+#include "mm/user/leafops.h"
 #include "mm/user/memory.h"
 #include "mm/user/mempolicy.h"
+#include "mm/user/migrate.h"
 #include "mm/user/rmap.h"
 #include "mm/user/vma.h"
 
@@ -361,6 +363,15 @@ static unsigned int do_wp_page(struct vm_fault *vmf)
 	return wp_page_copy(vmf, page);
 }
 
+/* The entry says where the page is instead of mapping it. */
+static unsigned int do_nonpresent_page(struct vm_fault *vmf)
+{
+	if (!softleaf_is_migration(softleaf_from_pte(vmf->orig_pte)))
+		return VM_FAULT_SIGBUS;
+	migration_entry_wait(vmf->pmd, vmf->address);
+	return 0;
+}
+
 static unsigned int handle_pte_fault(struct vm_fault *vmf)
 {
 	if (pmd_none(*vmf->pmd)) {
@@ -373,7 +384,7 @@ static unsigned int handle_pte_fault(struct vm_fault *vmf)
 	if (pte_none(vmf->orig_pte))
 		return vma_is_anonymous(vmf->vma) ? do_anonymous_page(vmf) : do_fault(vmf);
 	if (unlikely(!pte_present(vmf->orig_pte)))
-		return VM_FAULT_SIGBUS;
+		return do_nonpresent_page(vmf);
 	if (!fault_lock_pte(vmf))
 		return 0;
 	if ((vmf->flags & FAULT_FLAG_WRITE) && !pte_write(vmf->orig_pte))

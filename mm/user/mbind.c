@@ -2,13 +2,12 @@
  * mbind and set_mempolicy_home_node: a range of an address space gets a memory policy.
  *
  * 1. Like mprotect, mbind cuts areas at the borders of the range, gives those inside the policy, and merges what has become
- *    equal. Pages that are there already stay where they are; only what is brought in later obeys. An area that maps a
+ *    equal. Pages that are there already stay where they are, unless MOVE is asked for. An area that maps a
  *    shmem file shared hands the policy on to the file (mm/cache/mempolicy.h).
  * 2. MPOL_MF_STRICT looks before anything changes: a page on a node outside of the given set is EIO. The set is the one that
  *    the program passed, which makes LOCAL with STRICT fail for every present page; so it is in Linux.
- * 3. MPOL_MF_MOVE and MOVE_ALL ask for such pages to be moved. There is no migration yet. So the policy is set, and EIO says that
- *    pages are left that could not be moved; without misplaced pages the call succeeds. That is how a Linux without
- *    CONFIG_MIGRATION answers.
+ * 3. MPOL_MF_MOVE and MOVE_ALL move such pages, to the nodes of the set in turn (migrate.c): those that only this process maps,
+ *    or all. With STRICT, EIO says that some could not be moved; the policy is set all the same.
  * 4. The home node is a part of the policy. Since policies do not change, it is set by another policy in each area.
  *
  * Locks: mmap_lock for writing; a table's lock while its pages are looked at. Mirrors Linux mm/mempolicy.c (do_mbind).
@@ -21,6 +20,7 @@
 #include "mm/user/file_ops.h"
 #include "mm/user/memory.h"
 #include "mm/user/mempolicy.h"
+#include "mm/user/migrate.h"
 #include "mm/user/vma.h"
 
 #define MPOL_MF_VALID (MPOL_MF_STRICT | MPOL_MF_MOVE | MPOL_MF_MOVE_ALL)
@@ -128,20 +128,53 @@ static int policy_range(unsigned long start, unsigned long len, unsigned long *e
 	return *end > start;
 }
 
+struct bind_target {
+	nodemask_t nodes; /* pages there are where they belong */
+	int next;	  /* interleaving: round and round */
+};
+
+/* A node for a page that is not on one of the policy's. */
+static int bound_node(struct page *page, void *arg)
+{
+	struct bind_target *to = arg;
+
+	if (node_isset(page_to_nid(page), to->nodes))
+		return NUMA_NO_NODE;
+	do {
+		to->next = (to->next + 1) % MAX_NUMNODES;
+	} while (!node_isset(to->next, to->nodes));
+	return to->next;
+}
+
+/* Moves what is misplaced; the number of pages that stayed, or -ENOMEM, -EINTR. LOCAL names no nodes: nothing moves. */
+static long mbind_move(struct mm_struct *mm, unsigned long start, unsigned long end,
+		       nodemask_t nodes, bool all)
+{
+	struct bind_target bind = { .nodes = nodes, .next = MAX_NUMNODES - 1 };
+	const struct migrate_target to = { .node_of = bound_node, .arg = &bind, .all = all };
+
+	bind.nodes.bits &= node_states[N_MEMORY].bits;
+	return nodes_empty(bind.nodes) ? 0 : migrate_range(mm, start, end, &to);
+}
+
 /* => mmap_lock for writing */
 static int mbind_locked(struct mm_struct *mm, unsigned long start, unsigned long end,
 			struct mempolicy *pol, nodemask_t nodes, unsigned int flags)
 {
-	bool misplaced;
 	int err = check_holes(mm, start, end, !pol);
+	long left;
 
 	if (err)
 		return err;
-	misplaced = flags && range_misplaced(mm, start, end, nodes);
-	if (misplaced && flags == MPOL_MF_STRICT)
+	if (flags == MPOL_MF_STRICT && range_misplaced(mm, start, end, nodes))
 		return -EIO;
 	err = mbind_range(mm, start, end, pol);
-	return !err && misplaced ? -EIO : err;
+	if (err || !(flags & (MPOL_MF_MOVE | MPOL_MF_MOVE_ALL)))
+		return err;
+	left = mbind_move(mm, start, end, nodes, flags & MPOL_MF_MOVE_ALL);
+	if (left < 0)
+		return (int)left;
+	return left && (flags & MPOL_MF_STRICT) ? -EIO : 0;
 }
 
 static long sys_mbind(unsigned long start, unsigned long len, unsigned long umode,

@@ -24,6 +24,7 @@
 #include "mm/phys/buddy.h"
 #include "mm/phys/vmstat.h"
 #include "mm/user/i_mmap.h"
+#include "mm/user/leafops.h"
 #include "mm/user/mmu_gather.h"
 #include "mm/user/pgalloc.h"
 #include "mm/user/rmap.h"
@@ -129,13 +130,6 @@ struct rss_delta {
 	long count[NR_MM_COUNTERS];
 };
 
-static inline int mm_counter_of(const struct folio *folio)
-{
-	if (folio_test_anon(folio))
-		return MM_ANONPAGES;
-	return folio_test_swapbacked(folio) ? MM_SHMEMPAGES : MM_FILEPAGES;
-}
-
 static void add_mm_rss(struct mm_struct *mm, const struct rss_delta *d)
 {
 	int i;
@@ -143,6 +137,24 @@ static void add_mm_rss(struct mm_struct *mm, const struct rss_delta *d)
 	for (i = 0; i < NR_MM_COUNTERS; i++)
 		if (d->count[i])
 			add_mm_counter(mm, i, d->count[i]);
+}
+
+/*
+ * An entry that is not present: the page is being migrated. The child's entry names it too, and both must copy before they
+ * write. What the migration makes of the child's entry it finds through the child's area.
+ */
+static void copy_nonpresent_pte(pte_t *dst, pte_t *src, bool cow, struct rss_delta *rss)
+{
+	softleaf_t entry = softleaf_from_pte(*src);
+
+	if (!softleaf_is_migration(entry))
+		return;
+	rss->count[mm_counter_of(softleaf_to_folio(entry))]++;
+	if (cow && softleaf_type(entry) != SOFTLEAF_MIGRATION_READ) {
+		entry = softleaf_make_read(entry);
+		set_pte(src, softleaf_to_pte(entry));
+	}
+	set_pte(dst, softleaf_to_pte(entry));
 }
 
 /* One run of entries inside one table. Both tables are locked by the caller. */
@@ -156,6 +168,10 @@ static void copy_pte_run(struct vm_area_struct *vma, pte_t *dst, pte_t *src, uns
 
 		if (pte_none(pte))
 			continue;
+		if (unlikely(!pte_present(pte))) {
+			copy_nonpresent_pte(dst, src, cow, rss);
+			continue;
+		}
 		if (!pte_special(pte)) {
 			struct page *page = pfn_to_page(pte_pfn(pte));
 			struct folio *folio = page_folio(page);
@@ -236,6 +252,13 @@ static unsigned long zap_pte_run(struct mmu_gather *tlb, pte_t *pte, unsigned lo
 		} else {
 			old = user_ptep_get_and_clear(pte);
 			tlb_note_range(tlb, addr, addr + PAGE_SIZE);
+		}
+		if (unlikely(!pte_present(old))) {
+			softleaf_t entry = softleaf_from_pte(old);
+
+			if (softleaf_is_migration(entry))
+				rss->count[mm_counter_of(softleaf_to_folio(entry))]--;
+			continue;
 		}
 		if (pte_special(old))
 			continue;
@@ -401,6 +424,14 @@ void zap_page_range_single(struct vm_area_struct *vma, unsigned long start, unsi
 	tlb_finish_mmu(&tlb);
 }
 
+/* Does the entry lead to a page of a file, if only at the end of a migration? */
+static bool is_file_entry(pte_t pte)
+{
+	if (pte_present(pte))
+		return !pte_special(pte) && !PageAnon(pfn_to_page(pte_pfn(pte)));
+	return pte_is_migration(pte) && !folio_test_anon(softleaf_to_folio(softleaf_from_pte(pte)));
+}
+
 /*
  * An area with private copies, which stay: only pages of the file go.
  * => i_mmap_rwsem held, so the tables stay too
@@ -418,8 +449,7 @@ static void zap_file_pages(struct mmu_gather *tlb, struct vm_area_struct *vma, u
 
 		spin_lock(ptl);
 		pte = pte_offset_kernel(pmd, addr);
-		if (pte_present(*pte) && !pte_special(*pte) &&
-		    !PageAnon(pfn_to_page(pte_pfn(*pte))))
+		if (is_file_entry(*pte))
 			zap_pte_run(tlb, pte, addr, addr + PAGE_SIZE, &rss);
 		spin_unlock(ptl);
 		if (tlb->full)

@@ -17,6 +17,14 @@ static inline spinlock_t *pte_lockptr(pmd_t pmd)
 	return &pfn_to_page(pmd_pfn(pmd))->ptl;
 }
 
+/* The counter of the mm in which a mapping of the folio counts. */
+static inline int mm_counter_of(const struct folio *folio)
+{
+	if (folio_test_anon(folio))
+		return MM_ANONPAGES;
+	return folio_test_swapbacked(folio) ? MM_SHMEMPAGES : MM_FILEPAGES;
+}
+
 /* The top table, upper half filled with the kernel's entries; NULL: no memory. */
 pgd_t *pgd_alloc(struct mm_struct *mm);
 void pgd_free(struct mm_struct *mm, pgd_t *pgd);

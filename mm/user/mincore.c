@@ -20,7 +20,7 @@ static u8 mincore_page(struct mm_struct *mm, struct vm_area_struct *vma, unsigne
 {
 	pmd_t *pmd = mm_find_pmd(mm, addr);
 
-	if (pmd && pte_present(*pte_offset_kernel(pmd, addr)))
+	if (pmd && !pte_none(*pte_offset_kernel(pmd, addr)))
 		return 1;
 	if (!vma->vm_file)
 		return 0;

@@ -155,3 +155,47 @@ static __always_inline void folio_move_anon_rmap(struct folio *folio, struct vm_
 	WRITE_ONCE(folio->mapping,
 		   (struct address_space *)((unsigned long)vma->anon_vma | PAGE_MAPPING_ANON));
 }
+
+/* ---- walking: rmap.c ---- */
+
+/*
+ * What rmap_walk() does with each place (area, address) where a page of the folio may be mapped.
+ */
+struct rmap_walk_control {
+	void *arg;
+	/* The caller has a reference of the anon_vma: the walk also finds what a folio without any mapping left behind. */
+	bool anon_vma_held;
+	/* False ends the walk. May sleep. */
+	bool (*rmap_one)(struct folio *folio, struct vm_area_struct *vma, unsigned long address,
+			 void *arg);
+	bool (*done)(struct folio *folio); /* asked after each place; NULL: never */
+	bool (*invalid_vma)(struct vm_area_struct *vma, void *arg); /* not this area; NULL: all */
+};
+
+/* => folio locked and referenced; may sleep */
+void rmap_walk(struct folio *folio, const struct rmap_walk_control *rwc);
+
+/*
+ * How many entries were used since the last call, which forgets it. *vm_flags: all flags of the areas that map the folio;
+ * with VM_LOCKED the count is not complete. Areas that are read once from front to back do not count.
+ * => folio locked and referenced; may sleep
+ */
+int folio_referenced(struct folio *folio, unsigned long *vm_flags);
+/* Write-protects and cleans the shared mappings of a file's folio: the number of entries changed. => as above */
+int folio_mkclean(struct folio *folio);
+
+enum ttu_flags {
+	TTU_IGNORE_MLOCK = BIT(0), /* from locked areas, too */
+};
+/*
+ * Takes a file's folio out of all page tables; dirty entries make it dirty. False: some mapping is left, as of a locked area.
+ * Anonymous folios stay: there is no swap to go to. => folio locked and referenced; may sleep
+ */
+bool try_to_unmap(struct folio *folio, enum ttu_flags flags);
+/*
+ * Puts a migration entry in the place of each entry. False: a mapping is left, or the folio is pinned: then
+ * remove_migration_ptes(folio, folio) undoes it. => as above, and a reference of the anon_vma
+ */
+bool try_to_migrate(struct folio *folio);
+/* Makes the entries that try_to_migrate(src) left map dst. => both locked; dst has src's mapping and index */
+void remove_migration_ptes(struct folio *src, struct folio *dst);

@@ -64,3 +64,10 @@ def policies(m):
     counts = re.findall(r"^(?:numa_policy|shared_policy_node)\s+(\d+)", text, re.M)
     assert len(counts) == 2, text
     return sum(map(int, counts))
+
+
+@pytest.mark.parametrize("suite", ["migrate", "rmap"])
+def test_pages_move(suite):
+    """Pages move between two nodes under programs that use them, and lose nothing; reverse mapping agrees with the tables."""
+    with machine.Machine(cmdline=f"tests={suite} panic=-1", initramfs="test", mem="512M", cpus=4, nodes=2, timeout=400) as m:
+        check(m)
