@@ -11,7 +11,7 @@
  *    is the kernel's in any case. The level is the lowest for which the parts make up the total; we find it by bisection.
  * 4. A node's movable part starts where its first `level` pages of RAM end, rounded up to a block of MAX_PAGE_ORDER, so
  *    that no pageblock belongs to two zones.
- * 5. kernelcore=mirror: RAM that the memory controller keeps twice (EFI_MEMORY_MORE_RELIABLE, or mirror=SIZE@BASE) is the
+ * 5. kernelcore=mirror: RAM that the memory controller keeps twice (EFI_MEMORY_MORE_RELIABLE, or mirror=BASE,SIZE) is the
  *    kernel's, what lies above 4 GiB and is not mirrored is movable. Then the two zones' spans overlap, and only the
  *    range of a frame says which one it is in.
  * 6. movable_node: RAM that firmware calls hot-pluggable is movable. Boot allocates from the bottom until SRAT has said which
