@@ -78,7 +78,8 @@ LDFLAGS := -m elf_x86_64 -static -nostdlib -z max-page-size=4096 -z noexecstack 
 ROOMS := $(wildcard boot arch mm kernel lib tests/kernel)
 # tests/bench/page_*.c, kmem_*.c: benchmarks from the inside, suites like those of tests/kernel.
 SRCS  := $(sort $(if $(ROOMS),$(shell find $(ROOMS) -name '*.c' -o -name '*.S')) $(wildcard tests/bench/page_*.c tests/bench/kmem_*.c))
-SRCS  := $(filter-out $(if $(filter 1,$(KASAN)),,mm/debug/kasan%.c) $(if $(filter 1,$(UBSAN)),,mm/debug/ubsan.c),$(SRCS))
+# (A KASAN kernel is not measured.)
+SRCS  := $(filter-out $(if $(filter 1,$(KASAN)),tests/bench/%,mm/debug/kasan%.c) $(if $(filter 1,$(UBSAN)),,mm/debug/ubsan.c),$(SRCS))
 OBJS  := $(SRCS:%=$(OBJ)/%.o)
 KERNEL := $(OBJ)/quire.elf
 

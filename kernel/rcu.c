@@ -24,6 +24,7 @@
 #include "kernel/sched.h"
 #include "kernel/smp.h"
 #include "kernel/time.h"
+#include "mm/debug/kasan.h"
 
 DEFINE_PER_CPU(unsigned long, rcu_qs_count);
 static DEFINE_PER_CPU(struct rcu_head *, rcu_list);
@@ -34,6 +35,7 @@ void call_rcu(struct rcu_head *head, rcu_callback_t func)
 {
 	struct rcu_head **list = this_cpu_ptr(&rcu_list), *old = READ_ONCE(*list);
 
+	kasan_record_aux_stack(head);
 	head->func = func;
 	do {
 		head->next = old;

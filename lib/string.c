@@ -25,12 +25,9 @@
  * In a KASAN kernel the three that the compiler calls by itself are checked elsewhere, and end here: unchecked, under other names.
  */
 #ifdef CONFIG_KASAN
-#define __no_kasan __attribute__((__no_sanitize__("kernel-address")))
-#define memcpy	   __memcpy
-#define memmove	   __memmove
-#define memset	   __memset
-#else
-#define __no_kasan
+#define memcpy	__memcpy
+#define memmove __memmove
+#define memset	__memset
 #endif
 
 typedef u64 __attribute__((__may_alias__, __aligned__(1))) u64_any;

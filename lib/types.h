@@ -134,6 +134,12 @@ struct hlist_head {
 #define __cleanup(fn)	  __attribute__((__cleanup__(fn)))
 #define __same_type(a, b) __builtin_types_compatible_p(__typeof__(a), __typeof__(b))
 #define fallthrough	  __attribute__((__fallthrough__))
+/* A function whose accesses KASAN does not check (mm/debug/kasan_check.c). */
+#ifdef CONFIG_KASAN
+#define __no_kasan __attribute__((__no_sanitize__("kernel-address")))
+#else
+#define __no_kasan
+#endif
 
 /* Code and data that free_initmem() gives back once boot has ended. */
 #define __init	    __section(".init.text") __cold

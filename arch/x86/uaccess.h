@@ -233,6 +233,23 @@ static __always_inline void check_object_size(const void *object, unsigned long 
 		__check_object_size(object, n, to_user);
 }
 
+#ifdef CONFIG_KASAN
+bool kasan_check_range(const void *addr, size_t size, bool write, unsigned long ip)
+#if __has_attribute(access)
+	__attribute__((access(none, 1))) /* as below */
+#endif
+	;
+/* May the kernel's side be written (or read)? If not that was reported, and nothing is copied. */
+#define kernel_side_ok(p, n, write)                                            \
+	({                                                                     \
+		__label__ __here;                                              \
+__here:                                                                        \
+		kasan_check_range((p), (n), (write), (unsigned long)&&__here); \
+	})
+#else
+#define kernel_side_ok(p, n, write) true
+#endif
+
 /* What could not be copied is zeroed in the kernel's buffer. */
 unsigned long copy_from_user_failed(void *to, unsigned long n, unsigned long left) __cold;
 
@@ -242,6 +259,8 @@ static __always_inline __must_check unsigned long _copy_from_user(void *to, cons
 {
 	unsigned long left = n;
 
+	if (!kernel_side_ok(to, n, true))
+		return n;
 	if (access_ok(from, n))
 		left = __copy_from_user(to, from, n);
 	return likely(!left) ? 0 : copy_from_user_failed(to, n, left);
@@ -257,6 +276,8 @@ static __always_inline __must_check unsigned long copy_from_user(void *to, const
 static __always_inline __must_check unsigned long _copy_to_user(void __user *to, const void *from,
 								unsigned long n)
 {
+	if (!kernel_side_ok(from, n, false))
+		return n;
 	return access_ok(to, n) ? __copy_to_user(to, from, n) : n;
 }
 
@@ -278,7 +299,7 @@ copy_from_user_inatomic(void *to, const void __user *from, unsigned long n)
 {
 	unsigned long left = n;
 
-	if (access_ok(from, n)) {
+	if (kernel_side_ok(to, n, true) && access_ok(from, n)) {
 		pagefault_disable();
 		left = __copy_from_user(to, from, n);
 		pagefault_enable();
@@ -291,7 +312,7 @@ copy_to_user_inatomic(void __user *to, const void *from, unsigned long n)
 {
 	unsigned long left = n;
 
-	if (access_ok(to, n)) {
+	if (kernel_side_ok(from, n, false) && access_ok(to, n)) {
 		pagefault_disable();
 		left = __copy_to_user(to, from, n);
 		pagefault_enable();

@@ -66,12 +66,12 @@ bool kasan_check_byte(const void *p, unsigned long ip);
 /* Whoever queues work for the object at p (call_rcu) is noted in it. */
 void kasan_record_aux_stack(const void *p);
 /* An element of a mempool rests in the reserve, and leaves it. */
-bool kasan_mempool_poison_object(const void *p);
+void kasan_mempool_poison_object(const void *p);
 void kasan_mempool_unpoison_object(const void *p, size_t size);
 
 /* ---- the quarantine ---- */
 
-/* Every object of the cache leaves it. => may sleep */
+/* Every object of the cache (NULL: of all) leaves it. => may sleep */
 void kasan_quarantine_remove_cache(struct kmem_cache *s);
 
 /* ---- vmalloc space: kasan_vmalloc.c. Addresses elsewhere are ignored. ---- */
@@ -119,7 +119,7 @@ static inline void kasan_init(void)
 #define kasan_krealloc(p, size)		       ((void)0)
 #define kasan_check_byte(p, ip)		       true
 #define kasan_record_aux_stack(p)	       ((void)0)
-#define kasan_mempool_poison_object(p)	       true
+#define kasan_mempool_poison_object(p)	       ((void)0)
 #define kasan_mempool_unpoison_object(p, size) ((void)0)
 #define kasan_quarantine_remove_cache(s)       ((void)0)
 #define KASAN_VMALLOC_GRAIN		       4096UL

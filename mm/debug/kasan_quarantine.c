@@ -132,7 +132,7 @@ static void move_of_cache(struct queue *q, struct queue *out, const struct kmem_
 		const struct kmem_cache *owner = cache_of(meta);
 
 		next = meta->next;
-		append(owner == s ? out : &rest, meta, owner->size);
+		append(!s || owner == s ? out : &rest, meta, owner->size);
 	}
 	*q = rest;
 }

@@ -208,20 +208,19 @@ static struct slab *slab_of_element(const void *p)
 	return PageSlab(slab_page(virt_to_slab_head(p))) ? virt_to_slab_head(p) : NULL;
 }
 
-bool kasan_mempool_poison_object(const void *p)
+void kasan_mempool_poison_object(const void *p)
 {
 	struct slab *slab = slab_of_element(p);
 
 	if (!slab || !is_object(slab->slab_cache, slab, p) ||
 	    slab->slab_cache->flags & SLAB_TYPESAFE_BY_RCU)
-		return true;
+		return;
 	if (!is_accessible(p)) {
 		kasan_report_invalid_free(p, _RET_IP_, true);
-		return false;
+		return;
 	}
 	kasan_poison_range(p, slab->slab_cache->object_size, KASAN_MEMPOOL_FREE);
 	set_track(&kasan_get_meta(slab->slab_cache, p)->free);
-	return true;
 }
 
 void kasan_mempool_unpoison_object(const void *p, size_t size)

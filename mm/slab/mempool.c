@@ -22,6 +22,7 @@
 #include "lib/errno.h"
 #include "mm/debug/kmemleak.h"
 #include "mm/phys/buddy.h"
+#include "mm/debug/kasan.h"
 #include "mm/slab/slab.h"
 
 #define LOOK_AGAIN (5 * HZ)
@@ -31,12 +32,18 @@
 static void add_element(mempool_t *pool, void *element)
 {
 	BUG_ON(pool->curr_nr >= pool->min_nr);
+	kasan_mempool_poison_object(element);
 	pool->elements[pool->curr_nr++] = element;
 }
 
 static void *remove_element(mempool_t *pool)
 {
-	return pool->curr_nr ? pool->elements[--pool->curr_nr] : NULL;
+	void *element = pool->curr_nr ? pool->elements[--pool->curr_nr] : NULL;
+
+	if (IS_KASAN && element)
+		kasan_mempool_unpoison_object(
+			element, pool->alloc == mempool_kmalloc ? (size_t)pool->pool_data : 0);
+	return element;
 }
 
 /* ---- making and ending ---- */

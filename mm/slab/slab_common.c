@@ -323,12 +323,12 @@ void *__kmalloc_pages(size_t size, gfp_t gfp, int node, unsigned long caller)
 	return size ? kmalloc_large(size, gfp, node, caller) : ZERO_SIZE_PTR;
 }
 
-void __kfree_large(struct slab *slab, void *p)
+void __kfree_large(struct slab *slab, void *p, unsigned long caller)
 {
 	struct page *page = slab_page(slab);
 	unsigned int order;
 
-	if (kasan_kfree_large(p, _RET_IP_))
+	if (kasan_kfree_large(p, caller))
 		return;
 	if (unlikely(slab->slab_cache != KMALLOC_LARGE_COOKIE || page_address(page) != p)) {
 		if (kfence_free(p)) /* of a cache that is gone */

@@ -247,7 +247,7 @@ extern bool slub_debug_no_higher_order; /* O: not where the order of a slab woul
 /* What no cache has: 0 bytes, whole pages, too many. */
 void *__kmalloc_pages(size_t size, gfp_t gfp, int node, unsigned long caller);
 bool slab_unmergeable(const struct kmem_cache *s); /* will it never have another name? */
-void __kfree_large(struct slab *slab, void *p);
+void __kfree_large(struct slab *slab, void *p, unsigned long caller);
 extern const u8 kmalloc_size_index[24]; /* class of (size - 1) / 8 for sizes up to 192 */
 /* => 1 <= size <= KMALLOC_MAX_CACHE_SIZE */
 static __always_inline struct kmem_cache *kmalloc_slab(size_t size)

@@ -91,7 +91,9 @@ void slab_fix(const struct kmem_cache *s, const char *fmt, ...)
 
 void print_section(const char *text, const void *p, size_t len)
 {
+	kasan_disable_current();
 	print_hex_dump(KERN_ERR, text, DUMP_PREFIX_ADDRESS, p, len);
+	kasan_enable_current();
 }
 
 static void print_track(const char *what, const struct track *t)

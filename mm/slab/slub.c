@@ -727,7 +727,7 @@ static __always_inline void __kfree(const void *p, unsigned long addr)
 		word = (unsigned long)page_slab(page)->slab_cache;
 	}
 	if (unlikely(!PageSlab(page))) {
-		__kfree_large(page_slab(page), (void *)p);
+		__kfree_large(page_slab(page), (void *)p, addr);
 		return;
 	}
 	slab_free((struct kmem_cache *)word, page_slab(page), (void *)p, addr);

@@ -17,6 +17,7 @@
 #include "mm/phys/buddy.h"
 #include "mm/slab/slab_internal.h"
 #include "tests/kernel/log.h"
+#include "tests/kernel/planted.h"
 
 static void fill(void *p, size_t size, u8 seed)
 {
@@ -386,6 +387,7 @@ static void misuse_is_reported_and_harmless(struct ktest *t)
 	struct kmem_cache *other = kmem_cache_create("test_other", 48, 0, SLAB_NO_MERGE, NULL);
 	void *p, *q, *r;
 
+	SKIP_PLANTED_UNDER_KASAN(t);
 	KTEST_ASSERT_NOT_NULL(t, s);
 	KTEST_ASSERT_NOT_NULL(t, other);
 	p = kmem_cache_alloc(s, GFP_KERNEL);

@@ -16,6 +16,7 @@
 #include "mm/slab/slab_internal.h"
 #include "tests/kernel/crew.h"
 #include "tests/kernel/log.h"
+#include "tests/kernel/planted.h"
 
 #define FZPU (SLAB_CONSISTENCY_CHECKS | SLAB_RED_ZONE | SLAB_POISON | SLAB_STORE_USER)
 
@@ -107,6 +108,7 @@ static void overruns_are_found_on_both_sides(struct ktest *t)
 {
 	static const unsigned int sizes[] = { 1, 8, 13, 60, 64, 200, 1000, 4096 };
 
+	SKIP_PLANTED_UNDER_KASAN(t);
 	for (int i = 0; i < ARRAY_SIZE(sizes); i++) {
 		unsigned int size = sizes[i],
 			     zone = ALIGN(size, 8) == size ? 8 : ALIGN(size, 8) - size;
@@ -122,6 +124,7 @@ static void overruns_are_found_on_both_sides(struct ktest *t)
 
 static void use_after_free_is_found(struct ktest *t)
 {
+	SKIP_PLANTED_UNDER_KASAN(t);
 	static const struct {
 		long offset;
 		const char *what;
@@ -153,6 +156,7 @@ static void use_after_free_is_found(struct ktest *t)
 /* The same, found by the next allocation: that object is not handed out, nor any other of its slab. */
 static void bad_object_is_never_handed_out(struct ktest *t)
 {
+	SKIP_PLANTED_UNDER_KASAN(t);
 	static struct kmem_cache *s; /* stays: its slab cannot be emptied any more */
 	u64 seq = log_next_seq();
 	void *p, *q;
@@ -178,6 +182,7 @@ static void padding_behind_the_last_object_is_watched(struct ktest *t)
 	struct slab *slab;
 	u8 *end, *p;
 
+	SKIP_PLANTED_UNDER_KASAN(t);
 	KTEST_ASSERT_NOT_NULL(t, s);
 	p = allocate_here(s);
 	slab = virt_to_slab_head(p);
@@ -198,6 +203,7 @@ static void padding_behind_the_last_object_is_watched(struct ktest *t)
 
 static void link_outside_the_slab_is_not_followed(struct ktest *t)
 {
+	SKIP_PLANTED_UNDER_KASAN(t);
 	static struct kmem_cache *s; /* stays: the objects behind the cut are leaked */
 	u64 seq = log_next_seq();
 	void *p, *q;
@@ -222,6 +228,7 @@ static void memory_shows_its_state(struct ktest *t)
 	struct kmem_cache *s = new_cache("test_state", 128, FZPU);
 	u8 *p;
 
+	SKIP_PLANTED_UNDER_KASAN(t);
 	KTEST_ASSERT_NOT_NULL(t, s);
 	p = allocate_here(s);
 	KTEST_EXPECT_NULL(t, memchr_inv(p, POISON_INUSE, 128));
@@ -259,6 +266,7 @@ static void double_free(struct ktest *t, unsigned long flags)
 
 static void double_free_is_reported_with_or_without_options(struct ktest *t)
 {
+	SKIP_PLANTED_UNDER_KASAN(t);
 	double_free(t, 0);
 	double_free(t, SLAB_CONSISTENCY_CHECKS);
 	double_free(t, SLAB_RED_ZONE);
@@ -273,6 +281,7 @@ static void free_of_what_is_no_object(struct ktest *t)
 	u64 seq = log_next_seq();
 	u8 *p;
 
+	SKIP_PLANTED_UNDER_KASAN(t);
 	KTEST_ASSERT_NOT_NULL(t, s);
 	p = allocate_here(s);
 	free_here(s, p + 8);
@@ -338,6 +347,7 @@ static void large_kmalloc_inside_is_reported(struct ktest *t)
 	u64 seq = log_next_seq();
 	char *p = kmalloc(20000, GFP_KERNEL);
 
+	SKIP_PLANTED_UNDER_KASAN(t);
 	KTEST_ASSERT_NOT_NULL(t, p);
 	kfree(p + 4096);
 	expect_report(t, seq, "kmalloc", "kfree of an address that kmalloc did not return");
@@ -356,6 +366,7 @@ static void stacks_name_the_callers(struct ktest *t)
 	struct track *a, *f;
 	void *p;
 
+	SKIP_PLANTED_UNDER_KASAN(t);
 	KTEST_ASSERT_NOT_NULL(t, s);
 	p = allocate_here(s);
 	a = get_track(s, p, TRACK_ALLOC);
@@ -408,6 +419,7 @@ static void trace_says_each_step(struct ktest *t)
 	u64 seq = log_next_seq();
 	void *p;
 
+	SKIP_PLANTED_UNDER_KASAN(t);
 	KTEST_ASSERT_NOT_NULL(t, s);
 	p = allocate_here(s);
 	expect_line(t, seq, "TRACE test_trace alloc 0x%px inuse=1 fp=0x", p);
@@ -598,6 +610,7 @@ static void links_are_encoded(struct ktest *t)
 	struct kmem_cache *s = new_cache("test_hardened", 64, 0);
 	void *p, *q, *raw;
 
+	SKIP_PLANTED_UNDER_KASAN(t);
 	KTEST_ASSERT_NOT_NULL(t, s);
 	p = allocate_here(s);
 	q = allocate_here(s);

@@ -92,7 +92,7 @@ struct look {
 };
 
 /* In the test's address space, whatever was loaded before: which page does each address show? */
-static void look_at_pages(void *arg)
+static __no_kasan void look_at_pages(void *arg)
 {
 	struct look *l = arg;
 
@@ -180,7 +180,7 @@ static void page_flush_reaches_every_cpu(struct ktest *t)
 }
 
 /* One CPU alone, also through the short way in flush_tlb_page(). */
-static void local_flush_works_alone(struct ktest *t)
+static __no_kasan void local_flush_works_alone(struct ktest *t)
 {
 	unsigned long flags;
 	u64 seen;

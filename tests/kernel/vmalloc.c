@@ -10,6 +10,7 @@
 #include "kernel/rcu.h"
 #include "kernel/task.h"
 #include "lib/string.h"
+#include "mm/debug/kasan.h"
 #include "mm/kva/highmem.h"
 #include "mm/kva/set_memory.h"
 #include "mm/kva/stack.h"
@@ -178,11 +179,13 @@ static void no_page_is_lost(struct ktest *t)
 
 	vfree(p);
 	vm_unmap_aliases();
+	kasan_quarantine_remove_cache(NULL);
 	drain_all_pages(NULL);
 	before = nr_free_pages();
 	for (int i = 0; i < 100; i++)
 		vfree(vmalloc(50 * PAGE_SIZE));
 	vm_unmap_aliases();
+	kasan_quarantine_remove_cache(NULL); /* lists of pages wait there */
 	drain_all_pages(NULL);
 	after = nr_free_pages();
 	KTEST_EXPECT_GE(t, after + 16, before);
