@@ -58,7 +58,7 @@ CFLAGS := -std=gnu11 -O2 -g $(WARN) -ffreestanding -fno-strict-aliasing -fno-com
 
 # KASAN: a call in front of each access, red zones around variables on the stack and global ones. The files of KASAN_OFF are
 # compiled without (mm/debug/kasan_check.c, 5, says why).
-KASAN_OFF := mm/debug/kasan%.c mm/debug/ubsan.c mm/slab/slub%.c mm/slab/slab%.c arch/x86/stacktrace.c
+KASAN_OFF := mm/debug/kasan%.c mm/debug/ubsan.c mm/slab/slub%.c mm/slab/slab%.c mm/debug/kmemleak%.c arch/x86/stacktrace.c
 KASAN_FLAGS_gcc := -fno-sanitize-address-use-after-scope -fasan-shadow-offset=0xdffffc0000000000 --param asan-instrumentation-with-call-threshold=0 \
 	--param asan-stack=1 --param asan-globals=1 --param asan-instrument-allocas=1
 KASAN_FLAGS_clang := $(addprefix -mllvm -,asan-mapping-offset=0xdffffc0000000000 asan-instrumentation-with-call-threshold=0 \
@@ -240,6 +240,7 @@ help:
 #: make clean        remove $(O)
 #: make help         this list
 #: knobs: MEM=512M CPUS=2 CPU=max ACCEL=tcg NODES=1 DISK=file FIRMWARE=bios|uefi QEMU_ARGS= (run, gdb)
+#:        KASAN=1 (each access to memory is checked) UBSAN=1 (indices, shifts, bools are), also together
 #:        LLVM=1 (clang) DEBUG=1 (assertions) V=1 (show commands) O=build (output folder)
 
 iso: $(O)/quire.iso

@@ -127,7 +127,7 @@ def run_kernel(tally):
     """The in-kernel suites, on a plain machine and on one with two nodes and four processors."""
     only = f"={PATTERN}" if PATTERN else ""
     for name, knobs in (("kernel/2-cpus", {}), ("kernel/2-nodes-4-cpus", {"nodes": 2, "cpus": 4, "mem": "1G"})):
-        with machine.Machine(cmdline=f"selftest{only} panic=-1", timeout=240, **knobs) as m:
+        with machine.Machine(cmdline=f"selftest{only} panic=-1{machine.strict_words()}", timeout=240, **knobs) as m:
             fault = ""
             try:
                 status = m.wait()
@@ -144,7 +144,7 @@ def run_quire(tally):
     if not names:
         return
     pattern = f" tests=*{PATTERN}*" if PATTERN else ""
-    with machine.Machine(cmdline="panic=-1" + pattern, initramfs="test", timeout=600, cpus=2) as m:
+    with machine.Machine(cmdline="panic=-1" + machine.strict_words() + pattern, initramfs="test", timeout=600, cpus=2) as m:
         try:
             status = m.wait()
             ending = "" if status == machine.POWER_OFF else f"QEMU ended with status {status}"

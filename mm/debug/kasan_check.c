@@ -19,7 +19,8 @@
  * 4. memcpy, memmove and memset check whole ranges here and go on in lib/string.c under the names __memcpy and so on. The
  *    other functions of lib/string.c are compiled with checks like everything else.
  * 5. Not compiled with checks (Makefile, KASAN_OFF): these files, which would call themselves; slab, which lives in free
- *    objects; the unwinder, which reads stacks of functions that are still running.
+ *    objects; kmemleak, which reads what it finds; the unwinder, which reads
+ *    stacks of functions that are still running.
  *
  * Locks: none. A race between an access and somebody who frees the memory is a bug of theirs.
  * Mirrors Linux mm/kasan/{generic,shadow}.c. Exercised by the kasan suite.

@@ -303,7 +303,7 @@ static bool purge_vmap_areas(void)
 		start = min(start, va->va_start);
 		end = max(end, va->va_end);
 	}
-	for (va = list; va; va = va->purge_next)
+	for (va = list; IS_KASAN && va; va = va->purge_next)
 		shadow = kasan_unmap_vmalloc_shadow(va->va_start, va->va_end, shadow);
 	flush_tlb_kernel_range(start, end);
 	kasan_free_vmalloc_shadow(start, end, shadow);
@@ -351,8 +351,8 @@ void free_vmap_area_now(struct vmap_area *va)
 
 /* ---- taking ---- */
 
-static struct vmap_area *take_vmap_area(unsigned long size, unsigned long align,
-					unsigned long vstart, unsigned long vend)
+static __always_inline struct vmap_area *take_vmap_area(unsigned long size, unsigned long align,
+							unsigned long vstart, unsigned long vend)
 {
 	struct vmap_area *va, *spare = NULL, *from;
 	unsigned long addr;
@@ -399,9 +399,17 @@ retry:
 	return va;
 }
 
-/* A KASAN kernel's shadow for it; in other kernels there is nothing to do. */
-static __always_inline struct vmap_area *with_shadow(struct vmap_area *va)
+/* A KASAN kernel: whole pages of shadow for each area, unless exactly these addresses are wanted. */
+static noinline struct vmap_area *take_with_shadow(unsigned long size, unsigned long align,
+						   unsigned long vstart, unsigned long vend)
 {
+	struct vmap_area *va;
+
+	if (vstart < VMALLOC_USED_END && size != vend - vstart) {
+		size = ALIGN(size, KASAN_VMALLOC_GRAIN);
+		align = max(align, KASAN_VMALLOC_GRAIN);
+	}
+	va = take_vmap_area(size, align, vstart, vend);
 	if (IS_ERR(va) || !kasan_populate_vmalloc(va->va_start, va->va_end))
 		return va;
 	free_vmap_area_now(find_unlink_vmap_area(va->va_start));
@@ -411,16 +419,14 @@ static __always_inline struct vmap_area *with_shadow(struct vmap_area *va)
 struct vmap_area *alloc_vmap_area(unsigned long size, unsigned long align, unsigned long vstart,
 				  unsigned long vend)
 {
-	if (KASAN_VMALLOC_GRAIN > PAGE_SIZE && vstart < VMALLOC_USED_END) {
-		size = ALIGN(size, KASAN_VMALLOC_GRAIN);
-		align = max(align, KASAN_VMALLOC_GRAIN);
-	}
-	return with_shadow(take_vmap_area(size, align, vstart, vend));
+	if (IS_KASAN)
+		return take_with_shadow(size, align, vstart, vend);
+	return take_vmap_area(size, align, vstart, vend);
 }
 
 struct vmap_area *alloc_vmap_area_at(unsigned long start, unsigned long size)
 {
-	return with_shadow(take_vmap_area(size, PAGE_SIZE, start, start + size));
+	return alloc_vmap_area(size, PAGE_SIZE, start, start + size);
 }
 
 bool vmap_range_busy(unsigned long start, unsigned long end, unsigned long *retry_end)

@@ -25,7 +25,24 @@ TROUBLE = r"Kernel panic - |BUG: |Oops: |kernel BUG at|WARNING: (?:CPU|at )|gene
 ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\r")
 PROMPT = r"(?:^|[\r\n])[^\r\n#]*# (?:\x1b\[[0-9;]*[A-Za-z])*$"
 
+CHECKED_SCALE = 4       # how much slower a kernel is that checks each access (make KASAN=1), about
 PASS, FAIL, POWER_OFF = 33, 35, 0       # QEMU's status: isa-debug-exit with 0x10, 0x11, and ACPI power off
+
+
+@functools.lru_cache(maxsize=None)
+def checkers():
+    """=> which of kasan, ubsan the kernel of this build has."""
+    try:
+        with open(os.path.join(BUILD, "kind"), encoding="utf-8") as f:
+            kind = f.read()
+    except FileNotFoundError:
+        return ()
+    return tuple(name for name in ("kasan", "ubsan") if "-" + name in kind)
+
+
+def strict_words():
+    """=> words for the command line: the first report ends the run."""
+    return "".join(f" {name}.fault=panic" for name in checkers())
 
 
 @functools.lru_cache(maxsize=None)
@@ -164,7 +181,7 @@ class Machine:
 
     def limit(self, seconds=None):
         """=> seconds to wait for something that takes at most this long on a fast and idle host; None: the machine's own limit."""
-        return (self.timeout if seconds is None else seconds) * scale()
+        return (self.timeout if seconds is None else seconds) * scale() * (CHECKED_SCALE if checkers() else 1)
 
     def tail(self, lines=40):
         return "\n".join(self.log.splitlines()[-lines:])
