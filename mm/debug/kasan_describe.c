@@ -17,6 +17,7 @@
 #include "kernel/task.h"
 #include "lib/printf.h"
 #include "mm/debug/kasan_internal.h"
+#include "mm/debug/kfence.h"
 #include "mm/kva/kva_internal.h"
 #include "mm/slab/slab_internal.h"
 
@@ -212,7 +213,7 @@ void kasan_describe_address(const void *addr, size_t size, u8 shadow)
 
 	if (a >= PAGE_OFFSET && a < VMALLOC_START && pfn_valid(virt_to_pfn(addr)))
 		page = virt_to_page(addr);
-	if (page && PageSlab(compound_head(page)))
+	if (page && PageSlab(compound_head(page)) && !is_kfence_address(addr))
 		describe_object(page_slab(compound_head(page)), addr);
 	if (a >= (unsigned long)current->stack && a < (unsigned long)current->stack + THREAD_SIZE)
 		describe_stack(addr);

@@ -10,7 +10,8 @@
  *    meets 0xfb and not the next owner's bytes.
  * 4. An object of a SLAB_TYPESAFE_BY_RCU cache may be read after it was freed: it is neither marked nor quarantined. Its
  *    slab's pages are marked when the grace period is over. Caches are never merged, for the sizes would be.
- * 5. A large kmalloc is pages: what is behind the size asked for is marked 0xfe.
+ * 5. An object that KFENCE took has its page to itself, and no metadata here: nothing is done for it.
+ * 6. A large kmalloc is pages: what is behind the size asked for is marked 0xfe.
  *
  * Locks: none; an object has one owner. Mirrors Linux mm/kasan/{common,generic}.c. Exercised by the kasan suite.
  */
@@ -67,15 +68,25 @@ static noinline void set_track(struct kasan_track *t)
 	t->stack = stack_depot_growing() ? 0 : kasan_save_stack(2);
 }
 
+/* The slab of an object that has metadata of KASAN's; NULL: something else. */
+static struct slab *slab_of(const void *p)
+{
+	unsigned long a = (unsigned long)p;
+
+	if (a < PAGE_OFFSET || a >= VMALLOC_START || is_kfence_address(p))
+		return NULL;
+	return PageSlab(slab_page(virt_to_slab_head(p))) ? virt_to_slab_head(p) : NULL;
+}
+
 void kasan_record_aux_stack(const void *p)
 {
 	struct slab *slab;
 	struct kasan_meta *meta;
 
-	if (!kasan_ready || (unsigned long)p < PAGE_OFFSET || (unsigned long)p >= VMALLOC_START)
+	if (!kasan_ready)
 		return;
-	slab = virt_to_slab_head(p);
-	if (!PageSlab(slab_page(slab)))
+	slab = slab_of(p);
+	if (!slab)
 		return;
 	meta = kasan_get_meta(slab->slab_cache,
 			      nth_object(slab->slab_cache, slab,
@@ -199,18 +210,9 @@ bool kasan_check_byte(const void *p, unsigned long ip)
 
 /* ---- mempools: elements that are kept are nobody's ---- */
 
-static struct slab *slab_of_element(const void *p)
-{
-	unsigned long a = (unsigned long)p;
-
-	if (a < PAGE_OFFSET || a >= VMALLOC_START || is_kfence_address(p))
-		return NULL;
-	return PageSlab(slab_page(virt_to_slab_head(p))) ? virt_to_slab_head(p) : NULL;
-}
-
 void kasan_mempool_poison_object(const void *p)
 {
-	struct slab *slab = slab_of_element(p);
+	struct slab *slab = slab_of(p);
 
 	if (!slab || !is_object(slab->slab_cache, slab, p) ||
 	    slab->slab_cache->flags & SLAB_TYPESAFE_BY_RCU)
@@ -225,7 +227,7 @@ void kasan_mempool_poison_object(const void *p)
 
 void kasan_mempool_unpoison_object(const void *p, size_t size)
 {
-	struct slab *slab = slab_of_element(p);
+	struct slab *slab = slab_of(p);
 
 	if (!slab || !is_object(slab->slab_cache, slab, p) ||
 	    slab->slab_cache->flags & SLAB_TYPESAFE_BY_RCU)
