@@ -22,6 +22,7 @@
 #include "kernel/fs/fs.h"
 #include "kernel/futex.h"
 #include "kernel/kthread.h"
+#include "kernel/pidfd.h"
 #include "kernel/signal.h"
 #include "kernel/syscall.h"
 #include "kernel/time.h"
@@ -385,7 +386,13 @@ static int check_clone_flags(const struct kernel_clone_args *args)
 
 	if (flags & (CLONE_NAMESPACES | CLONE_NEWTIME))
 		return capable(CAP_SYS_ADMIN) ? -EINVAL : -EPERM;
-	if (flags & (CLONE_PIDFD | CLONE_INTO_CGROUP))
+	if (flags & CLONE_INTO_CGROUP)
+		return -EINVAL;
+	/* A descriptor stands for a process; and the two answers must not go to one place. */
+	if ((flags & CLONE_PIDFD) && (flags & (CLONE_THREAD | CLONE_DETACHED)))
+		return -EINVAL;
+	if ((flags & CLONE_PIDFD) && (flags & CLONE_PARENT_SETTID) &&
+	    args->pidfd == args->parent_tid)
 		return -EINVAL;
 	if ((flags & CLONE_THREAD) && !(flags & CLONE_SIGHAND))
 		return -EINVAL;
@@ -462,8 +469,23 @@ static void undo_parts(struct task_struct *p, u64 flags)
 	exit_files(p);
 }
 
+/* CLONE_PIDFD: the descriptor's number goes to the parent's memory before the child is there. fd, or -errno */
+static int make_pidfd(struct pid *pid, const struct kernel_clone_args *args, struct file **file)
+{
+	int fd = pidfd_prepare(pid, 0, file);
+
+	if (fd >= 0 && put_user(fd, args->pidfd)) {
+		fput(*file);
+		put_unused_fd(fd);
+		return -EFAULT;
+	}
+	return fd;
+}
+
 static struct task_struct *copy_process(struct kernel_clone_args *args)
 {
+	struct file *pidfile = NULL;
+	int pidfd = -1;
 	struct task_struct *p;
 	struct pid *pid;
 	int err = check_clone_flags(args);
@@ -496,9 +518,22 @@ static struct task_struct *copy_process(struct kernel_clone_args *args)
 		p->real_parent = p->parent = &init_task;
 		return p;
 	}
+	if (args->flags & CLONE_PIDFD) {
+		err = pidfd = make_pidfd(pid, args, &pidfile);
+		if (pidfd < 0)
+			goto out_pid;
+	}
 	err = publish_task(p, pid, args);
-	if (!err)
+	if (!err) {
+		if (unlikely(pidfd >= 0))
+			fd_install(pidfd, pidfile);
 		return p;
+	}
+	if (pidfd >= 0) {
+		fput(pidfile);
+		put_unused_fd(pidfd);
+	}
+out_pid:
 	free_pid(pid);
 out_parts:
 	undo_parts(p, args->flags);
@@ -609,6 +644,7 @@ static long sys_clone(unsigned long flags, unsigned long newsp, int __user *pare
 		.exit_signal = flags & CSIGNAL,
 		.stack = newsp,
 		.parent_tid = parent_tid,
+		.pidfd = parent_tid,
 		.child_tid = child_tid,
 		.tls = tls,
 	};
@@ -663,6 +699,7 @@ static long sys_clone3(const struct clone_args __user *uargs, size_t size)
 	args.flags = a.flags;
 	args.child_tid = (int __user *)a.child_tid;
 	args.parent_tid = (int __user *)a.parent_tid;
+	args.pidfd = (int __user *)a.pidfd;
 	args.exit_signal = a.exit_signal;
 	args.stack = a.stack ? a.stack + a.stack_size : 0;
 	args.tls = a.tls;

@@ -45,7 +45,7 @@
 
 struct kernel_clone_args {
 	u64 flags; /* CLONE_*, without CSIGNAL */
-	int __user *child_tid, *parent_tid;
+	int __user *child_tid, *parent_tid, *pidfd;
 	int exit_signal;
 	unsigned long stack; /* highest address, 0: the parent's */
 	unsigned long tls;

@@ -29,7 +29,10 @@ static struct kmem_cache *pid_cachep;
 static int last_pid;
 int pid_max = PID_MAX_DEFAULT;
 
-struct pid init_struct_pid = { .count = 1 };
+struct pid init_struct_pid = {
+	.count = 1,
+	.wait_pidfd = __WAIT_QUEUE_HEAD_INITIALIZER(init_struct_pid.wait_pidfd),
+};
 
 void pid_init(void)
 {
@@ -67,6 +70,7 @@ struct pid *alloc_pid(void)
 	pid->count = 1;
 	for (int type = 0; type < PIDTYPE_MAX; type++)
 		INIT_HLIST_HEAD(&pid->tasks[type]);
+	init_waitqueue_head(&pid->wait_pidfd);
 	spin_lock_irq(&pidmap_lock);
 	pid->nr = pidmap_take();
 	if (pid->nr)

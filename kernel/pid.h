@@ -18,6 +18,7 @@
 #include "kernel/rcu.h"
 #include "kernel/spinlock.h"
 #include "kernel/task.h"
+#include "kernel/wait.h"
 #include "lib/list.h"
 #include "lib/types.h"
 
@@ -31,6 +32,7 @@ struct pid {
 	pid_t nr;			      /* - */
 	struct hlist_head tasks[PIDTYPE_MAX]; /* tasklist_lock; RCU readers */
 	struct hlist_node hash;		      /* pidmap_lock; RCU readers */
+	wait_queue_head_t wait_pidfd; /* who polls a pidfd: woken when the process has ended */
 	struct rcu_head rcu;
 };
 

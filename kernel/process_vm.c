@@ -9,6 +9,8 @@
  *
  * Locks: the other mm's mmap_lock. Mirrors Linux mm/process_vm_access.c. Exercised by tests/user/processvm.c.
  */
+#include "kernel/process_vm.h"
+
 #include "arch/x86/uaccess.h"
 #include "kernel/cred.h"
 #include "kernel/fs/fs.h"
@@ -92,16 +94,21 @@ static ssize_t copy_vectors(struct mm_struct *mm, struct cursor *here, struct cu
 	return done;
 }
 
-static bool may_attach(struct task_struct *task, const struct mm_struct *mm)
+bool task_may_attach(struct task_struct *task)
 {
 	const struct cred *me = current_cred(), *c;
+	bool dumpable = true;
 
 	if (same_thread_group(task, current) || capable(CAP_SYS_PTRACE))
 		return true;
+	task_lock(task);
+	if (task->mm)
+		dumpable = (READ_ONCE(task->mm->flags) & 3) == 1;
+	task_unlock(task);
 	guard(rcu)();
 	c = task->cred;
-	return me->uid == c->uid && me->uid == c->euid && me->uid == c->suid && me->gid == c->gid &&
-	       me->gid == c->egid && me->gid == c->sgid && (mm->flags & 3) == 1;
+	return dumpable && me->uid == c->uid && me->uid == c->euid && me->uid == c->suid &&
+	       me->gid == c->gid && me->gid == c->egid && me->gid == c->sgid;
 }
 
 /* The memory of a process, with a reference (mmput); ERR_PTR(-ESRCH, -EPERM). */
@@ -115,7 +122,7 @@ static struct mm_struct *open_memory(pid_t pid)
 	mm = get_task_mm(task);
 	if (!mm) {
 		mm = ERR_PTR(-ESRCH);
-	} else if (!may_attach(task, mm)) {
+	} else if (!task_may_attach(task)) {
 		mmput(mm);
 		mm = ERR_PTR(-EPERM);
 	}

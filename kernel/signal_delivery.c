@@ -116,6 +116,8 @@ bool do_notify_parent(struct task_struct *tsk, int sig)
 	bool autoreap = false;
 	unsigned long flags;
 
+	/* exit_state is set, so pollers of a pidfd see it. */
+	wake_up_all(&task_pid(tsk)->wait_pidfd);
 	fill_sigchld(&info, tsk, sig);
 	info.si_status = tsk->exit_code & 0x7f;
 	if (tsk->exit_code & 0x80) {

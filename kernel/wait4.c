@@ -12,6 +12,7 @@
 #include "arch/x86/uaccess.h"
 #include "kernel/cred.h"
 #include "kernel/exit.h"
+#include "kernel/pidfd.h"
 #include "kernel/signal.h"
 #include "kernel/syscall.h"
 #include "lib/errno.h"
@@ -31,6 +32,7 @@ struct wait_opts {
 	struct waitid_info *info;
 	int stat; /* wait4's status */
 	struct rusage *rusage;
+	bool nonblock;	  /* EAGAIN rather than nothing */
 	int notask_error; /* 0: some child is worth waiting for */
 };
 
@@ -288,6 +290,23 @@ static long sys_wait4(pid_t upid, int __user *ustat, int options, struct rusage 
 }
 SYSCALL(61, wait4);
 
+/* The process behind a descriptor; one that is O_NONBLOCK does not let its waiters sleep. */
+static int waitid_pidfd(struct wait_opts *wo, int fd)
+{
+	struct fd f = fdget(fd);
+	struct pid *pid;
+
+	if (!f.file)
+		return -EBADF;
+	pid = pidfd_pid(f.file);
+	wo->nonblock = f.file->f_flags & O_NONBLOCK && !(wo->flags & WNOHANG);
+	if (wo->nonblock)
+		wo->flags |= WNOHANG;
+	wo->pid = get_pid(pid);
+	fdput(f);
+	return pid ? 0 : -EBADF;
+}
+
 /* Which children waitid() means. */
 static int waitid_target(struct wait_opts *wo, int which, pid_t upid)
 {
@@ -308,8 +327,8 @@ static int waitid_target(struct wait_opts *wo, int which, pid_t upid)
 		wo->pid = upid ? find_get_pid(upid) : get_task_pid(current, PIDTYPE_PGID);
 		return 0;
 	case P_PIDFD:
-		/* No descriptor here stands for a process. */
-		return upid < 0 ? -EINVAL : -EBADF;
+		wo->type = PIDTYPE_TGID;
+		return upid < 0 ? -EINVAL : waitid_pidfd(wo, upid);
 	}
 	return -EINVAL;
 }
@@ -333,6 +352,8 @@ static long sys_waitid(int which, pid_t upid, void __user *uinfo, int options,
 		return ret;
 	ret = do_wait(&wo);
 	put_pid(wo.pid);
+	if (!ret && wo.nonblock)
+		return -EAGAIN;
 	if (ret > 0) {
 		si.si_signo = SIGCHLD;
 		if (uru && copy_to_user(uru, &r, sizeof(r)))
