@@ -90,11 +90,16 @@ static int check_change(u64 old, u64 new, unsigned long addr, unsigned long size
 	return 0;
 }
 
+static bool in_linear_map(unsigned long addr)
+{
+	return addr < PAGE_OFFSET + LINEAR_MAP_SIZE;
+}
+
 /*
  * A leaf becomes a table of 512 leaves that are step bytes each; size 2 MiB: of pages. 0 or
  * -ENOMEM.
  */
-static int split(u64 *entry, unsigned long step)
+static int split(u64 *entry, unsigned long addr, unsigned long step)
 {
 	struct page *page = alloc_pages(GFP_KERNEL, 0);
 	u64 leaf = *entry, *table;
@@ -112,6 +117,8 @@ static int split(u64 *entry, unsigned long step)
 		table[i] = (phys + i * step) | bits;
 	smp_store_release(entry, (u64)page_to_phys(page) | _KERNPG_TABLE);
 	cpa_stats.level[pages ? PG_LEVEL_2M : PG_LEVEL_1G].split++;
+	if (in_linear_map(addr))
+		count_vm_event(pages ? DIRECT_MAP_LEVEL2_SPLIT : DIRECT_MAP_LEVEL3_SPLIT);
 	return 0;
 }
 
@@ -126,7 +133,7 @@ static int change_large(u64 *entry, unsigned long addr, unsigned long next, unsi
 
 	stats->checked++;
 	if (cpa->split_only || cpa->small)
-		return split(entry, size / PTRS_PER_TABLE);
+		return split(entry, addr, size / PTRS_PER_TABLE);
 	if (new == old) {
 		stats->sameprot++;
 		return 0;
@@ -135,7 +142,7 @@ static int change_large(u64 *entry, unsigned long addr, unsigned long next, unsi
 	if (err)
 		return err;
 	if (next - addr != size)
-		return split(entry, size / PTRS_PER_TABLE);
+		return split(entry, addr, size / PTRS_PER_TABLE);
 	WRITE_ONCE(*entry, cpa_to_large(new));
 	stats->preserved++;
 	cpa_stats.changed++;
@@ -191,11 +198,6 @@ static int change_range(unsigned long addr, unsigned long end, struct cpa *cpa)
 }
 
 /* ---- the other address ---- */
-
-static bool in_linear_map(unsigned long addr)
-{
-	return addr < PAGE_OFFSET + LINEAR_MAP_SIZE;
-}
 
 /* The frame behind an address, present or not; 0 if none. */
 static unsigned long frame_of(unsigned long addr)

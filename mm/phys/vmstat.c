@@ -118,6 +118,8 @@ const char *const vm_event_names[NR_VM_EVENT_ITEMS] = {
 	"nr_tlb_remote_flush_received",
 	"nr_tlb_local_flush_all",
 	"nr_tlb_local_flush_one",
+	"direct_map_level2_splits",
+	"direct_map_level3_splits",
 };
 
 const char *const numa_stat_names[NR_VM_NUMA_EVENT_ITEMS] = {

@@ -63,6 +63,8 @@ enum vm_event_item {
 	NR_TLB_REMOTE_FLUSH_RECEIVED,
 	NR_TLB_LOCAL_FLUSH_ALL,
 	NR_TLB_LOCAL_FLUSH_ONE,
+	DIRECT_MAP_LEVEL2_SPLIT, /* large pages of the linear map: 2 MiB */
+	DIRECT_MAP_LEVEL3_SPLIT, /* 1 GiB */
 	NR_VM_EVENT_ITEMS,
 };
 

@@ -21,6 +21,7 @@
 #include "lib/errno.h"
 #include "mm/cache/file.h"
 #include "mm/debug/page_table_check.h"
+#include "mm/kva/vmalloc.h"
 #include "mm/phys/buddy.h"
 #include "mm/phys/vmstat.h"
 #include "mm/user/i_mmap.h"
@@ -509,4 +510,61 @@ int remap_pfn_range(struct vm_area_struct *vma, unsigned long addr, unsigned lon
 		spin_unlock(ptl);
 	}
 	return 0;
+}
+
+int vm_insert_page(struct vm_area_struct *vma, unsigned long addr, struct page *page)
+{
+	struct folio *folio = page_folio(page);
+	spinlock_t *ptl;
+	pte_t *pte;
+	int err = -EBUSY;
+
+	if (addr < vma->vm_start || addr >= vma->vm_end || (addr & ~PAGE_MASK) ||
+	    !page_ref_count(page) || folio_test_anon(folio) || PageSlab(page))
+		return -EINVAL;
+	vma->vm_flags |= VM_MIXEDMAP; /* fork copies these entries: no fault brings them back */
+	pte = get_locked_pte(vma->vm_mm, addr, &ptl);
+	if (!pte)
+		return -ENOMEM;
+	if (pte_none(*pte)) {
+		folio_get(folio);
+		folio_add_file_rmap_pte(folio, page);
+		add_mm_counter(vma->vm_mm, mm_counter_of(folio), 1);
+		set_user_pte(pte, pfn_pte(page_to_pfn(page), vma->vm_page_prot));
+		err = 0;
+	}
+	spin_unlock(ptl);
+	return err;
+}
+
+int remap_vmalloc_range_partial(struct vm_area_struct *vma, unsigned long uaddr, void *kaddr,
+				unsigned long pgoff, unsigned long size)
+{
+	struct vm_struct *area = find_vm_area(kaddr);
+	unsigned long first, room, nr;
+	int err = 0;
+
+	size = PAGE_ALIGN(size);
+	if (!IS_ALIGNED(uaddr | (unsigned long)kaddr, PAGE_SIZE) || !area ||
+	    !(area->flags & VM_USERMAP) || uaddr < vma->vm_start || uaddr > vma->vm_end ||
+	    size > vma->vm_end - uaddr)
+		return -EINVAL;
+	first = ((unsigned long)kaddr - (unsigned long)area->addr) >> PAGE_SHIFT;
+	nr = size >> PAGE_SHIFT;
+	if (first >= area->nr_pages)
+		return -EINVAL;
+	room = area->nr_pages - first;
+	if (pgoff > room || nr > room - pgoff)
+		return -EINVAL;
+	for (unsigned long i = 0; i < nr && !err; i++)
+		err = vm_insert_page(vma, uaddr + (i << PAGE_SHIFT),
+				     area->pages[first + pgoff + i]);
+	vma->vm_flags |= VM_DONTEXPAND | VM_DONTDUMP;
+	return err;
+}
+
+int remap_vmalloc_range(struct vm_area_struct *vma, void *addr, unsigned long pgoff)
+{
+	return remap_vmalloc_range_partial(vma, vma->vm_start, addr, pgoff,
+					   vma->vm_end - vma->vm_start);
 }

@@ -66,5 +66,18 @@ void unmap_mapping_pages(struct address_space *mapping, pgoff_t first, pgoff_t n
 /* A device's or kernel memory frames into vma, marked special; -EINVAL, -ENOMEM. => mmap_lock for writing */
 int remap_pfn_range(struct vm_area_struct *vma, unsigned long addr, unsigned long pfn,
 		    unsigned long size, pgprot_t prot);
+/*
+ * One page of the kernel's into an empty entry of vma, with the vma's rights; the mapping has a reference of its own. 0, -EINVAL
+ * (outside, or an anonymous or slab page), -EBUSY (there is an entry), -ENOMEM. => mmap_lock for writing
+ */
+int vm_insert_page(struct vm_area_struct *vma, unsigned long addr, struct page *page);
+/*
+ * An area of vmalloc_user() (VM_USERMAP) into vma: from page pgoff of it on as many pages as vma has, or size bytes at uaddr.
+ * 0, -EINVAL (no such area, not for user space, more than it has), -EBUSY, -ENOMEM: what is mapped by then goes with the vma.
+ * => mmap_lock for writing
+ */
+int remap_vmalloc_range(struct vm_area_struct *vma, void *addr, unsigned long pgoff);
+int remap_vmalloc_range_partial(struct vm_area_struct *vma, unsigned long uaddr, void *kaddr,
+				unsigned long pgoff, unsigned long size);
 void user_pgtable_init(void);
 extern const struct mapping_ops user_mapping_ops; /* what truncate calls */

@@ -14,6 +14,7 @@
 #include "mm/kva/vmalloc.h"
 #include "mm/phys/buddy.h"
 #include "mm/phys/pagewalk.h"
+#include "mm/phys/vmstat.h"
 
 extern char _text[], _etext[], __start_rodata[], __end_rodata[], _sdata[], _edata[];
 
@@ -262,6 +263,7 @@ static void split_pages_are_merged_again(struct ktest *t)
 	struct page *page = alloc_pages(GFP_KERNEL, PMD_SHIFT - PAGE_SHIFT);
 	unsigned long a[PG_LEVEL_NUM], b[PG_LEVEL_NUM], addr;
 	struct cpa_stats before;
+	unsigned long events[NR_VM_EVENT_ITEMS], splits;
 	int level;
 
 	if (!page || debug_pagealloc_enabled()) {
@@ -272,6 +274,8 @@ static void split_pages_are_merged_again(struct ktest *t)
 	set_memory_p(addr, 512); /* changes nothing, and unites what earlier tests have split */
 	direct_map_bytes(a);
 	before = cpa_stats;
+	all_vm_events(events);
+	splits = events[DIRECT_MAP_LEVEL2_SPLIT];
 	lookup_address_in_pgd(swapper_pg_dir, addr, &level);
 	if (level < 2) {
 		ktest_skip(t, "small pages here");
@@ -282,6 +286,8 @@ static void split_pages_are_merged_again(struct ktest *t)
 	KTEST_EXPECT_EQ(t, b[PG_LEVEL_4K], a[PG_LEVEL_4K] + PMD_SIZE);
 	KTEST_EXPECT_EQ(t, sum_of_levels(b), sum_of_levels(a));
 	KTEST_EXPECT_EQ(t, cpa_stats.level[PG_LEVEL_2M].split, before.level[PG_LEVEL_2M].split + 1);
+	all_vm_events(events);
+	KTEST_EXPECT_EQ(t, events[DIRECT_MAP_LEVEL2_SPLIT], splits + 1);
 	KTEST_EXPECT_EQ(t, set_memory_rw(addr + 7 * PAGE_SIZE, 2), 0);
 	direct_map_bytes(b);
 	KTEST_EXPECT_EQ(t, b[PG_LEVEL_4K], a[PG_LEVEL_4K] + PMD_SIZE); /* one is left */
