@@ -363,7 +363,8 @@ size_t ksize(const void *p)
 	if (ZERO_OR_NULL_PTR(p) || !kasan_check_byte(p, _RET_IP_))
 		return 0;
 	size = __ksize(p);
-	kasan_unpoison_range(p, size); /* the caller means to use it */
+	if (!is_kfence_address(p))
+		kasan_unpoison_range(p, size); /* the caller means to use it */
 	return size;
 }
 
