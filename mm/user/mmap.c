@@ -211,13 +211,14 @@ out_put:
  * => the range is free and its pages, if they count, are promised; mmap_lock held for writing
  */
 static unsigned long mmap_region(struct file *file, unsigned long addr, unsigned long len,
-				 unsigned long vm_flags, unsigned long pgoff)
+				 unsigned long vm_flags, unsigned long pgoff,
+				 struct vm_area_struct *next)
 {
 	struct mm_struct *mm = current->mm;
 	struct vma_merge vmg = {
 		.mm = mm,
 		.prev = addr ? vma_lookup(mm, addr - 1) : NULL,
-		.next = vma_lookup(mm, addr + len),
+		.next = next && next->vm_start == addr + len ? next : NULL,
 		.start = addr,
 		.end = addr + len,
 		.pgoff = pgoff,
@@ -241,6 +242,7 @@ static unsigned long mmap_region(struct file *file, unsigned long addr, unsigned
 /* What a fixed mapping replaces. */
 struct overlap {
 	unsigned long pages, accounted;
+	struct vm_area_struct *after; /* the first area behind, or NULL */
 	bool sealed;
 };
 
@@ -255,8 +257,9 @@ static struct overlap find_overlap(struct mm_struct *mm, unsigned long start, un
 		o.pages += n;
 		if (vma->vm_flags & VM_ACCOUNT)
 			o.accounted += n;
-		o.sealed |= vma->vm_flags & VM_SEALED;
+		o.sealed |= (vma->vm_flags & VM_SEALED) != 0;
 	}
+	o.after = vma;
 	return o;
 }
 
@@ -271,8 +274,9 @@ static unsigned long mmap_replace(struct mm_struct *mm, struct file *file, unsig
 	unsigned long pages = len >> PAGE_SHIFT, ret;
 	bool counts = (vm_flags & (VM_NORESERVE | VM_SHARED | VM_WRITE)) == VM_WRITE;
 
+	/* -EPERM, with the same cuts as munmap's. */
 	if (unlikely(old.sealed))
-		return -EPERM;
+		return do_vmi_munmap(mm, addr, addr + len);
 	if (!may_expand_vm(mm, vm_flags, pages - old.pages))
 		return -ENOMEM;
 	if (counts) {
@@ -281,9 +285,14 @@ static unsigned long mmap_replace(struct mm_struct *mm, struct file *file, unsig
 		vm_acct_memory(old.accounted);
 		vm_flags |= VM_ACCOUNT;
 	}
-	ret = old.pages ? do_vmi_munmap(mm, addr, addr + len) : 0;
+	ret = 0;
+	if (old.pages) {
+		ret = do_vmi_munmap(mm, addr, addr + len);
+		/* The area that was cut at the end goes on there. */
+		old.after = find_vma(mm, addr + len);
+	}
 	if (!ret)
-		ret = mmap_region(file, addr, len, vm_flags, pgoff);
+		ret = mmap_region(file, addr, len, vm_flags, pgoff, old.after);
 	if (IS_ERR_VALUE(ret) && counts)
 		vm_unacct_memory(pages);
 	return ret;
@@ -405,28 +414,42 @@ static long sys_mmap(unsigned long addr, unsigned long len, unsigned long prot, 
 SYSCALL(9, mmap);
 
 /*
- * Cuts VMAs so that start and end are borders; start..end may hold several VMAs and holes. The number of areas may go over
- * its limit by the cut that makes room, but an area is not cut in three then. -EPERM: one is sealed.
+ * Makes start a border: *vma, which holds it, becomes the area from there on. The number of areas may go over its limit by the
+ * cut that makes room, but an area is not cut in three then. -EPERM: it is sealed.
  */
-static int split_borders(struct mm_struct *mm, struct vm_area_struct *vma, unsigned long start,
-			 unsigned long end)
+static int split_first(struct mm_struct *mm, struct vm_area_struct **vma, unsigned long start,
+		       unsigned long end)
 {
-	int err = 0;
+	if ((*vma)->vm_end > end && mm->map_count >= sysctl_max_map_count)
+		return -ENOMEM;
+	if ((*vma)->vm_flags & VM_SEALED)
+		return -EPERM;
+	return __split_vma(mm, *vma, start, vma);
+}
 
-	if (vma->vm_start < start) {
-		if (vma->vm_end > end && mm->map_count >= sysctl_max_map_count)
-			return -ENOMEM;
-		if (vma->vm_flags & VM_SEALED)
-			return -EPERM;
-		err = __split_vma(mm, vma, start, &vma);
-	}
-	for (; !err && vma && vma->vm_start < end; vma = vma_next(mm, vma)) {
+/* Chains the areas of [.., end) from vma on through detached_next; the last one is cut there. 0, -ENOMEM, -EPERM (sealed) */
+static int gather_areas(struct mm_struct *mm, struct vm_area_struct *vma, unsigned long end)
+{
+	for (;;) {
+		struct vm_area_struct *next = NULL;
+		int err;
+
 		if (unlikely(vma->vm_flags & VM_SEALED))
 			return -EPERM;
-		if (vma->vm_end > end)
-			return __split_vma(mm, vma, end, NULL);
+		if (vma->vm_end > end) {
+			err = __split_vma(mm, vma, end, NULL);
+			if (err)
+				return err;
+		} else if (vma->vm_end < end) {
+			next = vma_next(mm, vma);
+			if (next && next->vm_start >= end)
+				next = NULL;
+		}
+		vma->detached_next = next;
+		if (!next)
+			return 0;
+		vma = next;
 	}
-	return err;
 }
 
 /*
@@ -434,30 +457,29 @@ static int split_borders(struct mm_struct *mm, struct vm_area_struct *vma, unsig
  */
 int do_vmi_munmap(struct mm_struct *mm, unsigned long start, unsigned long end)
 {
-	struct vm_area_struct *vma = find_vma(mm, start), *first = NULL, **link = &first;
-	int err;
+	struct vm_area_struct *first = find_vma(mm, start), *vma;
+	int err = 0;
 
-	if (!vma || vma->vm_start >= end)
+	if (!first || first->vm_start >= end)
 		return 0;
-	err = split_borders(mm, vma, start, end);
-	if (err)
-		return err;
-	for (vma = find_vma(mm, start); vma && vma->vm_start < end; vma = vma_next(mm, vma)) {
-		*link = vma;
-		link = &vma->detached_next;
-	}
-	*link = NULL;
-	err = mtree_store_range(&mm->mm_mt, start, end - 1, NULL, GFP_KERNEL);
+	if (first->vm_start < start)
+		err = split_first(mm, &first, start, end);
+	if (!err)
+		err = gather_areas(mm, first, end);
+	if (!err)
+		err = mtree_store_range(&mm->mm_mt, start, end - 1, NULL, GFP_KERNEL);
 	if (err)
 		return err;
 	for (vma = first; vma; vma = vma->detached_next) {
+		unsigned long pages = vma_pages(vma);
+
 		unlink_file_vma(vma);
 		mm->map_count--;
-		vm_stat_account(mm, vma->vm_flags, -(long)vma_pages(vma));
+		vm_stat_account(mm, vma->vm_flags, -(long)pages);
 		if (vma->vm_flags & VM_LOCKED)
-			mm->locked_vm -= vma_pages(vma);
+			mm->locked_vm -= pages;
 		if (vma->vm_flags & VM_ACCOUNT)
-			vm_unacct_memory(vma_pages(vma));
+			vm_unacct_memory(pages);
 	}
 	unmap_region(mm, first, start, end);
 	while (first) {

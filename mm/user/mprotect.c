@@ -72,7 +72,9 @@ static int mprotect_account(struct mm_struct *mm, const struct vm_area_struct *v
 	unsigned long old = vma->vm_flags;
 
 	if (*flags & VM_WRITE) {
-		if (!may_expand_vm(mm, *flags, pages) && may_expand_vm(mm, old, pages))
+		/* Only what becomes data can hit a limit that held it before. */
+		if (!(old & (VM_WRITE | VM_SHARED | VM_STACK)) &&
+		    !may_expand_vm(mm, *flags, pages) && may_expand_vm(mm, old, pages))
 			return -ENOMEM;
 		if (old & (VM_ACCOUNT | VM_WRITE | VM_SHARED | VM_NORESERVE))
 			return 0;
@@ -138,18 +140,17 @@ static int mprotect_range(struct mm_struct *mm, unsigned long start, unsigned lo
 	} else if (prot & PROT_GROWSUP) {
 		return -EINVAL;
 	}
-	while (start < end) {
-		vma = vma_lookup(mm, start);
-		if (!vma)
-			return -ENOMEM;
+	for (;;) {
 		newflags = (vma->vm_flags & ~VM_ACCESS_FLAGS) | rights;
 		if (rights & ~(newflags >> 4))
 			return -EACCES;
 		err = mprotect_fixup(mm, vma, start, min(vma->vm_end, end), newflags, &start);
-		if (err)
+		if (err || start >= end)
 			return err;
+		vma = vma_lookup(mm, start);
+		if (!vma)
+			return -ENOMEM;
 	}
-	return 0;
 }
 
 static long sys_mprotect(unsigned long start, size_t len, unsigned long prot)
