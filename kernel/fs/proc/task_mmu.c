@@ -11,6 +11,7 @@
  * Exercised by tests/user/procfs.c and mempolicy.c.
  */
 #include "kernel/fs/proc/proc.h"
+#include "kernel/fs/proc/task_mmu.h"
 #include "kernel/pid.h"
 #include "kernel/sched.h"
 #include "lib/string.h"
@@ -19,13 +20,7 @@
 #include "mm/user/mempolicy.h"
 #include "mm/user/mm.h"
 
-struct maps_private {
-	struct mm_struct *mm;	  /* one mm_count reference; NULL for kernel threads */
-	bool locked;		  /* between start and stop: mm_users and mmap_lock are held */
-	struct task_struct *task; /* numa_maps: one reference */
-};
-
-static void *maps_start(struct seq_file *m, loff_t *pos)
+void *maps_start(struct seq_file *m, loff_t *pos)
 {
 	struct maps_private *priv = m->private;
 
@@ -37,7 +32,7 @@ static void *maps_start(struct seq_file *m, loff_t *pos)
 }
 
 /* The position of an area is its address: where the one before it ends it is not. */
-static void *maps_next(struct seq_file *m, void *v, loff_t *pos)
+void *maps_next(struct seq_file *m, void *v, loff_t *pos)
 {
 	struct maps_private *priv = m->private;
 	struct vm_area_struct *next = vma_next(priv->mm, v);
@@ -46,7 +41,7 @@ static void *maps_next(struct seq_file *m, void *v, loff_t *pos)
 	return next;
 }
 
-static void maps_stop(struct seq_file *m, void *v)
+void maps_stop(struct seq_file *m, void *v)
 {
 	struct maps_private *priv = m->private;
 
@@ -57,7 +52,7 @@ static void maps_stop(struct seq_file *m, void *v)
 	mmput(priv->mm);
 }
 
-static int maps_show(struct seq_file *m, void *v)
+int maps_show(struct seq_file *m, void *v)
 {
 	struct vm_area_struct *vma = v;
 	struct file *file = vma->vm_file;
@@ -236,7 +231,7 @@ static const struct seq_operations numa_maps_ops = {
 
 /* ---- open and release ---- */
 
-static int do_maps_open(struct inode *inode, struct file *file, const struct seq_operations *ops)
+int do_maps_open(struct inode *inode, struct file *file, const struct seq_operations *ops)
 {
 	struct maps_private *priv = kzalloc(sizeof(*priv), GFP_KERNEL);
 	int err;
@@ -273,7 +268,7 @@ static int numa_maps_open(struct inode *inode, struct file *file)
 	return do_maps_open(inode, file, &numa_maps_ops);
 }
 
-static int maps_release(struct inode *inode, struct file *file)
+int maps_release(struct inode *inode, struct file *file)
 {
 	struct maps_private *priv = ((struct seq_file *)file->private_data)->private;
 
