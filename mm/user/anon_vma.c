@@ -25,7 +25,7 @@
  * change of a range is between anon_vma_range_begin and _end.
  *
  * Locks: mmap_lock; i_mmap_rwsem; root->rwsem; page_table_lock (who sets vma->anon_vma first). Mirrors the first part of
- * Linux mm/rmap.c and mm/interval_tree.c. Exercised by tests/kernel/anon_vma.c and tests/user/rmap.c.
+ * Linux mm/rmap.c and mm/interval_tree.c. Exercised by tests/user/rmap.c.
  */
 #include "mm/user/anon_vma.h"
 

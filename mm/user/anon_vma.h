@@ -6,7 +6,7 @@
  * page. Theory in anon_vma.c.
  *
  * Locks: anon_vma->root->rwsem for every tree of one family. Mirrors Linux include/linux/rmap.h.
- * Exercised by tests/kernel/anon_vma.c and tests/user/rmap.c.
+ * Exercised by tests/user/rmap.c.
  */
 #pragma once
 

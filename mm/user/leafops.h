@@ -11,7 +11,7 @@
  *    under the table's lock.
  *
  * Facts: Intel SDM 3A 4.5 (not-present entries). Mirrors Linux include/linux/leafops.h and swapops.h.
- * Exercised by tests/kernel/anon_vma.c (encoding) and the boots of tests/boot/test_migrate.py.
+ * Exercised by tests/user/migrate.c on the boots of tests/boot/test_mempolicy.py.
  */
 #pragma once
 

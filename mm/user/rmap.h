@@ -113,7 +113,7 @@ static __always_inline void folio_dup_file_rmap_pte(struct folio *folio, struct 
 }
 
 /*
- * The same for an anonymous page, which stops being exclusive. -EBUSY: it is exclusive and may be pinned (for_pin says that
+ * The same for an anonymous page, which stops being exclusive. -EBUSY: it is exclusive and may be pinned (has_pins says that
  * the process has pins): the device would write where one of the two owners no longer looks, so the child must get a
  * copy now.
  */
