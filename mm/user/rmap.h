@@ -7,7 +7,8 @@
  * 2. A page counts once in its node's AnonPages and Mapped however many entries map it: only the first mapping and the last
  *    unmapping touch them.
  * 3. An anonymous page is exclusive (PageAnonExclusive) while one process alone can map it; then a write needs no copy. It
- *    is born so; fork takes it away, and gives a page that is pinned no second owner at all but a copy at once.
+ *    is born so, and fork takes it away. Nobody pins pages yet; try_to_migrate and a fork that is told of pins already refuse
+ *    what looks pinned.
  *    Invariants: an exclusive page has one mapping at most; a writable entry of a private area maps an exclusive page.
  * 4. The other direction, from a page to its entries, is rmap_walk(): theory in rmap.c.
  *
@@ -113,7 +114,7 @@ static __always_inline void folio_dup_file_rmap_pte(struct folio *folio, struct 
 }
 
 /*
- * The same for an anonymous page, which stops being exclusive. -EBUSY: it is exclusive and may be pinned (has_pins says that
+ * The same for an anonymous page, which stops being exclusive. Not 0: it is exclusive and may be pinned (has_pins says that
  * the process has pins): the device would write where one of the two owners no longer looks, so the child must get a
  * copy now.
  */
