@@ -144,7 +144,8 @@ def run_quire(tally):
     if not names:
         return
     pattern = f" tests=*{PATTERN}*" if PATTERN else ""
-    with machine.Machine(cmdline="panic=-1" + machine.strict_words() + pattern, initramfs="test", timeout=600, cpus=2) as m:
+    slow = f" tests_scale={machine.CHECKED_SCALE}" if machine.checkers() else ""
+    with machine.Machine(cmdline="panic=-1" + machine.strict_words() + slow + pattern, initramfs="test", timeout=600, cpus=2) as m:
         try:
             status = m.wait()
             ending = "" if status == machine.POWER_OFF else f"QEMU ended with status {status}"

@@ -120,10 +120,12 @@ int ptdump_walk_kernel(int (*fn)(const struct ptdump_run *run, void *arg), void 
 	rcu_read_lock();
 	/* The kernel's own tables have nothing in the lower half. */
 	ret = note(&d, 0, KERNEL_HALF, 0, 4);
-	/* A KASAN kernel's shadow: 16 TiB of mostly one page, which would take a day. */
+	/* A KASAN kernel's shadow: 16 TiB of mostly one page, which would take a day. Left out, as if it were not there. */
 	if (!ret && IS_KASAN) {
 		ret = walk_pgd_range(swapper_pg_dir, KERNEL_HALF, KASAN_SHADOW_START, &ptdump_ops,
 				     &d);
+		if (!ret)
+			ret = note(&d, KASAN_SHADOW_START, KASAN_SHADOW_END, 0, 4);
 		if (!ret)
 			ret = walk_pgd_range(swapper_pg_dir, KASAN_SHADOW_END, 0, &ptdump_ops, &d);
 	} else if (!ret) {
