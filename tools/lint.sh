@@ -31,13 +31,18 @@ fi
 
 # The flags of the Makefile that change the meaning of the code; clang-tidy brings its own -nostdinc headers.
 include=$(clang -print-file-name=include)
-if step tidy; then
-	find $rooms -name '*.c' | sort | xargs -r -P "$jobs" -n 8 sh -c '
-		inc=$1; shift
+# usage: tidy 'more flags' <list of files
+tidy() {
+	sort | xargs -r -P "$jobs" -n 8 sh -c '
+		inc=$1 more=$2; shift 2
 		out=$(clang-tidy --quiet "$@" -- --target=x86_64-linux-gnu -std=gnu11 -I. -D__KERNEL__ -nostdinc -isystem "$inc" \
-			-ffreestanding -mcmodel=kernel -mno-red-zone -mgeneral-regs-only -Wno-unused-parameter 2>/dev/null) && exit 0
+			-ffreestanding -mcmodel=kernel -mno-red-zone -mgeneral-regs-only -Wno-unused-parameter $more 2>/dev/null) && exit 0
 		printf "%s\n" "$out"
-		exit 1' tidy "$include" || status=1
+		exit 1' tidy "$include" "$1"
+}
+if step tidy; then
+	find $rooms -name '*.c' ! -name 'kasan*.c' ! -name 'ubsan.c' | tidy '' || status=1
+	find $rooms -name 'kasan*.c' -o -name 'ubsan.c' | tidy '-DCONFIG_KASAN=1 -DCONFIG_UBSAN=1' || status=1
 fi
 
 if step cppcheck; then

@@ -102,13 +102,16 @@ static inline void kasan_map_early_shadow(void *top_table)
 static inline void kasan_init(void)
 {
 }
+static inline unsigned int kasan_lay_out(struct kmem_cache *s, unsigned int offset)
+{
+	return offset;
+}
 #define kasan_unpoison_range(addr, size)       ((void)0)
 #define kasan_disable_current()		       ((void)0)
 #define kasan_enable_current()		       ((void)0)
 #define kasan_alloc_pages(page, order)	       ((void)0)
 #define kasan_free_pages(page, order)	       ((void)0)
 #define kasan_metadata_size(s)		       0
-#define kasan_lay_out(s, offset)	       (offset)
 #define kasan_poison_slab(s, slab)	       ((void)0)
 #define kasan_unpoison_new_object(s, object)   ((void)0)
 #define kasan_poison_new_object(s, object)     ((void)0)
