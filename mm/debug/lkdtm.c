@@ -84,6 +84,7 @@ static const struct {
 	{ "SLAB_FREE_DOUBLE", lkdtm_slab_free_double },
 	{ "SLAB_FREE_CROSS", lkdtm_slab_free_cross },
 	{ "SLAB_FREE_PAGE", lkdtm_slab_free_page },
+	{ "SLAB_LEAK", lkdtm_slab_leak }, /* on Linux a module: samples/kmemleak */
 };
 
 static int direct_show(struct seq_file *m, void *v)

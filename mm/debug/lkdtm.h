@@ -12,6 +12,7 @@ void lkdtm_read_after_free(void);
 void lkdtm_slab_free_double(void);
 void lkdtm_slab_free_cross(void); /* frees an object to another cache */
 void lkdtm_slab_free_page(void);  /* frees a page that is no object */
+void lkdtm_slab_leak(void);	  /* forgets some objects, for kmemleak */
 
 /* lkdtm_usercopy.c: each makes a right copy, which must succeed, then one out of bounds. => process context */
 void lkdtm_usercopy_slab_size_to(void);

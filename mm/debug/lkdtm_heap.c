@@ -1,11 +1,13 @@
 /*
  * lkdtm: misuse of kernel objects, for the tests of slub_debug= and for who wants to see its reports.
  *
- * Each crime cleans up behind itself as far as its report has not, so that it may be committed again.
+ * Each crime but the leak cleans up behind itself as far as its report has not, so that it may be committed again.
  *
- * Mirrors Linux drivers/misc/lkdtm/heap.c. Exercised by tests/boot/test_slab.py.
+ * Mirrors Linux drivers/misc/lkdtm/heap.c. Exercised by tests/boot/test_slab.py and
+ * test_kmemleak.py.
  */
 #include "kernel/printk.h"
+#include "lib/string.h"
 #include "mm/debug/lkdtm.h"
 #include "mm/phys/buddy.h"
 #include "mm/slab/slab.h"
@@ -102,4 +104,17 @@ void lkdtm_slab_free_page(void)
 	pr_info("lkdtm: Attempting non-Slab slab free ...\n");
 	kfree((void *)p);
 	free_page(p);
+}
+
+void lkdtm_slab_leak(void)
+{
+	pr_info("lkdtm: Attempting to forget 8 objects\n");
+	for (int i = 0; i < 8; i++) {
+		char *p = kzalloc(300, GFP_KERNEL);
+
+		if (!p)
+			return;
+		strscpy(p, "forgotten", 300);
+		hide(p);
+	}
 }

@@ -82,6 +82,7 @@ static u64 batch_round(const struct op *op)
 	for (int i = 0; i < BATCH; i++)
 		kfree(objects[i]);
 	second_cost = ticks() - t;
+	memset(objects, 0, sizeof(objects)); /* a leak detector would take them for references */
 	return cost;
 }
 

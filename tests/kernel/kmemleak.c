@@ -237,23 +237,40 @@ static noinline void lose_by_percpu(void)
 	plant(BY_PERCPU, (const void *)__alloc_percpu(24, 8), 24, "lose_by_percpu");
 }
 
+static const struct {
+	const char *name;
+	void (*lose)(void);
+} losers[] = {
+	{ "kmalloc", lose_by_kmalloc }, { "cache", lose_by_cache },
+	{ "bulk", lose_by_bulk },	{ "large", lose_large },
+	{ "vmalloc", lose_by_vmalloc }, { "percpu", lose_by_percpu },
+};
+
+/* Most of a kind stay unfound when some table of an earlier suite remembers their addresses: then others are lost as well. */
+#define TRIES 4
+
 static void lost_memory_is_found(struct ktest *t)
 {
-	static void (*const lose[])(void) = { lose_by_kmalloc, lose_by_cache,	lose_by_bulk,
-					      lose_large,      lose_by_vmalloc, lose_by_percpu };
-	int from[ARRAY_SIZE(lose) + 1];
+	int from[ARRAY_SIZE(losers)], to[ARRAY_SIZE(losers)] = {};
 
 	if (off(t))
 		return;
-	for (int k = 0; k < ARRAY_SIZE(lose); k++) {
-		from[k] = nr_plants;
-		for (int i = 0; i < EACH; i++)
-			lose[k]();
+	for (int try = 0; try < TRIES; try++) {
+		for (int k = 0; k < ARRAY_SIZE(losers); k++) {
+			if (try && count_found(t, from[k], to[k]) >= (to[k] - from[k]) * 2 / 3)
+				continue;
+			from[k] = nr_plants;
+			for (int i = 0; i < EACH; i++)
+				losers[k].lose();
+			to[k] = nr_plants;
+		}
+		search(t);
 	}
-	from[ARRAY_SIZE(lose)] = nr_plants;
-	search(t);
-	for (int k = 0; k < ARRAY_SIZE(lose); k++)
-		EXPECT_FOUND(t, from[k], from[k + 1]);
+	for (int k = 0; k < ARRAY_SIZE(losers); k++) {
+		ktest_info(t, "%s: %d of %d found", losers[k].name, count_found(t, from[k], to[k]),
+			   to[k] - from[k]);
+		EXPECT_FOUND(t, from[k], to[k]);
+	}
 	uproot_all();
 	search(t);
 }
@@ -777,14 +794,55 @@ static void searches_beside_a_storm_find_nothing(struct ktest *t)
 	KTEST_EXPECT_EQ(t, kmemleak_enabled, true);
 }
 
+/*
+ * What is free is given out last in, first out: addresses that were in use a moment ago, and that stale memory is full of. These
+ * take them, so that plants get others.
+ */
+#define NR_DECOYS 100
+static const u16 decoy_sizes[] = { 32, 64, 96, 128, 200, 256, 512, 2048 };
+
+static struct decoys {
+	void *objects[ARRAY_SIZE(decoy_sizes)][NR_DECOYS];
+	void *large[EACH], *areas[2 * EACH];
+	void __percpu *percpu[2 * EACH];
+} * decoys;
+
+static void free_decoys(void)
+{
+	for (int k = 0; k < ARRAY_SIZE(decoy_sizes); k++)
+		for (int i = 0; i < NR_DECOYS; i++)
+			kfree(decoys->objects[k][i]);
+	for (int i = 0; i < EACH; i++)
+		kfree(decoys->large[i]);
+	for (int i = 0; i < 2 * EACH; i++) {
+		vfree(decoys->areas[i]);
+		free_percpu(decoys->percpu[i]);
+	}
+	vfree(decoys);
+	decoys = NULL;
+}
+
 static int suite_init(void)
 {
 	cache = kmem_cache_create("test_leak", 200, 8, SLAB_NO_MERGE, NULL);
-	return cache ? 0 : -ENOMEM;
+	decoys = vzalloc(sizeof(*decoys));
+	if (!cache || !decoys)
+		return -ENOMEM;
+	for (int k = 0; k < ARRAY_SIZE(decoy_sizes); k++)
+		for (int i = 0; i < NR_DECOYS; i++)
+			decoys->objects[k][i] = kzalloc(decoy_sizes[k], GFP_KERNEL);
+	for (int i = 0; i < EACH; i++)
+		decoys->large[i] = kzalloc(5 * PAGE_SIZE, GFP_KERNEL);
+	for (int i = 0; i < 2 * EACH; i++) {
+		decoys->areas[i] = vmalloc(2 * PAGE_SIZE);
+		decoys->percpu[i] = __alloc_percpu(24, 8);
+	}
+	return 0;
 }
 
 static void suite_exit(void)
 {
+	free_decoys();
 	kmem_cache_destroy(cache);
 	cache = NULL;
 }
