@@ -173,14 +173,16 @@ static struct vm_area_struct *vma_merge_existing_range(struct vma_merge *vmg,
 			    left ? vmg->prev->vm_pgoff : vmg->pgoff);
 }
 
-struct vm_area_struct *vma_modify(struct mm_struct *mm, struct vm_area_struct *vma,
-				  unsigned long start, unsigned long end, unsigned long flags,
-				  struct mempolicy *policy)
+/* [start, end), a part of vma that is to have these flags, becomes part of a neighbour: that one, or NULL. */
+static struct vm_area_struct *try_merge(struct mm_struct *mm, struct vm_area_struct *vma,
+					struct vm_area_struct *prev, struct vm_area_struct *next,
+					unsigned long start, unsigned long end, unsigned long flags,
+					struct mempolicy *policy)
 {
 	struct vma_merge vmg = {
 		.mm = mm,
-		.prev = start == vma->vm_start && start ? vma_lookup(mm, start - 1) : NULL,
-		.next = end == vma->vm_end ? vma_lookup(mm, end) : NULL,
+		.prev = prev,
+		.next = next,
 		.start = start,
 		.end = end,
 		.pgoff = vma->vm_pgoff + ((start - vma->vm_start) >> PAGE_SHIFT),
@@ -190,13 +192,29 @@ struct vm_area_struct *vma_modify(struct mm_struct *mm, struct vm_area_struct *v
 		.policy = policy,
 		.anon = vma,
 	};
-	struct vm_area_struct *merged = NULL;
+
+	if ((flags & VM_SPECIAL) || vma->vm_private_data)
+		return NULL;
+	return vma_merge_existing_range(&vmg, vma);
+}
+
+struct vm_area_struct *vma_modify(struct mm_struct *mm, struct vm_area_struct *vma,
+				  unsigned long start, unsigned long end, unsigned long flags,
+				  struct mempolicy *policy)
+{
+	struct vm_area_struct *prev = NULL, *next = NULL, *merged;
 	int err = 0;
 
-	if (!(flags & VM_SPECIAL) && !vma->vm_private_data)
-		merged = vma_merge_existing_range(&vmg, vma);
-	if (merged)
-		return merged;
+	if (start == vma->vm_start && start)
+		prev = vma_lookup(mm, start - 1);
+	if (end == vma->vm_end)
+		next = vma_lookup(mm, end);
+	/* Mostly neither neighbour has the flags. */
+	if ((prev && prev->vm_flags == flags) || (next && next->vm_flags == flags)) {
+		merged = try_merge(mm, vma, prev, next, start, end, flags, policy);
+		if (merged)
+			return merged;
+	}
 	if (vma->vm_start < start)
 		err = split_vma(mm, vma, start, &vma);
 	if (!err && vma->vm_end > end)
