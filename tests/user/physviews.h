@@ -487,7 +487,12 @@ static unused unsigned long count_flags(unsigned long nr[64])
 	memset(nr, 0, 64 * sizeof(nr[0]));
 	while ((n = read(fd, buf, sizeof(buf))) > 0) {
 		for (ssize_t i = 0; i < n / 8; i++) {
-			for (uint64_t f = buf[i]; f; f &= f - 1)
+			uint64_t f = buf[i];
+
+			/* KFENCE's objects: memory of boot, which no count of slab pages has. */
+			if (HAS(f, KPF_RESERVED))
+				f &= ~(1ULL << KPF_SLAB);
+			for (; f; f &= f - 1)
 				nr[__builtin_ctzll(f)]++;
 			/* Pages change while they are looked at: a few may be odd. */
 			odd += HAS(buf[i], KPF_TAIL) && !HAS(last, KPF_TAIL) &&
