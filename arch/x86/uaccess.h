@@ -240,11 +240,11 @@ bool kasan_check_range(const void *addr, size_t size, bool write, unsigned long 
 #endif
 	;
 /* May the kernel's side be written (or read)? If not that was reported, and nothing is copied. */
-#define kernel_side_ok(p, n, write)                                            \
-	({                                                                     \
-		__label__ __here;                                              \
-__here:                                                                        \
-		kasan_check_range((p), (n), (write), (unsigned long)&&__here); \
+#define kernel_side_ok(p, n, write)                                                         \
+	({                                                                                  \
+		unsigned long __ip;                                                         \
+		__asm__("leaq 0(%%rip), %0" : "=r"(__ip)); /* who copies, for the report */ \
+		kasan_check_range((p), (n), (write), __ip);                                 \
 	})
 #else
 #define kernel_side_ok(p, n, write) true
