@@ -25,7 +25,7 @@ TROUBLE = r"Kernel panic - |BUG: |Oops: |kernel BUG at|WARNING: (?:CPU|at )|gene
 ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\r")
 PROMPT = r"(?:^|[\r\n])[^\r\n#]*# (?:\x1b\[[0-9;]*[A-Za-z])*$"
 
-CHECKED_SCALE = 4       # how much slower a kernel is that checks each access (make KASAN=1), about
+CHECKED_SCALE = 5       # how much slower a kernel is that checks each access (make KASAN=1), about
 PASS, FAIL, POWER_OFF = 33, 35, 0       # QEMU's status: isa-debug-exit with 0x10, 0x11, and ACPI power off
 
 
