@@ -211,7 +211,7 @@ int anon_vma_clone(struct vm_area_struct *dst, struct vm_area_struct *src)
 	struct anon_vma_chain *avc, *pavc;
 
 	list_for_each_entry_reverse(pavc, &src->anon_vma_chain, same_vma) {
-		avc = avc_alloc(dst, GFP_NOWAIT | __GFP_NOWARN);
+		avc = avc_alloc(dst, GFP_NOWAIT);
 		if (unlikely(!avc)) {
 			/* Reclaim walks trees: no lock of one is held while it may run. */
 			unlock_root(root);
