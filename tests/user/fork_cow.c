@@ -379,6 +379,8 @@ TEST(the_last_owner_allocates_nothing)
 		if (used < pages * 4 / 2)
 			return; /* a busy machine may need another try */
 	}
+	if (!on_quire())
+		skip("others use this machine's memory too");
 	check_failed(__FILE__, __LINE__, "each try took more than half of the range's size");
 }
 
@@ -432,6 +434,8 @@ TEST_LIMIT(a_thousand_forks_leave_memory_where_it_was, 60)
 		if (lost < 1000)
 			return; /* less than a page for every fourth fork */
 	}
+	if (!on_quire())
+		skip("others use this machine's memory too");
 	check_failed(__FILE__, __LINE__, "1000 forks lost %ld KiB each time", lost);
 }
 

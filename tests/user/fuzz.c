@@ -252,7 +252,7 @@ static long a_path(uint64_t *r)
 		memset(longest[0], below(r, 2) ? 'a' : '/', sizeof(longest[0]) - 1);
 		return (long)longest[0] + below(r, sizeof(longest[0]));
 	}
-	if (on_quire && below(r, 3) == 0)
+	if (on_quire() && below(r, 3) == 0)
 		return (long)quire_paths[below(r, ARRAY_SIZE(quire_paths))];
 	return (long)paths[below(r, ARRAY_SIZE(paths))];
 }
@@ -335,7 +335,7 @@ static int forbidden(long nr, const long *a, uint64_t *r)
 		return a[0] == -1 || a[0] == 0 || a[1] == SIGKILL || a[1] == SIGSTOP;
 	case 169: /* reboot */
 	case 153: /* vhangup */
-		return !on_quire || keep_rights;
+		return !on_quire() || keep_rights;
 	case 103: /* syslog: not the console's level */
 		return a[0] >= 6 && a[0] <= 8;
 	case 105: /* set*id: not back among others' processes */
@@ -345,11 +345,11 @@ static int forbidden(long nr, const long *a, uint64_t *r)
 	case 141: /* priorities and classes: a real-time spinner starves the host */
 	case 142:
 	case 144:
-		return !on_quire;
+		return !on_quire();
 	case 158: /* arch_prctl: rarely; without FS the C library's thread dies */
 		return below(r, 10) != 0;
 	case 203: /* sched_setaffinity */
-		return !on_quire;
+		return !on_quire();
 	case 202: { /* futex: without waiting for ever */
 		return 0;
 	}
@@ -450,7 +450,7 @@ static void open_everything(void)
 	if (pipe(fd) || pipe2(fd, O_NONBLOCK))
 		_exit(3);
 	open("fifo", O_RDWR | O_NONBLOCK);
-	if (on_quire)
+	if (on_quire())
 		for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
 			int n = open(names[i], O_RDWR | O_NONBLOCK | O_NOCTTY);
 
@@ -612,6 +612,6 @@ TEST_LIMIT(random_calls_leave_the_kernel_whole, 4000)
 	long lost = before - free_kib();
 
 	say("# %ld rounds, %ld KiB less free memory\n", rounds, lost);
-	if (on_quire && !keep_rights)
+	if (on_quire() && !keep_rights)
 		EXPECT_LT(lost, 1024 + rounds / 4);
 }

@@ -23,7 +23,7 @@
 #define ARENA_PAGES  64UL
 #define KILL_SECONDS 10
 
-static unused int on_quire, keep_rights, may_fork, trace;
+static unused int keep_rights, may_fork, trace;
 
 static unused long now_ms(void)
 {
@@ -68,7 +68,7 @@ static unused int become_worker(const char *dir)
 	signal(SIGPIPE, SIG_IGN);
 	setsid();
 	if (geteuid() == 0) {
-		if ((!on_quire || keep_rights) && chroot("."))
+		if ((!on_quire() || keep_rights) && chroot("."))
 			return -1;
 		if (!keep_rights && (setgid(WORKER_UID) || setuid(WORKER_UID)))
 			return -1;
@@ -179,11 +179,7 @@ static unused long free_kib(void)
 
 static unused void start(void)
 {
-	struct utsname u;
-
-	uname(&u);
-	on_quire = strstr(u.release, "quire") != NULL;
-	keep_rights = on_quire && getenv("FUZZ_ROOT");
+	keep_rights = on_quire() && getenv("FUZZ_ROOT");
 	may_fork = geteuid() == 0;
 	trace = getenv("FUZZ_TRACE") != NULL;
 	prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);

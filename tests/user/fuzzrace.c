@@ -173,6 +173,6 @@ TEST_LIMIT(threads_race_for_one_address_space, 4000)
 	long lost = before - free_kib();
 
 	say("# %ld rounds, %ld KiB less free memory\n", rounds, lost);
-	if (on_quire)
+	if (on_quire())
 		EXPECT_LT(lost, 1024);
 }

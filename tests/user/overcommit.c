@@ -5,18 +5,9 @@
 #include "tests/user/test.h"
 #include "tests/user/vmfuzz.h"
 
-#include <sys/utsname.h>
-
 #define MIB	(1UL << 20)
 #define SIZE	(64 * MIB)
 #define PROT_RW (PROT_READ | PROT_WRITE)
-
-static int in_quire(void)
-{
-	struct utsname u;
-
-	return !uname(&u) && strstr(u.release, "quire");
-}
 
 /* A line of /proc/meminfo in KiB. */
 static long meminfo(const char *name)
@@ -68,7 +59,7 @@ static void *map(unsigned long len, int prot, int flags)
 /* Committed_AS rose by want bytes since before, which others on a Linux host may blur by a few MiB. */
 #define EXPECT_ROSE(before, want)                                  \
 	do {                                                       \
-		long slack = in_quire() ? 512 : 24 << 10, rose;    \
+		long slack = on_quire() ? 512 : 24 << 10, rose;    \
 		int tries = 0;                                     \
 		do                                                 \
 			rose = meminfo("Committed_AS") - (before); \
@@ -105,7 +96,7 @@ TEST(what_cannot_be_written_is_not)
 	ASSERT_OK(mprotect(p, SIZE / 2, PROT_RW));
 	EXPECT_ROSE(before, SIZE / 2);
 	/* Nothing was written: the promise is given back. (Older kernels keep it.) */
-	if (in_quire()) {
+	if (on_quire()) {
 		ASSERT_OK(mprotect(p, SIZE / 2, PROT_READ));
 		EXPECT_ROSE(before, 0);
 		ASSERT_OK(mprotect(p, SIZE / 2, PROT_RW));
@@ -182,7 +173,7 @@ TEST_LIMIT(random_calls_leave_nothing_behind, 60)
 	long before, after;
 	int tries = 0;
 
-	if (!in_quire())
+	if (!on_quire())
 		skip("others change the count");
 	do {
 		before = meminfo("Committed_AS");
@@ -212,7 +203,7 @@ TEST(more_than_all_memory_is_refused)
 
 TEST(mode_1_refuses_nothing)
 {
-	if (!in_quire())
+	if (!on_quire())
 		skip("concerns everybody");
 	set("overcommit_memory", 1);
 	char *p = map(1UL << 45, PROT_RW, MAP_PRIVATE);
@@ -225,7 +216,7 @@ TEST(mode_2_keeps_the_limit)
 {
 	long total = meminfo("MemTotal"), limit, room;
 
-	if (!in_quire())
+	if (!on_quire())
 		skip("concerns everybody");
 	set("overcommit_ratio", 80);
 	EXPECT_EQ(setting("overcommit_kbytes"), 0);
@@ -252,7 +243,7 @@ TEST(bad_settings_change_nothing)
 {
 	FILE *f;
 
-	if (!in_quire())
+	if (!on_quire())
 		skip("concerns everybody");
 	f = fopen("/proc/sys/vm/overcommit_memory", "w");
 	ASSERT(f);
@@ -267,7 +258,7 @@ TEST(the_number_of_areas_is_a_setting)
 	char *p = map(400 * PAGE, PROT_READ, MAP_PRIVATE);
 	int i;
 
-	if (!in_quire())
+	if (!on_quire())
 		skip("concerns everybody");
 	set("max_map_count", 100);
 	for (i = 0; i < 200 && !mprotect(p + 2 * i * PAGE, PAGE, PROT_NONE); i++)
@@ -283,7 +274,7 @@ TEST(the_number_of_areas_is_a_setting)
 /* Where mmap finds room: top down below the stack, or with the old layout bottom up. */
 TEST(the_old_layout_grows_upwards)
 {
-	if (!in_quire())
+	if (!on_quire())
 		skip("needs a program started anew");
 	set("legacy_va_layout", 1);
 	pid_t pid = test_fork();

@@ -8,7 +8,6 @@
 
 #include "test.h"
 #include <sys/mman.h>
-#include <sys/utsname.h>
 
 #define RW     (PROT_READ | PROT_WRITE)
 #define ORDERS 11
@@ -16,13 +15,6 @@
 #define NODE   "/sys/devices/system/node"
 #define MEMORY "/sys/devices/system/memory"
 #define VM     "/proc/sys/vm/"
-
-static unused int on_quire(void)
-{
-	struct utsname un;
-
-	return !uname(&un) && strstr(un.release, "quire");
-}
 
 static unused char *text_or_skip(const char *path)
 {
