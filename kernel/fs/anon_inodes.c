@@ -69,19 +69,7 @@ int anon_inode_getfd(const char *name, const struct file_operations *fops, void 
 static struct super_block *anon_mount(struct file_system_type *type, int flags, const char *dev,
 				      char *data)
 {
-	static const struct super_operations sops = { .statfs = simple_statfs };
-	struct super_block *sb = alloc_super(type, flags);
-	struct inode *root;
-
-	if (!sb)
-		return ERR_PTR(-ENOMEM);
-	sb->s_op = &sops;
-	sb->s_magic = ANON_INODE_FS_MAGIC;
-	root = new_inode(sb);
-	if (root)
-		root->i_mode = S_IFDIR | 0600;
-	sb->s_root = d_make_root(root);
-	return sb->s_root ? sb : ERR_PTR(-ENOMEM);
+	return mount_pseudo(type, flags, ANON_INODE_FS_MAGIC);
 }
 
 static struct file_system_type anon_fs_type = { .name = "anon_inodefs", .mount = anon_mount };

@@ -480,6 +480,8 @@ int simple_rename(struct inode *old_dir, struct dentry *old, struct inode *new_d
 bool simple_empty(struct dentry *dentry);
 int simple_setattr(struct dentry *dentry, struct iattr *attr);
 int simple_statfs(struct super_block *sb, struct kstatfs *buf);
+/* For file_system_type.mount of what no path leads to (pipes, anonymous inodes): an empty root. ERR_PTR(-ENOMEM). */
+struct super_block *mount_pseudo(struct file_system_type *type, int flags, unsigned long magic);
 const char *simple_get_link(struct dentry *dentry, struct inode *inode, char **buf);
 ssize_t simple_read_from_buffer(void __user *to, size_t count, loff_t *ppos, const void *from,
 				size_t available);

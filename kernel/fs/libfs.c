@@ -221,6 +221,23 @@ int simple_statfs(struct super_block *sb, struct kstatfs *buf)
 	return 0;
 }
 
+struct super_block *mount_pseudo(struct file_system_type *type, int flags, unsigned long magic)
+{
+	static const struct super_operations sops = { .statfs = simple_statfs };
+	struct super_block *sb = alloc_super(type, flags);
+	struct inode *root;
+
+	if (!sb)
+		return ERR_PTR(-ENOMEM);
+	sb->s_op = &sops;
+	sb->s_magic = magic;
+	root = new_inode(sb);
+	if (root)
+		root->i_mode = S_IFDIR | 0600;
+	sb->s_root = d_make_root(root);
+	return sb->s_root ? sb : ERR_PTR(-ENOMEM);
+}
+
 const char *simple_get_link(struct dentry *dentry, struct inode *inode, char **buf)
 {
 	return inode->i_link;

@@ -633,19 +633,7 @@ long pipe_fcntl(struct file *file, bool set, unsigned long size)
 static struct super_block *pipefs_mount(struct file_system_type *type, int flags, const char *dev,
 					char *data)
 {
-	static const struct super_operations sops = { .statfs = simple_statfs };
-	struct super_block *sb = alloc_super(type, flags);
-	struct inode *root;
-
-	if (!sb)
-		return ERR_PTR(-ENOMEM);
-	sb->s_op = &sops;
-	sb->s_magic = PIPEFS_MAGIC;
-	root = new_inode(sb);
-	if (root)
-		root->i_mode = S_IFDIR | 0600;
-	sb->s_root = d_make_root(root);
-	return sb->s_root ? sb : ERR_PTR(-ENOMEM);
+	return mount_pseudo(type, flags, PIPEFS_MAGIC);
 }
 
 static struct file_system_type pipe_fs_type = { .name = "pipefs", .mount = pipefs_mount };
