@@ -10,6 +10,8 @@
 
 /* 1, y, on and 0, n, off; a word without value counts as 1. Anything else: one line in the log, and false. */
 bool debug_param_bool(const char *name, const char *value);
+/* What a checker does when it found something: report (false) or panic. Anything else: one line, *panics stays. 0 */
+int param_report_or_panic(const char *name, const char *value, bool *panics);
 
 /* ---- poison.c ---- */
 void page_poison_fill(struct page *page, unsigned int order);

@@ -30,6 +30,7 @@
 #include "kernel/init.h"
 #include "kernel/printk.h"
 #include "kernel/task.h"
+#include "mm/debug/debug_internal.h"
 #include "mm/debug/kasan_internal.h"
 
 static bool multi_shot, fault_panics;
@@ -44,13 +45,7 @@ early_param("kasan_multi_shot", param_multi_shot);
 
 static int __init param_fault(char *value)
 {
-	if (value && !strcmp(value, "panic"))
-		fault_panics = true;
-	else if (value && !strcmp(value, "report"))
-		fault_panics = false;
-	else
-		pr_warn("kasan.fault=%s: not one of report, panic; ignored\n", value ? value : "");
-	return 0;
+	return param_report_or_panic("kasan.fault", value, &fault_panics);
 }
 early_param("kasan.fault", param_fault);
 

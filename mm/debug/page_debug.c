@@ -46,6 +46,17 @@ bool debug_param_bool(const char *name, const char *value)
 	return false;
 }
 
+int param_report_or_panic(const char *name, const char *value, bool *panics)
+{
+	if (value && !strcmp(value, "panic"))
+		*panics = true;
+	else if (value && !strcmp(value, "report"))
+		*panics = false;
+	else
+		pr_warn("%s=%s: not one of report, panic; ignored\n", name, value ? value : "");
+	return 0;
+}
+
 void page_debug_set(enum page_debug_bits bit, bool on)
 {
 	if (on)

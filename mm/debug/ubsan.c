@@ -20,6 +20,7 @@
 #include "kernel/printk.h"
 #include "lib/printf.h"
 #include "lib/string.h"
+#include "mm/debug/debug_internal.h"
 #include "mm/debug/ubsan.h"
 
 struct source {
@@ -62,13 +63,7 @@ static bool fault_panics;
 
 static int __init param_fault(char *value)
 {
-	if (value && !strcmp(value, "panic"))
-		fault_panics = true;
-	else if (value && !strcmp(value, "report"))
-		fault_panics = false;
-	else
-		pr_warn("ubsan.fault=%s: not one of report, panic; ignored\n", value ? value : "");
-	return 0;
+	return param_report_or_panic("ubsan.fault", value, &fault_panics);
 }
 early_param("ubsan.fault", param_fault);
 
