@@ -24,7 +24,10 @@ static struct thing *things[NR];
 static int make_things(void)
 {
 	for (int i = 0; i < NR; i++) {
-		things[i] = kzalloc(sizeof(struct thing), GFP_KERNEL);
+		/* Four here, four there, where there are two nodes. */
+		int nid = node_online(i / 4 % 2) ? i / 4 % 2 : NUMA_NO_NODE;
+
+		things[i] = kzalloc_node(sizeof(struct thing), GFP_KERNEL, nid);
 		if (!things[i])
 			return -ENOMEM;
 		INIT_LIST_HEAD(&things[i]->lru);
@@ -110,22 +113,31 @@ static void answers_do_what_they_say(struct ktest *t)
 {
 	static const enum lru_status answers[] = { LRU_REMOVED, LRU_ROTATE, LRU_SKIP,
 						   LRU_REMOVED_RETRY };
-	int order = 0, removed = 0;
+	int order = 0, removed = 0, nid = page_to_nid(virt_to_page(things[2]));
+	unsigned long isolated = 0, budget;
 
 	for (int i = 0; i < NR; i++) {
 		things[i]->answer = answers[i % 4];
 		removed += i % 4 == 0 || i % 4 == 3;
 		list_lru_add(&lru, &things[i]->lru);
 	}
-	KTEST_EXPECT_EQ(t, list_lru_walk(&lru, answer, &order, 100 * NR), (unsigned long)removed);
+	/* What is rotated comes round again until the budget is used up, so each node gets its own. */
+	for (int n = 0; n < MAX_NUMNODES; n++) {
+		budget = 100 * NR;
+		isolated += list_lru_walk_node(&lru, n, answer, &order, &budget);
+	}
+	KTEST_EXPECT_EQ(t, isolated, (unsigned long)removed);
 	KTEST_EXPECT_EQ(t, list_lru_count(&lru), (unsigned long)(NR - removed));
 	for (int i = 0; i < NR; i++)
 		KTEST_EXPECT_EQ(t, list_empty(&things[i]->lru), i % 4 == 0 || i % 4 == 3);
 	/* Rotated ones are the young end now: skipped ones are shown before them. */
+	for (int i = 0; i < NR; i++)
+		things[i]->shown = 0;
 	order = 0;
-	list_lru_walk(&lru, answer, &order, NR / 4);
+	budget = NR / 4;
+	list_lru_walk_node(&lru, nid, answer, &order, &budget);
 	for (int i = 2; i < NR; i += 4)
-		if (page_to_nid(virt_to_page(things[i])) == page_to_nid(virt_to_page(things[2])))
+		if (page_to_nid(virt_to_page(things[i])) == nid)
 			KTEST_EXPECT_GT(t, things[i]->shown, 0);
 	for (int i = 0; i < NR; i++)
 		list_lru_del(&lru, &things[i]->lru);
