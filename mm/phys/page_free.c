@@ -68,9 +68,11 @@ static bool free_pages_prepare(struct page *page, unsigned int order)
 
 void free_one_page(struct zone *zone, struct page *page, unsigned int order)
 {
-	unsigned int mt = get_pageblock_migratetype(page);
+	unsigned int mt;
 
 	guard(zone_lock)(zone);
+	/* Not before: a block changes its type, and moves its free pages to that type's lists, under the lock. */
+	mt = get_pageblock_migratetype(page);
 	/* One of its two pageblocks may have become special (isolated) while it was in use. */
 	if (unlikely(order > pageblock_order)) {
 		struct page *second = page + pageblock_nr_pages;
