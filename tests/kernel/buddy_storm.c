@@ -279,9 +279,9 @@ static void exhaustion_on_all_cpus_gives_every_page_once(struct ktest *t)
 	zone_lock_events(arena.zone, &ev);
 	for (int i = 0; i < MAX_WORKERS; i++)
 		taken += workers[i].taken;
-	/* What came onto the list of a CPU that had given up already is free again. */
+	/* A CPU gives up when the zone is empty, with a list that may be as full as arena_reset() allows; that is free again. */
 	KTEST_EXPECT_EQ(t, taken + free_count(), arena_pages());
-	KTEST_EXPECT_LE(t, free_count(), 64UL);
+	KTEST_EXPECT_LE(t, free_count(), 75UL * num_online_cpus());
 	/* At most once for each batch of 15, and some more when there is nothing left to get. */
 	batches = arena_pages() / 15 + 1;
 	KTEST_EXPECT_LE(t, ev.refills, batches + 4UL * MAX_WORKERS);
