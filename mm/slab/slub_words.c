@@ -85,8 +85,14 @@ static int __init param_slub_debug(char *value)
 	strscpy(debug_text, value ? value : "", sizeof(debug_text));
 	debug_all = 0;
 	for (;;) {
-		unsigned long flags = parse_letters(&p, true);
+		unsigned long flags;
 
+		/* An empty block says nothing; a word without blocks says everything. */
+		while (*p == ';')
+			p++;
+		if (!*p && p != debug_text)
+			return 0;
+		flags = parse_letters(&p, true);
 		if (flags & SLAB_STORE_USER)
 			stack_depot_request_early_init();
 		if (*p != ',')

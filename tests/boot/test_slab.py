@@ -121,8 +121,8 @@ def test_shell_and_files_under_slub_debug(quire):
 
 
 def test_some_caches_only(quire):
-    """Parts of the word: options for named caches, for a pattern, and for the rest."""
-    m = boot(quire, "slub_debug=F,kmalloc-64,pid*;ZP,dentry")
+    """Parts of the word: options for named caches, for a pattern, and for the rest; empty parts say nothing."""
+    m = boot(quire, "slub_debug=F,kmalloc-64,pid*;;ZP,dentry;")
     flags = ("sanity_checks", "red_zone", "poison", "store_user")
     seen = {c: [attributes(m, c)[f] for f in flags] for c in ("kmalloc-64", "pid", "dentry", "kmalloc-128")}
     assert seen == {"kmalloc-64": ["1", "0", "0", "0"], "pid": ["1", "0", "0", "0"], "dentry": ["0", "1", "1", "0"],
