@@ -128,3 +128,11 @@ def test_wrong_boot_magic(quire, tmp_path):
     kernel = tmp_path / "wrong.elf"
     kernel.write_bytes(patched)
     check_halt(quire, r"(?i)multiboot2", kernel=str(kernel))
+
+
+def test_unknown_suite_is_named(quire):
+    """A list of suites with a typo fails and says which word it was; the others have run."""
+    m = quire(cmdline="selftest=bitmap,nosuch panic=-1")
+    assert m.wait() == machine.FAIL
+    assert "selftest=nosuch names no suite" in m.log
+    assert machine.count_ktap(m.log)[0] > 0
