@@ -562,7 +562,7 @@ static int __init param_kmemleak(char *value)
 {
 	if (!value || (strcmp(value, "on") && strcmp(value, "off"))) {
 		pr_warn("kmemleak=%s: not on or off; off\n", value ?: "");
-		return -EINVAL;
+		return 0;
 	}
 	kmemleak_enabled = kmemleak_free_enabled = !strcmp(value, "on");
 	slab_hook_set(SLAB_HOOK_KMEMLEAK, kmemleak_enabled);
