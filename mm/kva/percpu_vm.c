@@ -57,8 +57,8 @@ again:
 	return base;
 }
 
-/* Takes the addresses of a unit. 0 or -errno. */
-static int make_unit(unsigned long addr, size_t size)
+/* Takes the addresses of a unit, in caller's name (/proc/vmallocinfo). 0 or -errno. */
+static int make_unit(unsigned long addr, size_t size, const void *caller)
 {
 	struct vmap_area *va = alloc_vmap_area_at(addr, size);
 
@@ -67,7 +67,7 @@ static int make_unit(unsigned long addr, size_t size)
 	kasan_unpoison_vmalloc((void *)addr, size);
 	va->vm = (struct vm_struct){ .addr = (void *)addr,
 				     .size = size,
-				     .caller = pcpu_set_chunk_ops,
+				     .caller = caller,
 				     .flags = VM_PERCPU | VM_NO_GUARD };
 	return 0;
 }
@@ -139,7 +139,7 @@ static unsigned long pcpu_vm_create(size_t size)
 		base -= lowest;
 		err = 0;
 		for_each_possible_cpu(cpu) {
-			err = make_unit(base + __per_cpu_offset[cpu], size);
+			err = make_unit(base + __per_cpu_offset[cpu], size, pcpu_vm_create);
 			if (err)
 				break;
 		}
