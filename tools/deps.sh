@@ -29,7 +29,7 @@ table() {
 	bench|linux-headers|linux-headers-amd64|compiles the module that measures Linux from the inside
 	test gdb|gdb|gdb|looks into the running kernel
 	test|/usr/lib/python3/dist-packages/pytest|python3-pytest|runs the boot tests
-	test|/usr/lib/python3/dist-packages/xdist|python3-pytest-xdist|runs them on all processors
+	test|/usr/lib/python3/dist-packages/xdist|python3-pytest-xdist|runs several of them at once
 	test|/usr/lib/python3/dist-packages/pexpect|python3-pexpect|talks to the console in the boot tests
 	test lint|clang|clang|the second compiler (make LLVM=1), and libFuzzer's
 	test|libfuzzer|libclang-rt-dev|libFuzzer, for the host tests

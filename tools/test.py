@@ -172,9 +172,9 @@ def run_quire(tally):
 
 def run_boots(tally):
     """pytest on tests/boot. test_build.py goes first and alone, since it remakes what the others boot; these share the
-    processors, a file at a time."""
+    processors, a file at a time. A machine has two processors or more, so two of the host's go to each."""
     run_pytest(tally, "build", ["tests/boot/test_build.py"])
-    workers = min(os.cpu_count() or 1, 8)
+    workers = max(1, min((os.cpu_count() or 1) // 2, 8))
     run_pytest(tally, "boots", ["tests/boot", "--ignore=tests/boot/test_build.py", f"-n{workers}", "--dist=loadfile"])
 
 
