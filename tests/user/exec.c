@@ -440,11 +440,13 @@ TEST(a_running_program_cannot_be_written)
 	while ((n = read(in, buf, sizeof(buf))) > 0)
 		ASSERT_OK(write_all(out, buf, n));
 	char *argv[] = { path, "--helper", "wait_for_eof", NULL };
-	int fd[2];
+	int fd[2], begun[2];
+	char c;
 
 	EXPECT_ERR(execve(path, argv, environ), ETXTBSY); /* still open for writing */
 	close(out);
 	ASSERT_OK(pipe(fd));
+	ASSERT_OK(pipe2(begun, O_CLOEXEC));
 	pid_t pid = test_fork();
 
 	if (!pid) {
@@ -455,13 +457,9 @@ TEST(a_running_program_cannot_be_written)
 		_exit(99);
 	}
 	close(fd[0]);
-	for (int i = 0; i < 200; i++) {
-		out = open(path, O_WRONLY);
-		if (out < 0)
-			break;
-		close(out);
-		usleep(5000);
-	}
+	/* exec closes the other end; to try by writing would make it fail. */
+	close(begun[1]);
+	EXPECT_EQ(read(begun[0], &c, 1), 0);
 	EXPECT_ERR(open(path, O_WRONLY), ETXTBSY);
 	EXPECT_OK(unlink(path));
 	close(fd[1]);
