@@ -20,7 +20,7 @@ struct slab;
 
 /* ---- boot: kasan_init.c ---- */
 
-/* The shadow's part of a top table: everything is accessible, for now. */
+/* The shadow's part of a top table: one page that says "accessible", until kasan_init(). */
 void kasan_map_early_shadow(void *top_table);
 /* Real shadow for all RAM and the kernel image; from here on faults are reported. => nodes known */
 void kasan_init(void);
