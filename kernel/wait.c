@@ -164,6 +164,22 @@ void finish_wait(wait_queue_head_t *wq, wait_queue_entry_t *e)
 	}
 }
 
+int wait_locked_irq(wait_queue_head_t *wq)
+{
+	DECLARE_WAITQUEUE(wait, current);
+
+	if (signal_pending(current))
+		return -ERESTARTSYS;
+	/* Who makes the condition true holds the lock: nothing is missed between the caller's look and here. */
+	__add_wait_queue(wq, &wait);
+	set_current_state(TASK_INTERRUPTIBLE);
+	spin_unlock_irq(&wq->lock);
+	schedule();
+	spin_lock_irq(&wq->lock);
+	__remove_wait_queue(wq, &wait);
+	return 0;
+}
+
 int woken_wake_function(wait_queue_entry_t *e, unsigned int mode, int flags, void *key)
 {
 	__atomic_or_fetch(&e->flags, WQ_FLAG_WOKEN, __ATOMIC_SEQ_CST);

@@ -277,6 +277,19 @@ long schedule_timeout(long timeout);
 				     spin_lock_irq(&(lock))))
 
 /*
+ * The same where the lock is the queue's own, which wakers hold too. => wq.lock held, interrupts off; dropped while it sleeps, held
+ * again on return. 0, or -ERESTARTSYS on a signal. wait_locked_irq() is one sleep of it.
+ */
+int wait_locked_irq(wait_queue_head_t *wq);
+#define wait_event_interruptible_locked_irq(wq, condition) \
+	({                                                 \
+		int __wr = 0;                              \
+		while (!(condition) && !__wr)              \
+			__wr = wait_locked_irq(&(wq));     \
+		__wr;                                      \
+	})
+
+/*
  * For conditions that may themselves sleep: add_wait_queue() with woken_wake_function, then loop
  * over the condition and wait_woken(). wait_woken: jiffies left.
  */

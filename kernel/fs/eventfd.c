@@ -56,25 +56,8 @@ static unsigned int eventfd_poll(struct file *file, struct poll_table *wait)
 /* Sleeps until *count lets @adding in (0: until there is something to take). => wqh.lock held, as on return */
 static int eventfd_wait(struct eventfd_ctx *ctx, u64 adding)
 {
-	DECLARE_WAITQUEUE(wait, current);
-	int ret = 0;
-
-	__add_wait_queue(&ctx->wqh, &wait);
-	for (;;) {
-		set_current_state(TASK_INTERRUPTIBLE);
-		if (adding ? ULLONG_MAX - ctx->count > adding : ctx->count > 0)
-			break;
-		if (signal_pending(current)) {
-			ret = -ERESTARTSYS;
-			break;
-		}
-		spin_unlock_irq(&ctx->wqh.lock);
-		schedule();
-		spin_lock_irq(&ctx->wqh.lock);
-	}
-	__remove_wait_queue(&ctx->wqh, &wait);
-	__set_current_state(TASK_RUNNING);
-	return ret;
+	return wait_event_interruptible_locked_irq(
+		ctx->wqh, adding ? ULLONG_MAX - ctx->count > adding : ctx->count > 0);
 }
 
 /* => wqh.lock held */

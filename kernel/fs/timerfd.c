@@ -161,30 +161,6 @@ static unsigned int timerfd_poll(struct file *file, struct poll_table *wait)
 	return events;
 }
 
-/* => wqh.lock held, dropped and taken again while it sleeps */
-static int timerfd_wait(struct timerfd_ctx *ctx)
-{
-	DECLARE_WAITQUEUE(wait, current);
-	int ret = 0;
-
-	__add_wait_queue(&ctx->wqh, &wait);
-	for (;;) {
-		set_current_state(TASK_INTERRUPTIBLE);
-		if (ctx->ticks)
-			break;
-		if (signal_pending(current)) {
-			ret = -ERESTARTSYS;
-			break;
-		}
-		spin_unlock_irq(&ctx->wqh.lock);
-		schedule();
-		spin_lock_irq(&ctx->wqh.lock);
-	}
-	__remove_wait_queue(&ctx->wqh, &wait);
-	__set_current_state(TASK_RUNNING);
-	return ret;
-}
-
 /* The wall clock jumped since the timer was set, and its owner wants to know. => wqh.lock held */
 static bool take_cancelled(struct timerfd_ctx *ctx)
 {
@@ -204,7 +180,9 @@ static ssize_t timerfd_read(struct file *file, char __user *buf, size_t count, l
 		return -EINVAL;
 	spin_lock_irq(&ctx->wqh.lock);
 	if (!ctx->ticks)
-		err = file->f_flags & O_NONBLOCK ? -EAGAIN : timerfd_wait(ctx);
+		err = file->f_flags & O_NONBLOCK
+			      ? -EAGAIN
+			      : wait_event_interruptible_locked_irq(ctx->wqh, ctx->ticks);
 	if (take_cancelled(ctx)) {
 		ctx->ticks = 0;
 		ctx->expired = false;
