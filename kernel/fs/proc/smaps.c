@@ -25,11 +25,14 @@ struct mem_size_stats {
 	unsigned long resident, referenced, anonymous;
 	unsigned long shared_clean, shared_dirty, private_clean, private_dirty;
 	u64 pss, pss_anon, pss_file, pss_shmem, pss_locked, pss_dirty;
+	bool locked; /* the area that is gathered just now */
 };
 
 /* => the entry's table locked */
-static void smaps_account(struct mem_size_stats *st, struct page *page, pte_t pte, bool locked)
+static void smaps_account(struct page *page, pte_t *ptep, void *arg)
 {
+	struct mem_size_stats *st = arg;
+	pte_t pte = *ptep;
 	struct folio *folio = page_folio(page);
 	bool dirty = pte_dirty(pte) || folio_test_dirty(folio);
 	int mapcount = page_mapcount(page);
@@ -49,7 +52,7 @@ static void smaps_account(struct mem_size_stats *st, struct page *page, pte_t pt
 	st->pss += pss;
 	if (dirty)
 		st->pss_dirty += pss;
-	if (locked)
+	if (st->locked)
 		st->pss_locked += pss;
 	if (folio_test_anon(folio))
 		st->pss_anon += pss;
@@ -60,21 +63,8 @@ static void smaps_account(struct mem_size_stats *st, struct page *page, pte_t pt
 /* => mmap_lock held */
 static void smaps_gather(struct vm_area_struct *vma, struct mem_size_stats *st)
 {
-	unsigned long addr = vma->vm_start, next;
-	pmd_t *pmd;
-
-	for (; (pmd = mm_next_pmd(vma->vm_mm, &addr, vma->vm_end, &next)) != NULL; addr = next) {
-		spinlock_t *ptl = pte_lockptr(*pmd);
-		pte_t *pte = pte_offset_kernel(pmd, addr);
-
-		spin_lock(ptl);
-		for (; addr < next; addr += PAGE_SIZE, pte++)
-			if (pte_present(*pte) && !pte_special(*pte))
-				smaps_account(st, pfn_to_page(pte_pfn(*pte)), *pte,
-					      vma->vm_flags & VM_LOCKED);
-		spin_unlock(ptl);
-		cond_resched();
-	}
+	st->locked = vma->vm_flags & VM_LOCKED;
+	walk_mapped_pages(vma, smaps_account, st);
 }
 
 static void show_kb(struct seq_file *m, const char *name, u64 bytes)
@@ -235,26 +225,11 @@ enum {
 	CLEAR_REFS_LAST
 };
 
-static void clear_refs_area(struct vm_area_struct *vma)
+static void clear_refs_page(struct page *page, pte_t *pte, void *arg)
 {
-	unsigned long addr = vma->vm_start, next;
-	pmd_t *pmd;
-
-	for (; (pmd = mm_next_pmd(vma->vm_mm, &addr, vma->vm_end, &next)) != NULL; addr = next) {
-		spinlock_t *ptl = pte_lockptr(*pmd);
-		pte_t *pte = pte_offset_kernel(pmd, addr);
-
-		spin_lock(ptl);
-		for (; addr < next; addr += PAGE_SIZE, pte++) {
-			if (!pte_present(*pte) || pte_special(*pte))
-				continue;
-			ptep_test_and_clear_young(pte);
-			ClearPageYoung(pfn_to_page(pte_pfn(*pte)));
-			ClearPageReferenced(pfn_to_page(pte_pfn(*pte)));
-		}
-		spin_unlock(ptl);
-		cond_resched();
-	}
+	ptep_test_and_clear_young(pte);
+	ClearPageYoung(page);
+	ClearPageReferenced(page);
 }
 
 static void clear_refs_mm(struct mm_struct *mm, int what)
@@ -266,7 +241,7 @@ static void clear_refs_mm(struct mm_struct *mm, int what)
 		if ((what == CLEAR_REFS_ANON && vma->vm_file) ||
 		    (what == CLEAR_REFS_MAPPED && !vma->vm_file))
 			continue;
-		clear_refs_area(vma);
+		walk_mapped_pages(vma, clear_refs_page, NULL);
 	}
 	/* An entry that a TLB keeps would not be marked again. */
 	flush_tlb_mm_range(&mm->context, 0, TLB_FLUSH_ALL, PAGE_SHIFT, false);

@@ -121,14 +121,17 @@ struct numa_stats {
 	unsigned long node[MAX_NUMNODES];
 };
 
-static void count_page(struct numa_stats *st, struct page *page, bool pte_is_dirty)
+static void count_page(struct page *page, pte_t *pte, void *arg)
 {
+	struct numa_stats *st = arg;
 	struct folio *folio = page_folio(page);
 	int mapcount = atomic_read(&page->_mapcount) + 1;
 
+	if (PageReserved(page))
+		return;
 	st->pages++;
 	st->anon += PageAnon(page);
-	st->dirty += pte_is_dirty || folio_test_dirty(folio);
+	st->dirty += pte_dirty(*pte) || folio_test_dirty(folio);
 	st->active += folio_test_active(folio) || folio_test_unevictable(folio);
 	st->writeback += folio_test_writeback(folio);
 	st->swapcache += folio_test_swapcache(folio);
@@ -136,8 +139,7 @@ static void count_page(struct numa_stats *st, struct page *page, bool pte_is_dir
 	st->node[page_to_nid(page)]++;
 }
 
-/* => mmap_lock held */
-static void count_pages(struct numa_stats *st, struct vm_area_struct *vma)
+void walk_mapped_pages(struct vm_area_struct *vma, mapped_page_fn *fn, void *arg)
 {
 	unsigned long addr = vma->vm_start, next;
 	pmd_t *pmd;
@@ -147,15 +149,9 @@ static void count_pages(struct numa_stats *st, struct vm_area_struct *vma)
 		pte_t *pte = pte_offset_kernel(pmd, addr);
 
 		spin_lock(ptl);
-		for (; addr < next; addr += PAGE_SIZE, pte++) {
-			struct page *page;
-
-			if (!pte_present(*pte) || pte_special(*pte))
-				continue;
-			page = pfn_to_page(pte_pfn(*pte));
-			if (!PageReserved(page))
-				count_page(st, page, pte_dirty(*pte));
-		}
+		for (; addr < next; addr += PAGE_SIZE, pte++)
+			if (pte_present(*pte) && !pte_special(*pte))
+				fn(pfn_to_page(pte_pfn(*pte)), pte, arg);
 		spin_unlock(ptl);
 		cond_resched();
 	}
@@ -201,7 +197,7 @@ static int numa_maps_show(struct seq_file *m, void *v)
 
 	show_numa_policy(m, v);
 	show_numa_kind(m, v);
-	count_pages(&st, v);
+	walk_mapped_pages(v, count_page, &st);
 	if (st.pages) {
 		show_numa_count(m, "anon", st.anon);
 		show_numa_count(m, "dirty", st.dirty);

@@ -23,3 +23,7 @@ int maps_show(struct seq_file *m, void *v);
 /* ->open and ->release of such a file. -ENOMEM, -ESRCH, -EACCES. */
 int do_maps_open(struct inode *inode, struct file *file, const struct seq_operations *ops);
 int maps_release(struct inode *inode, struct file *file);
+
+/* Each page that an area maps, with its table locked; not the special ones. => mmap_lock held; sleeps between tables */
+typedef void mapped_page_fn(struct page *page, pte_t *pte, void *arg);
+void walk_mapped_pages(struct vm_area_struct *vma, mapped_page_fn *fn, void *arg);
