@@ -2,7 +2,7 @@
 """bench.py - one table: what Quire and Debian's Linux spend on the same work in the same machine.
 
 Both kernels boot in the same QEMU with the same initramfs, whose only program is the static
-tests/bench/bench.c as process 1.  Run it through `make bench`, or by hand:
+tests/bench/bench.c (with vm_bench.c) as process 1.  Run it through `make bench`, or by hand:
 
     tools/bench.py                  instructions (-icount shift=0: one TSC tick is one instruction)
     BENCH=time tools/bench.py       wall clock: no icount, interleaved runs, medians, nanoseconds
@@ -49,7 +49,7 @@ import time
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 BUILD = os.path.abspath(os.environ.get("O") or os.path.join(ROOT, "build"))
 WORK = os.path.join(BUILD, "bench")
-BENCH_C = os.path.join(ROOT, "tests", "bench", "bench.c")
+BENCH_C = [os.path.join(ROOT, "tests", "bench", f) for f in ("bench.c", "vm_bench.c", "bench.h")]
 MODULES = ("page_alloc_bench", "kmem_bench")
 INSIDE_H = os.path.join("tests", "bench", "inside.h")
 INSIDE_C = [os.path.join(ROOT, "tests", "bench", m + ".c") for m in MODULES]
@@ -70,25 +70,53 @@ OPS = {
     "fork_exit_wait": ("fork + exit + wait", 0.5),
     "pipe_round_trip": ("pipe round trip, two processes", 0.5),
     "segv": ("SIGSEGV to a handler and back", 0.5),
-    "cow_reuse": ("copy-on-write, last owner", None),
-    "file_fault": ("private file page, read", None),
-    "fork_4m": ("fork + exit + wait with 4 MiB", None),
+    "cow_reuse": ("copy-on-write, last owner", 0.8),
+    "file_fault": ("private file page, read", 0.8),
+    "fork_4m": ("fork + exit + wait with 4 MiB", 0.8),
     "fork_exec_wait": ("fork + exec + wait", None),
-    "signal_self": ("kill(self) to a handler and back", None),
+    "signal_self": ("kill(self) to a handler and back", 0.8),
     "pipe_self": ("pipe write + read, one process", None),
-    "sched_yield": ("sched_yield, two (Linux stays)", None),
-    "yield_switch": ("sched_yield, two FIFO: 2 switches", None),
+    "sched_yield": ("sched_yield, two: there and back", None),
+    "yield_switch": ("the same, SCHED_FIFO: 2 switches", 0.8),
     "yield_alone": ("sched_yield, alone", None),
     "mmap_munmap": ("mmap + munmap, 16 pages untouched", None),
     "mmap_touch16_munmap": ("mmap + 16 writes + munmap", None),
-    "mprotect_pair": ("mprotect read-only and back", None),
+    "mprotect_pair": ("mprotect read-only and back", 0.8),
     "brk_grow_shrink": ("brk up and down", None),
     "open_close": ("open + close", None),
     "create_unlink": ("create + close + unlink", None),
     "stat": ("stat", None),
     "read_4k": ("pread of 4 KiB, tmpfs", None),
     "write_4k": ("pwrite of 4 KiB, tmpfs", None),
+    "zero_then_write": ("zero page, then a write", 0.8),
+    "shared_anon_fault": ("shared anonymous page, first write", 0.8),
+    "file_cow": ("private file page, write", 0.8),
+    "file_shared_write": ("shared file page, write", 0.8),
+    "populate": ("MAP_POPULATE of 4 MiB, each page", 0.8),
+    "fork_16m": ("fork + exit + wait with 16 MiB", 0.8),
+    "fork_64m": ("fork + exit + wait with 64 MiB", 0.8),
+    "vfork_exec_wait": ("vfork + exec + exit + wait", 0.8),
+    "mmap_munmap_1": ("mmap + munmap, a page untouched", 0.8),
+    "mmap_touch_munmap_1": ("mmap + munmap, a page touched", 0.8),
+    "mmap_munmap_4m": ("mmap + munmap, 4 MiB untouched", 0.8),
+    "mmap_touch_munmap_4m": ("mmap + munmap, 4 MiB touched", 0.8),
+    "munmap_middle": ("munmap of the middle page of three", 0.8),
+    "brk_touch_shrink": ("brk up 16 pages, touch, down", 0.8),
+    "mprotect_1024": ("mprotect of 1024 pages and back", 0.8),
+    "mremap_4m_aligned": ("mremap of 4 MiB and back, aligned", 0.8),
+    "mremap_4m_unaligned": ("mremap of 4 MiB and back, not so", 0.8),
+    "dontneed_4m": ("madvise(DONTNEED) of 4 MiB", 0.8),
+    "mincore_4m": ("mincore of 4 MiB", 0.8),
+    "fault_beside_10": ("anonymous page, 10 areas beside", 0.8),
+    "fault_beside_1000": ("anonymous page, 1000 areas beside", 0.8),
+    "fault_beside_50000": ("anonymous page, 50000 beside", 0.8),
 }
+# The rows that stand for address spaces: together at most half of Linux's cost, none above 0.8.
+SPACE_OPS = ("anon_fault fault_beside_1000 zero_fault zero_then_write shared_anon_fault cow_fault cow_reuse "
+             "file_fault file_cow file_shared_write populate fork_exit_wait fork_16m fork_64m "
+             "vfork_exec_wait mmap_munmap_1 mmap_touch_munmap_1 mmap_munmap_4m mmap_touch_munmap_4m "
+             "munmap_middle brk_touch_shrink mprotect_pair mprotect_1024 mremap_4m_aligned "
+             "mremap_4m_unaligned dontneed_4m mincore_4m signal_self yield_switch").split()
 PAGE_OPS = {f"page_order{n}": (f"pages of order {n}: alloc + free", 0.5) for n in range(11)} | {
     "page_bulk_alloc": ("bulk of 1024: alloc, each page", 0.5),
     "page_bulk_free": ("bulk of 1024: free, each page", 0.5),
@@ -127,7 +155,8 @@ def run(cmd, **kw):
 
 def build_init():
     out = os.path.join(WORK, "init")
-    run(["musl-gcc", "-static", "-O2", "-Wall", "-Wextra", "-Werror", "-o", out, BENCH_C])
+    run(["musl-gcc", "-static", "-O2", "-Wall", "-Wextra", "-Werror", "-I", ROOT, "-o", out,
+         *(f for f in BENCH_C if f.endswith(".c"))])
     return out
 
 
@@ -350,7 +379,7 @@ def machine(memory, icount, cpus=1):
     return args
 
 
-def boot(kernel, memory, words, icount, probe=False, limit=100, cpus=1):
+def boot(kernel, memory, words, icount, probe=False, limit=300, cpus=1):
     """Boot once; returns the serial text, or the bytes that the probe wrote."""
     port = os.path.join(WORK, "port-e9")
     cmd = machine(memory, icount, cpus) + kernel.args(words, probe) + [
@@ -439,7 +468,7 @@ def file_hash(*paths):
 
 
 def measure_linux(kernel, modules):
-    key = [CACHE_FORMAT, qemu_version(), kernel.version, LINUX_WORDS, file_hash(BENCH_C, os.path.join(ROOT, INSIDE_H), *INSIDE_C),
+    key = [CACHE_FORMAT, qemu_version(), kernel.version, LINUX_WORDS, file_hash(*BENCH_C, os.path.join(ROOT, INSIDE_H), *INSIDE_C),
            bool(modules)]
     name = hashlib.sha256(json.dumps(key).encode()).hexdigest()[:16]
     path = os.path.join(WORK, f"linux-{name}.json")
@@ -483,6 +512,19 @@ def head(unit, quire, linux):
         print("# '-': no figure; Quire did not run the program (see the messages above)")
 
 
+def print_space_summary(quire, linux):
+    """One line over the rows of address spaces; a missing row is named, not left out in silence."""
+    ratios = {op: quire["ops"][op] / linux["ops"][op] for op in SPACE_OPS
+              if quire["ops"].get(op) and linux["ops"].get(op)}
+    missing = [op for op in SPACE_OPS if op not in ratios]
+    if not ratios:
+        return
+    worst = max(ratios, key=ratios.get)
+    mean = statistics.geometric_mean(ratios.values())
+    print(f"# {len(ratios)} rows of address spaces: geometric mean {mean:.3f}, worst {worst} {ratios[worst]:.3f}"
+          + (f"; missing: {' '.join(missing)}" if missing else ""))
+
+
 def growth(figures):
     if "boot_16G" in figures and "boot_256M" in figures:
         return figures["boot_16G"] - figures["boot_256M"]
@@ -500,12 +542,16 @@ def print_instructions(quire, linux):
     row("growth from 256 MiB to 16 GiB", growth(quire), growth(linux), 1)
     for op, (label, target) in OPS.items():
         row(label, quire["ops"].get(op), linux["ops"].get(op), target)
+    few, many = quire["ops"].get("fault_beside_10"), quire["ops"].get("fault_beside_50000")
+    row("a fault with 50000 areas to one with 10", many, None,
+        absolute=(many, 1.5 * few, "<= 1.5x") if few and many else None)
     kept = quire.get("kept_512M_kb")
     row("memory kept at 512 MiB (KiB)", kept, linux.get("kept_512M_kb"),
         absolute=(kept, 512 * 1024 * 0.03, "<= 3 %"))
     for name, figures in (("Quire", quire), ("Linux", linux)):
         if "kept_512M_kb" in figures:
             print(f"# {name} keeps {figures['kept_512M_kb'] / 5242.88:.1f} % of 512 MiB")
+    print_space_summary(quire, linux)
 
 
 def measure_time(kernels, runs):
@@ -528,7 +574,8 @@ def measure_time(kernels, runs):
 def print_time(quire, linux):
     head("nanoseconds", quire, linux)
     for op, (label, _) in OPS.items():
-        row(label, quire["ops"].get(op), linux["ops"].get(op))
+        row(label, quire["ops"].get(op), linux["ops"].get(op), 1)
+    print_space_summary(quire, linux)
 
 
 def print_smp(quire, runs):

@@ -1,7 +1,7 @@
 /*
  * bench.c - the benchmark program that tools/bench.py boots as process 1.
  *
- * The same static binary is /init of Quire and of Debian's Linux, in the same QEMU.  Every cost is
+ * The same static binary is /init of Quire and of Debian's Linux, in the same QEMU (vm_bench.c has the rows of memory).  Every cost is
  * read with RDTSC.  Under QEMU's -icount shift=0 one TSC tick is one guest instruction, so a figure
  * is exact and repeatable; without icount it is time, and tools/bench.py turns ticks into
  * nanoseconds.
@@ -25,13 +25,13 @@
  * The word bench=boot on the kernel's command line stops after the first two lines.
  * Run by hand on the host, the program measures the host (and does not try to power it off).
  */
-#define _GNU_SOURCE
+#include "tests/bench/bench.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdarg.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -45,20 +45,11 @@
 #include <ucontext.h>
 #include <unistd.h>
 
-#define PAGE	   4096UL
 #define WARMUP	   4
 #define MAX_ROUNDS 128
 
 static uint64_t empty_pair;
-static const char *self = "/init";
-
-static inline uint64_t rdtsc(void)
-{
-	uint32_t lo, hi;
-
-	asm volatile("rdtsc" : "=a"(lo), "=d"(hi) : : "memory");
-	return (uint64_t)hi << 32 | lo;
-}
+const char *self = "/init";
 
 static void say(const char *fmt, ...)
 {
@@ -72,7 +63,7 @@ static void say(const char *fmt, ...)
 		_exit(3);
 }
 
-static void die(const char *what)
+void die(const char *what)
 {
 	say("BENCH error=%s errno=%d\n", what, errno);
 	if (getpid() == 1)
@@ -80,7 +71,7 @@ static void die(const char *what)
 	_exit(1);
 }
 
-static void *map_anon(size_t pages)
+void *map_anon(size_t pages)
 {
 	void *p = mmap(NULL, pages * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
 		       0);
@@ -91,7 +82,7 @@ static void *map_anon(size_t pages)
 }
 
 /* fork(2) itself, without the C library's locks and signal masking. */
-static pid_t raw_fork(void)
+pid_t raw_fork(void)
 {
 	pid_t pid = syscall(SYS_fork);
 
@@ -100,7 +91,7 @@ static pid_t raw_fork(void)
 	return pid;
 }
 
-static void reap(pid_t pid)
+void reap(pid_t pid)
 {
 	int status;
 
@@ -195,7 +186,7 @@ static uint64_t op_cow_reuse(int n)
 	return t;
 }
 
-static uint64_t op_fork_exit_wait(int n)
+uint64_t op_fork_exit_wait(int n)
 {
 	uint64_t t = rdtsc();
 
@@ -291,35 +282,40 @@ static uint64_t op_pipe_self(int n)
 	return t;
 }
 
-/* Two processes that only yield. Linux's fair class may let the caller go on, since a new child starts with a debit. */
+/*
+ * Two processes that only yield; the figure is for two switches, there and back: the child counts its turns in shared memory.
+ * (Linux's fair class lets the caller go on while a new child pays its debit, so the first turns are outside the measure.)
+ */
 static uint64_t yield_pair(int n, const struct sched_param *fifo)
 {
-	int fd[2];
-	char c;
+	volatile unsigned int *turns =
+		mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 
-	if (pipe(fd))
-		die("pipe");
+	if (turns == MAP_FAILED)
+		die("mmap");
+	turns[0] = turns[1] = 0;
 	if (fifo && syscall(SYS_sched_setscheduler, 0, SCHED_FIFO, fifo))
 		die("SCHED_FIFO");
 	pid_t pid = raw_fork();
 
 	if (!pid) {
-		close(fd[1]);
-		fcntl(fd[0], F_SETFL, O_NONBLOCK);
-		while (read(fd[0], &c, 1) < 0)
-			for (int i = 0; i < 64; i++)
-				syscall(SYS_sched_yield);
+		while (!turns[1]) {
+			turns[0]++;
+			syscall(SYS_sched_yield);
+		}
 		_exit(0);
 	}
-	syscall(SYS_sched_yield);
+	while (turns[0] < 64)
+		syscall(SYS_sched_yield);
+	unsigned int end = turns[0] + n;
 	uint64_t t = rdtsc();
 
-	while (n--)
+	while (turns[0] < end)
 		syscall(SYS_sched_yield);
 	t = rdtsc() - t;
-	close(fd[1]);
-	close(fd[0]);
+	turns[1] = 1;
 	reap(pid);
+	munmap((void *)turns, PAGE);
 	if (fifo && syscall(SYS_sched_setscheduler, 0, SCHED_OTHER, &(struct sched_param){ 0 }))
 		die("SCHED_OTHER");
 	return t;
@@ -330,7 +326,7 @@ static uint64_t op_yield(int n)
 	return yield_pair(n, NULL);
 }
 
-/* Equal real-time priority: POSIX leaves no choice, each call is a switch; two of them until we run again. */
+/* Equal real-time priority: POSIX leaves no choice, each call is a switch. */
 static uint64_t op_yield_switch(int n)
 {
 	return yield_pair(n, &(struct sched_param){ .sched_priority = 1 });
@@ -441,7 +437,7 @@ static uint64_t op_brk(int n)
 	return rdtsc() - t;
 }
 
-static const char *const file_name = "/bench.file";
+const char *const file_name = "/bench.file";
 static char file_page[4096];
 
 static uint64_t op_open_close(int n)
@@ -521,11 +517,7 @@ static uint64_t op_file_fault(int n)
 
 /* ---- the table ---- */
 
-static const struct op {
-	const char *name;
-	uint64_t (*round)(int per_round);
-	int per_round, rounds;
-} ops[] = {
+static const struct op ops[] = {
 	{ "getpid", op_getpid, 256, 101 },
 	{ "anon_fault", op_anon_fault, 256, 41 },
 	{ "zero_fault", op_zero_fault, 256, 41 },
@@ -699,6 +691,8 @@ int main(int argc, char **argv)
 		make_file();
 		for (size_t i = 0; i < sizeof(ops) / sizeof(ops[0]); i++)
 			run_op(&ops[i]);
+		for (const struct op *op = vm_ops; op->name; op++)
+			run_op(op);
 		unlink(file_name);
 		load_module("/page_alloc_bench.ko");
 		load_module("/kmem_bench.ko");
