@@ -2,8 +2,8 @@
  * read, write and their relatives: the checks that are the same for every file, then the file's own call.
  *
  * A call that uses the file position holds f_pos_lock when the file is shared, so that two readers never
- * get the same bytes. Vectored calls go element by element and stop at the first short one, except where a file
- * has a writev of its own, which keeps the elements together.
+ * get the same bytes. Files with data of their own have read_iter and write_iter, which take any memory in one piece. With the
+ * others, vectored calls go element by element and stop at the first short one, except where a file has a writev of its own.
  *
  * Locks: f_pos_lock outside everything the file takes. Mirrors Linux fs/read_write.c.
  * Exercised by tests/user/{files,pipes,badptr,vfs}.c.
@@ -13,7 +13,7 @@
 #include "kernel/fs/fs.h"
 #include "kernel/sched.h"
 #include "kernel/syscall.h"
-#include "mm/cache/pagemap.h"
+#include "mm/cache/uio.h"
 #include "mm/phys/buddy.h"
 #include "mm/slab/slab.h"
 
@@ -37,40 +37,92 @@ static __always_inline int check_range(const void __user *buf, size_t *count)
 	return 0;
 }
 
+static __always_inline int file_iocb_flags(const struct file *file)
+{
+	unsigned int f = file->f_flags;
+	int flags = 0;
+
+	if (likely(!(f & (O_APPEND | O_DIRECT | O_DSYNC))))
+		return 0;
+	if (f & O_APPEND)
+		flags |= IOCB_APPEND;
+	if (f & O_DIRECT)
+		flags |= IOCB_DIRECT;
+	if (f & O_DSYNC)
+		flags |= IOCB_DSYNC;
+	if ((f & O_SYNC) == O_SYNC)
+		flags |= IOCB_SYNC;
+	return flags;
+}
+
+/* One call of read_iter or write_iter; *pos moves with it. */
+static __always_inline ssize_t call_iter(struct file *file, struct iov_iter *iter, loff_t *pos,
+					 int flags)
+{
+	struct kiocb iocb = { .ki_filp = file,
+			      .ki_pos = *pos,
+			      .ki_flags = file_iocb_flags(file) | flags };
+	ssize_t ret;
+
+	if (iter->data_source == ITER_SOURCE)
+		ret = file->f_op->write_iter(&iocb, iter);
+	else
+		ret = file->f_op->read_iter(&iocb, iter);
+	*pos = iocb.ki_pos;
+	return ret;
+}
+
 ssize_t vfs_read(struct file *file, char __user *buf, size_t count, loff_t *pos)
 {
+	const struct file_operations *op = file->f_op;
+	struct iov_iter iter;
 	int err;
 
 	if (!(file->f_mode & FMODE_READ))
 		return -EBADF;
-	if (unlikely(!file->f_op->read))
+	if (unlikely(!op->read && !op->read_iter))
 		return S_ISDIR(file_inode(file)->i_mode) ? -EISDIR : -EINVAL;
 	err = check_range(buf, &count);
-	return unlikely(err) ? err : file->f_op->read(file, buf, count, pos);
+	if (unlikely(err))
+		return err;
+	if (op->read)
+		return op->read(file, buf, count, pos);
+	iov_iter_ubuf(&iter, ITER_DEST, buf, count);
+	return call_iter(file, &iter, pos, 0);
 }
 
 ssize_t vfs_write(struct file *file, const char __user *buf, size_t count, loff_t *pos)
 {
+	const struct file_operations *op = file->f_op;
+	struct iov_iter iter;
 	int err;
 
 	if (!(file->f_mode & FMODE_WRITE))
 		return -EBADF;
-	if (unlikely(!file->f_op->write))
+	if (unlikely(!op->write && !op->write_iter))
 		return -EINVAL;
 	err = check_range(buf, &count);
-	return unlikely(err) ? err : file->f_op->write(file, buf, count, pos);
+	if (unlikely(err))
+		return err;
+	if (op->write)
+		return op->write(file, buf, count, pos);
+	iov_iter_ubuf(&iter, ITER_SOURCE, (void __user *)buf, count);
+	return call_iter(file, &iter, pos, 0);
 }
 
 ssize_t kernel_read(struct file *file, void *buf, size_t count, loff_t *pos)
 {
+	struct kvec vec = { .iov_base = buf, .iov_len = count };
+	struct iov_iter iter;
 	ssize_t ret;
 
-	if (file->f_op->read_kernel)
-		ret = file->f_op->read_kernel(file, buf, count, *pos);
-	else if (file->f_mapping->a_ops)
-		ret = filemap_read_kernel(file, buf, count, *pos);
-	else
+	if (file->f_op->read_iter) {
+		iov_iter_kvec(&iter, ITER_DEST, &vec, 1, count);
+		return call_iter(file, &iter, pos, 0);
+	}
+	if (!file->f_op->read_kernel)
 		return -EINVAL;
+	ret = file->f_op->read_kernel(file, buf, count, *pos);
 	if (ret > 0)
 		*pos += ret;
 	return ret;
@@ -78,15 +130,14 @@ ssize_t kernel_read(struct file *file, void *buf, size_t count, loff_t *pos)
 
 ssize_t kernel_write(struct file *file, const void *buf, size_t count, loff_t *pos)
 {
-	struct inode *inode = file_inode(file);
-	ssize_t ret;
+	struct kvec vec = { .iov_base = (void *)buf, .iov_len = count };
+	struct iov_iter iter;
 
-	if (!file->f_mapping->a_ops)
-		return -EINVAL;
-	ret = filemap_write_kernel(file, buf, count, pos);
-	if (ret > 0)
-		inode->i_mtime = inode->i_ctime = current_time(inode);
-	return ret;
+	if (file->f_op->write_iter) {
+		iov_iter_kvec(&iter, ITER_SOURCE, &vec, 1, count);
+		return call_iter(file, &iter, pos, 0);
+	}
+	return file->f_op->write_kernel ? file->f_op->write_kernel(file, buf, count) : -EINVAL;
 }
 
 /* A descriptor whose position is ours until fdput_pos(). */
@@ -235,60 +286,97 @@ static ssize_t rw_each(struct file *file, bool write, const struct iovec *iov, u
 	return done ? done : ret;
 }
 
+/* What a program may ask for one call alone: the RWF_ flags of preadv2(2). */
+#define RWF_HIPRI  0x01
+#define RWF_DSYNC  0x02
+#define RWF_SYNC   0x04
+#define RWF_APPEND 0x10
+
+/* To IOCB_ flags, or -EOPNOTSUPP. HIPRI is a wish about how to wait for a device, and granted by ignoring it. */
+static int rwf_to_iocb(const struct file *file, int rwf)
+{
+	int flags = 0;
+
+	if (!(rwf & ~RWF_HIPRI))
+		return 0;
+	if (rwf & ~(RWF_HIPRI | RWF_DSYNC | RWF_SYNC | RWF_APPEND) ||
+	    !(file->f_op->read_iter || file->f_op->write_iter))
+		return -EOPNOTSUPP;
+	if (rwf & RWF_DSYNC)
+		flags |= IOCB_DSYNC;
+	if (rwf & RWF_SYNC)
+		flags |= IOCB_DSYNC | IOCB_SYNC;
+	if (rwf & RWF_APPEND)
+		flags |= IOCB_APPEND;
+	return flags;
+}
+
+static ssize_t rw_vec(struct file *file, bool write, const struct iovec *iov, unsigned long nr,
+		      size_t total, loff_t *pos, int flags)
+{
+	struct iov_iter iter;
+
+	if (write ? file->f_op->write_iter : file->f_op->read_iter) {
+		iov_iter_init(&iter, write ? ITER_SOURCE : ITER_DEST, iov, nr, total);
+		return call_iter(file, &iter, pos, flags);
+	}
+	if (write && nr > 1 && file->f_op->writev)
+		return file->f_op->writev(file, iov, nr, pos);
+	return rw_each(file, write, iov, nr, pos);
+}
+
 static ssize_t do_rw_vec(struct file *file, bool write, const struct iovec __user *uvec,
-			 unsigned long nr, loff_t *pos)
+			 unsigned long nr, loff_t *pos, int rwf)
 {
 	struct iovec fast[8], *iov;
 	ssize_t ret;
+	int flags;
 
 	if (!(file->f_mode & (write ? FMODE_WRITE : FMODE_READ)))
 		return -EBADF;
 	ret = import_iovec(uvec, nr, fast, &iov);
-	if (ret > 0) {
-		if (write && nr > 1 && file->f_op->writev)
-			ret = file->f_op->writev(file, iov, nr, pos);
-		else
-			ret = rw_each(file, write, iov, nr, pos);
-	}
+	flags = rwf_to_iocb(file, rwf);
+	if (ret > 0)
+		ret = flags < 0 ? flags : rw_vec(file, write, iov, nr, ret, pos, flags);
 	if (iov != fast)
 		kfree(iov);
 	return ret;
 }
 
 static long do_readv_writev(unsigned int fd, bool write, const struct iovec __user *vec,
-			    unsigned long nr)
+			    unsigned long nr, int rwf)
 {
 	struct fd_pos f = fdget_pos(fd);
 	ssize_t ret;
 
 	if (!f.fd.file)
 		return -EBADF;
-	ret = do_rw_vec(f.fd.file, write, vec, nr, &f.fd.file->f_pos);
+	ret = do_rw_vec(f.fd.file, write, vec, nr, &f.fd.file->f_pos, rwf);
 	fdput_pos(f);
 	return ret;
 }
 
 static long sys_readv(unsigned int fd, const struct iovec __user *vec, unsigned long nr)
 {
-	return do_readv_writev(fd, false, vec, nr);
+	return do_readv_writev(fd, false, vec, nr, 0);
 }
 SYSCALL(19, readv);
 
 static long sys_writev(unsigned int fd, const struct iovec __user *vec, unsigned long nr)
 {
-	return do_readv_writev(fd, true, vec, nr);
+	return do_readv_writev(fd, true, vec, nr, 0);
 }
 SYSCALL(20, writev);
 
 static long do_prw_vec(unsigned int fd, bool write, const struct iovec __user *vec,
-		       unsigned long nr, loff_t pos)
+		       unsigned long nr, loff_t pos, int rwf)
 {
 	struct fd f;
 	ssize_t ret = fdget_at(fd, write, pos, &f);
 
 	if (ret)
 		return ret;
-	ret = do_rw_vec(f.file, write, vec, nr, &pos);
+	ret = do_rw_vec(f.file, write, vec, nr, &pos, rwf);
 	fdput(f);
 	return ret;
 }
@@ -296,33 +384,30 @@ static long do_prw_vec(unsigned int fd, bool write, const struct iovec __user *v
 static long sys_preadv(unsigned int fd, const struct iovec __user *vec, unsigned long nr,
 		       loff_t pos)
 {
-	return do_prw_vec(fd, false, vec, nr, pos);
+	return do_prw_vec(fd, false, vec, nr, pos, 0);
 }
 SYSCALL(295, preadv);
 
 static long sys_pwritev(unsigned int fd, const struct iovec __user *vec, unsigned long nr,
 			loff_t pos)
 {
-	return do_prw_vec(fd, true, vec, nr, pos);
+	return do_prw_vec(fd, true, vec, nr, pos, 0);
 }
 SYSCALL(296, pwritev);
 
 static long sys_preadv2(unsigned int fd, const struct iovec __user *vec, unsigned long nr,
-			loff_t pos, unsigned long pos_h, int flags)
+			loff_t pos, unsigned long pos_h, int rwf)
 {
-	if (flags)
-		return -EOPNOTSUPP;
-	return pos == -1 ? do_readv_writev(fd, false, vec, nr)
-			 : do_prw_vec(fd, false, vec, nr, pos);
+	return pos == -1 ? do_readv_writev(fd, false, vec, nr, rwf)
+			 : do_prw_vec(fd, false, vec, nr, pos, rwf);
 }
 SYSCALL(327, preadv2);
 
 static long sys_pwritev2(unsigned int fd, const struct iovec __user *vec, unsigned long nr,
-			 loff_t pos, unsigned long pos_h, int flags)
+			 loff_t pos, unsigned long pos_h, int rwf)
 {
-	if (flags)
-		return -EOPNOTSUPP;
-	return pos == -1 ? do_readv_writev(fd, true, vec, nr) : do_prw_vec(fd, true, vec, nr, pos);
+	return pos == -1 ? do_readv_writev(fd, true, vec, nr, rwf)
+			 : do_prw_vec(fd, true, vec, nr, pos, rwf);
 }
 SYSCALL(328, pwritev2);
 
@@ -402,14 +487,6 @@ SYSCALL(8, lseek);
 
 /* --- sendfile: through one kernel page --- */
 
-/* Writes kernel bytes to any file: the page cache directly, others through their own kernel write. */
-static ssize_t write_any(struct file *out, const void *buf, size_t n, loff_t *pos)
-{
-	if (out->f_mapping->a_ops)
-		return kernel_write(out, buf, n, pos);
-	return out->f_op->write_kernel ? out->f_op->write_kernel(out, buf, n) : -EINVAL;
-}
-
 static ssize_t do_sendfile(struct file *out, struct file *in, loff_t *ppos, size_t count)
 {
 	void *page = (void *)__get_free_page(GFP_KERNEL);
@@ -425,7 +502,7 @@ static ssize_t do_sendfile(struct file *out, struct file *in, loff_t *ppos, size
 			done = done ? done : got;
 			break;
 		}
-		put = write_any(out, page, got, &out->f_pos);
+		put = kernel_write(out, page, got, &out->f_pos);
 		if (put <= 0) {
 			done = done ? done : put;
 			break;
@@ -455,7 +532,7 @@ static long sys_sendfile(int out_fd, int in_fd, loff_t __user *offset, size_t co
 		goto out;
 	ret = -EINVAL;
 	if (pos < 0 || (ssize_t)count < 0 || (out.file->f_flags & O_APPEND) ||
-	    (!in.file->f_mapping->a_ops && !in.file->f_op->read_kernel))
+	    (!in.file->f_op->read_iter && !in.file->f_op->read_kernel))
 		goto out;
 	ret = do_sendfile(out.file, in.file, offset ? &pos : &in.file->f_pos,
 			  min(count, MAX_RW_COUNT));

@@ -21,6 +21,7 @@
 #include "lib/string.h"
 #include "mm/cache/overcommit.h"
 #include "mm/cache/shmem.h"
+#include "mm/cache/uio.h"
 #include "mm/phys/buddy.h"
 #include "mm/slab/slab.h"
 #include "mm/user/file_ops.h"
@@ -179,30 +180,19 @@ static void tmpfs_wrote(struct inode *inode)
 		inode->i_mode &= ~S_ISUID & ~(inode->i_mode & 0010 ? S_ISGID : 0);
 }
 
-static ssize_t tmpfs_write(struct file *file, const char __user *buf, size_t count, loff_t *ppos)
+static ssize_t tmpfs_write_iter(struct kiocb *iocb, struct iov_iter *from)
 {
-	ssize_t ret = generic_file_write(file, buf, count, ppos);
+	ssize_t ret = generic_file_write_iter(iocb, from);
 
 	if (ret > 0)
-		tmpfs_wrote(file_inode(file));
-	return ret;
-}
-
-static ssize_t tmpfs_writev(struct file *file, const struct iovec *iov, unsigned long nr,
-			    loff_t *ppos)
-{
-	ssize_t ret = generic_file_writev(file, iov, nr, ppos);
-
-	if (ret > 0)
-		tmpfs_wrote(file_inode(file));
+		tmpfs_wrote(file_inode(iocb->ki_filp));
 	return ret;
 }
 
 static const struct file_operations tmpfs_file_fops = {
 	.llseek = tmpfs_llseek,
-	.read = generic_file_read,
-	.write = tmpfs_write,
-	.writev = tmpfs_writev,
+	.read_iter = generic_file_read_iter,
+	.write_iter = tmpfs_write_iter,
 	.mmap = shmem_mmap,
 	.fsync = simple_fsync,
 	.fallocate = shmem_fallocate,

@@ -38,6 +38,7 @@ struct file;
 struct folio;
 struct inode;
 struct iov_iter;
+struct kiocb;
 struct kstat;
 struct mount;
 struct page;
@@ -137,6 +138,9 @@ struct file_operations {
 	loff_t (*llseek)(struct file *, loff_t, int);
 	ssize_t (*read)(struct file *, char __user *, size_t, loff_t *);
 	ssize_t (*write)(struct file *, const char __user *, size_t, loff_t *);
+	/* Read and write of any memory, in one piece (mm/cache/uio.h); a file has them or the two above. */
+	ssize_t (*read_iter)(struct kiocb *, struct iov_iter *);
+	ssize_t (*write_iter)(struct kiocb *, struct iov_iter *);
 	/* writev in one piece; NULL: element by element, each a write of its own. */
 	ssize_t (*writev)(struct file *, const struct iovec *, unsigned long nr, loff_t *);
 	int (*iterate_shared)(struct file *, struct dir_context *);
@@ -151,7 +155,7 @@ struct file_operations {
 	/* Further lines of /proc/PID/fdinfo/N. */
 	void (*show_fdinfo)(struct seq_file *, struct file *);
 	long (*fallocate)(struct file *, int mode, loff_t offset, loff_t len);
-	/* Reads file bytes at pos into kernel memory (exec, cpio, splice); NULL: through the page cache. */
+	/* Reads file bytes at pos into kernel memory (sendfile); files with a read_iter need none. */
 	ssize_t (*read_kernel)(struct file *, void *buf, size_t len, loff_t pos);
 	/* Kernel bytes into a stream (sendfile to a pipe or terminal); NULL: EINVAL. May sleep. */
 	ssize_t (*write_kernel)(struct file *, const void *buf, size_t len);

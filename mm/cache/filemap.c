@@ -27,6 +27,7 @@
 #include "lib/hash.h"
 #include "lib/string.h"
 #include "mm/cache/pagemap.h"
+#include "mm/cache/uio.h"
 #include "mm/phys/buddy.h"
 #include "mm/phys/vmstat.h"
 
@@ -233,69 +234,33 @@ struct folio *read_mapping_folio(struct address_space *mapping, pgoff_t index, s
 	}
 }
 
-/* Where the bytes of a read or write go to or come from: user or kernel memory. */
-struct copy_target {
-	char __user *ubuf;
-	char *kbuf;
-};
-
-static size_t copy_out(struct copy_target *t, const char *from, size_t n)
+/* From the cache to the iterator, up to the end of the file. */
+static ssize_t filemap_read(struct kiocb *iocb, struct iov_iter *to)
 {
-	size_t left = 0;
-
-	if (t->kbuf) {
-		memcpy(t->kbuf, from, n);
-		t->kbuf += n;
-	} else {
-		left = _copy_to_user(t->ubuf, from, n);
-		t->ubuf += n - left;
-	}
-	return n - left;
-}
-
-static size_t zero_out(struct copy_target *t, size_t n)
-{
-	size_t left = 0;
-
-	if (t->kbuf) {
-		memset(t->kbuf, 0, n);
-		t->kbuf += n;
-	} else {
-		left = clear_user(t->ubuf, n);
-		t->ubuf += n - left;
-	}
-	return n - left;
-}
-
-static ssize_t filemap_read(struct file *file, struct copy_target *to, size_t count, loff_t *ppos)
-{
+	struct file *file = iocb->ki_filp;
 	struct address_space *mapping = file->f_mapping;
 	struct inode *inode = mapping->host;
-	loff_t pos = *ppos;
 	ssize_t done = 0;
 
-	if (pos < 0)
-		return -EINVAL;
-	while (count) {
-		loff_t size = READ_ONCE(inode->i_size);
+	while (iov_iter_count(to)) {
+		loff_t pos = iocb->ki_pos, size = READ_ONCE(inode->i_size);
 		size_t off = pos & ~PAGE_MASK, n, got;
 		struct folio *folio;
 
 		if (pos >= size)
 			break;
-		n = min3((size_t)(PAGE_SIZE - off), count, (size_t)(size - pos));
+		n = min3((size_t)(PAGE_SIZE - off), iov_iter_count(to), (size_t)(size - pos));
 		folio = read_mapping_folio(mapping, pos >> PAGE_SHIFT, file);
 		if (IS_ERR(folio))
 			return done ? done : PTR_ERR(folio);
 		if (folio) {
-			got = copy_out(to, (char *)folio_address(folio) + off, n);
+			got = copy_to_iter(folio_address(folio) + off, n, to);
 			folio_put(folio);
 		} else {
-			got = zero_out(to, n);
+			got = iov_iter_zero(n, to);
 		}
-		pos += got;
+		iocb->ki_pos += got;
 		done += got;
-		count -= got;
 		if (got < n || unlikely(fatal_signal_pending(current))) {
 			if (!done)
 				done = -EFAULT;
@@ -303,165 +268,89 @@ static ssize_t filemap_read(struct file *file, struct copy_target *to, size_t co
 		}
 		cond_resched();
 	}
-	*ppos = pos;
 	return done;
 }
 
-ssize_t generic_file_read(struct file *file, char __user *buf, size_t count, loff_t *ppos)
+ssize_t generic_file_read_iter(struct kiocb *iocb, struct iov_iter *to)
 {
-	struct copy_target to = { .ubuf = buf };
-
-	return filemap_read(file, &to, count, ppos);
-}
-
-ssize_t filemap_read_kernel(struct file *file, void *buf, size_t count, loff_t pos)
-{
-	struct copy_target to = { .kbuf = buf };
-
-	return filemap_read(file, &to, count, &pos);
-}
-
-/* Brings in the first byte of each page that a copy from user memory will touch. */
-static int fault_in_readable(const char __user *buf, size_t n)
-{
-	const char __user *end = buf + n - 1;
-	char c;
-	int err = get_user(c, buf);
-
-	if (!err && ((unsigned long)buf & PAGE_MASK) != ((unsigned long)end & PAGE_MASK))
-		err = get_user(c, end);
-	(void)c;
-	return err;
+	if (iocb->ki_pos < 0)
+		return -EINVAL;
+	return filemap_read(iocb, to);
 }
 
 /* One page's worth; bytes written, or errno. */
-static ssize_t write_one(struct file *file, struct copy_target *from, loff_t pos, size_t n)
+static ssize_t write_one(struct file *file, struct iov_iter *from, loff_t pos, size_t n)
 {
 	struct address_space *mapping = file->f_mapping;
 	struct folio *folio;
-	size_t left = 0;
-	char *to;
-	int err;
+	size_t copied;
+	int ret;
 
-	if (!from->kbuf && fault_in_readable(from->ubuf, n))
+	/* With the folio locked, a fault on this very page would wait for ourselves. */
+	n -= fault_in_iov_iter_readable(from, n);
+	if (unlikely(!n))
 		return -EFAULT;
-	err = mapping->a_ops->write_begin(file, mapping, pos, n, &folio);
-	if (err)
-		return err;
-	to = (char *)folio_address(folio) + (pos & ~PAGE_MASK);
-	if (from->kbuf)
-		memcpy(to, from->kbuf, n);
-	else
-		left = copy_from_user_inatomic(to, from->ubuf, n);
-	err = mapping->a_ops->write_end(file, mapping, pos, n, n - left, folio);
-	if (err < 0)
-		return err;
-	if (from->kbuf)
-		from->kbuf += err;
-	else
-		from->ubuf += err;
-	return err;
+	ret = mapping->a_ops->write_begin(file, mapping, pos, n, &folio);
+	if (ret)
+		return ret;
+	copied = copy_from_iter_atomic(folio_address(folio) + (pos & ~PAGE_MASK), n, from);
+	ret = mapping->a_ops->write_end(file, mapping, pos, n, copied, folio);
+	if (unlikely(ret < (int)copied))
+		iov_iter_revert(from, copied - max(ret, 0));
+	return ret;
 }
 
-static ssize_t filemap_write(struct file *file, struct copy_target *from, size_t count,
-			     loff_t *ppos)
+ssize_t generic_perform_write(struct kiocb *iocb, struct iov_iter *from)
 {
-	loff_t pos = *ppos;
-	ssize_t done = 0;
+	ssize_t done = 0, got = 0;
 
-	while (count) {
-		size_t n = min((size_t)(PAGE_SIZE - (pos & ~PAGE_MASK)), count);
-		ssize_t got = write_one(file, from, pos, n);
+	while (iov_iter_count(from)) {
+		size_t room = PAGE_SIZE - (iocb->ki_pos & ~PAGE_MASK);
 
-		if (got < 0) {
-			if (!done)
-				done = got;
+		got = write_one(iocb->ki_filp, from, iocb->ki_pos, min(room, iov_iter_count(from)));
+		if (got < 0)
 			break;
-		}
-		pos += got;
+		iocb->ki_pos += got;
 		done += got;
-		count -= got;
 		if (unlikely(fatal_signal_pending(current))) {
-			done = done ? done : -EINTR;
+			got = -EINTR;
 			break;
 		}
 		cond_resched();
 	}
-	*ppos = pos;
-	return done;
+	return done ? done : got;
 }
 
-/*
- * Limits of a write at *ppos: O_APPEND, RLIMIT_FSIZE, the largest file. The count that may be written, or errno.
- * => i_rwsem held for writing
- */
-static ssize_t generic_write_checks(struct file *file, size_t count, loff_t *ppos)
+ssize_t generic_write_checks(struct kiocb *iocb, struct iov_iter *from)
 {
-	struct inode *inode = file->f_mapping->host;
+	struct inode *inode = iocb->ki_filp->f_mapping->host;
 	unsigned long limit = rlimit(RLIMIT_FSIZE), room = MAX_LFS_FILESIZE;
 
-	if (file->f_flags & 02000)
-		*ppos = inode->i_size;
-	if (*ppos < 0)
-		return -EINVAL;
-	if ((unsigned long)*ppos >= limit)
-		return fsize_exceeded();
-	if ((unsigned long)*ppos >= room)
-		return -EFBIG;
-	return min3(count, limit - *ppos, room - *ppos);
-}
-
-ssize_t generic_file_writev(struct file *file, const struct iovec *iov, unsigned long nr,
-			    loff_t *ppos)
-{
-	struct inode *inode = file->f_mapping->host;
-	ssize_t room, got = 0, done = 0;
-	size_t total = 0;
-	unsigned long i;
-
-	for (i = 0; i < nr; i++)
-		total += iov[i].iov_len;
-	if (!total)
+	if (!iov_iter_count(from))
 		return 0;
-	down_write(&inode->i_rwsem);
-	room = generic_write_checks(file, total, ppos);
-	for (i = 0; i < nr && room > 0; i++) {
-		struct copy_target from = { .ubuf = iov[i].iov_base };
-		size_t n = min((size_t)room, iov[i].iov_len);
-
-		got = filemap_write(file, &from, n, ppos);
-		if (got > 0) {
-			done += got;
-			room -= got;
-		}
-		if (got != n)
-			break;
-	}
-	up_write(&inode->i_rwsem);
-	return done ? done : room < 0 ? room : got;
+	if (iocb->ki_flags & IOCB_APPEND)
+		iocb->ki_pos = inode->i_size;
+	if (iocb->ki_pos < 0)
+		return -EINVAL;
+	if ((unsigned long)iocb->ki_pos >= limit)
+		return fsize_exceeded();
+	if ((unsigned long)iocb->ki_pos >= room)
+		return -EFBIG;
+	iov_iter_truncate(from, min(limit, room) - iocb->ki_pos);
+	return iov_iter_count(from);
 }
 
-static ssize_t write_from(struct file *file, struct copy_target from, size_t count, loff_t *ppos)
+ssize_t generic_file_write_iter(struct kiocb *iocb, struct iov_iter *from)
 {
-	struct inode *inode = file->f_mapping->host;
+	struct inode *inode = iocb->ki_filp->f_mapping->host;
 	ssize_t ret;
 
-	if (!count)
+	if (!iov_iter_count(from))
 		return 0;
 	down_write(&inode->i_rwsem);
-	ret = generic_write_checks(file, count, ppos);
+	ret = generic_write_checks(iocb, from);
 	if (ret > 0)
-		ret = filemap_write(file, &from, ret, ppos);
+		ret = generic_perform_write(iocb, from);
 	up_write(&inode->i_rwsem);
 	return ret;
-}
-
-ssize_t generic_file_write(struct file *file, const char __user *buf, size_t count, loff_t *ppos)
-{
-	return write_from(file, (struct copy_target){ .ubuf = (char __user *)buf }, count, ppos);
-}
-
-ssize_t filemap_write_kernel(struct file *file, const void *buf, size_t count, loff_t *ppos)
-{
-	return write_from(file, (struct copy_target){ .kbuf = (char *)buf }, count, ppos);
 }

@@ -14,8 +14,10 @@
 #include "mm/cache/file.h"
 #include "mm/phys/page.h"
 
-struct vm_fault;
+struct iov_iter;
+struct kiocb;
 struct mm_struct;
+struct vm_fault;
 
 void address_space_init(struct address_space *mapping, struct inode *host, gfp_t gfp_mask);
 
@@ -66,15 +68,15 @@ void filemap_remove_folio(struct folio *folio);
 struct folio *read_mapping_folio(struct address_space *mapping, pgoff_t index, struct file *file);
 bool filemap_has_page(struct address_space *mapping, pgoff_t index);
 
-/* --- file operations built on the cache; bytes or negative errno; may sleep --- */
-ssize_t generic_file_read(struct file *file, char __user *buf, size_t count, loff_t *ppos);
-ssize_t generic_file_write(struct file *file, const char __user *buf, size_t count, loff_t *ppos);
-/* The elements one after the other, as one write: nothing of another write comes between. */
-ssize_t generic_file_writev(struct file *file, const struct iovec *iov, unsigned long nr,
-			    loff_t *ppos);
-ssize_t filemap_read_kernel(struct file *file, void *buf, size_t count, loff_t pos);
-/* Kernel data into a file through the cache (initramfs unpacking, sendfile); the limits of write(2) hold. */
-ssize_t filemap_write_kernel(struct file *file, const void *buf, size_t count, loff_t *ppos);
+/* --- file operations built on the cache; bytes or negative errno; they move ki_pos and the iterator; may sleep --- */
+ssize_t generic_file_read_iter(struct kiocb *iocb, struct iov_iter *to);
+ssize_t generic_file_write_iter(struct kiocb *iocb, struct iov_iter *from);
+/*
+ * The two halves of the latter. The limits of a write at ki_pos: append, RLIMIT_FSIZE, the largest file; cuts the iterator and
+ * returns what is left of it. Then the copy. => i_rwsem held for writing
+ */
+ssize_t generic_write_checks(struct kiocb *iocb, struct iov_iter *from);
+ssize_t generic_perform_write(struct kiocb *iocb, struct iov_iter *from);
 
 unsigned int filemap_fault(struct vm_fault *vmf);
 unsigned int filemap_map_pages(struct vm_fault *vmf, pgoff_t start, pgoff_t end);

@@ -7,6 +7,7 @@
 #include "files.h"
 #include <limits.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/sendfile.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
@@ -237,6 +238,56 @@ TEST(vectors)
 	EXPECT_ERR(readv(fd, in, 2000), EINVAL);
 	bad[0].iov_len = -1L;
 	EXPECT_ERR(writev(fd, bad, 1), EINVAL);
+}
+
+TEST(a_write_takes_what_is_there_up_to_the_bad_address)
+{
+	char *map =
+		mmap(NULL, 2 * 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	struct iovec out[2];
+
+	enter();
+	int fd = open("f", O_CREAT | O_RDWR, 0600);
+
+	ASSERT(map != MAP_FAILED);
+	memcpy(map + 4092, "tail", 4);
+	ASSERT_EQ(munmap(map + 4096, 4096), 0);
+	EXPECT_EQ(write(fd, map + 4092, 100), 4);
+	out[0] = (struct iovec){ "head", 4 };
+	out[1] = (struct iovec){ map + 4092, 8 };
+	EXPECT_EQ(pwritev(fd, out, 2, 4), 8);
+	EXPECT_STR(read_text("f"), "tailheadtail");
+	EXPECT_ERR(write(fd, map + 4096, 4), EFAULT);
+	out[0].iov_base = map + 4096;
+	EXPECT_ERR(writev(fd, out, 2), EFAULT);
+	munmap(map, 4096);
+}
+
+/* musl has no pwritev2. */
+#define RWF_HIPRI  1
+#define RWF_DSYNC  2
+#define RWF_SYNC   4
+#define RWF_APPEND 16
+static ssize_t rwf_writev(int fd, const struct iovec *iov, off_t pos, int flags)
+{
+	return syscall(SYS_pwritev2, fd, iov, 1L, pos, 0L, flags);
+}
+
+TEST(flags_of_one_vectored_call)
+{
+	struct iovec out = { "abc", 3 };
+
+	enter();
+	int fd = open("f", O_CREAT | O_RDWR, 0600), p[2];
+
+	EXPECT_EQ(rwf_writev(fd, &out, 0, RWF_DSYNC), 3);
+	EXPECT_EQ(rwf_writev(fd, &out, -1, RWF_APPEND), 3);
+	EXPECT_EQ(rwf_writev(fd, &out, 0, RWF_APPEND | RWF_SYNC), 3);
+	EXPECT_STR(read_text("f"), "abcabcabc");
+	EXPECT_ERR(rwf_writev(fd, &out, 0, 0x4000), EOPNOTSUPP);
+	ASSERT_EQ(pipe(p), 0);
+	EXPECT_ERR(rwf_writev(p[1], &out, 0, 0), ESPIPE);
+	EXPECT_EQ(rwf_writev(p[1], &out, -1, RWF_HIPRI), 3);
 }
 
 TEST(truncate_cuts_and_extends_with_zeros)
