@@ -219,6 +219,7 @@ struct file_system_type {
 
 #define FS_REQUIRES_DEV 1
 #define SB_RDONLY	1
+#define SB_I_NOEXEC	2 /* no file of this file system is a program, however it is mounted */
 #define MS_RDONLY	1
 #define MS_NOSUID	2
 #define MS_NODEV	4
@@ -238,6 +239,7 @@ struct super_block {
 	dev_t s_dev;
 	unsigned long s_blocksize;
 	unsigned long s_flags; /* SB_RDONLY */
+	unsigned int s_iflags; /* SB_I_NOEXEC */
 	unsigned long s_magic;
 	struct file_system_type *s_type;
 	const struct super_operations *s_op;
@@ -497,6 +499,8 @@ extern struct rw_semaphore namespace_sem;
 extern struct list_head mount_list;
 bool follow_mount(struct path *path); /* goes down through mounts on path */
 bool mnt_is_readonly(const struct mount *mnt);
+/* Nothing below this path may be run or mapped PROT_EXEC: the mount says so, or the file system. */
+bool path_noexec(const struct path *path);
 
 /* --- start --- */
 void vfs_caches_init(void); /* caches, rootfs mounted, init_fs set; before the first process */

@@ -181,6 +181,11 @@ bool mnt_is_readonly(const struct mount *mnt)
 	return (mnt->mnt_flags & MS_RDONLY) || (mnt->mnt_sb->s_flags & SB_RDONLY);
 }
 
+bool path_noexec(const struct path *path)
+{
+	return (path->mnt->mnt_flags & MS_NOEXEC) || (path->mnt->mnt_sb->s_iflags & SB_I_NOEXEC);
+}
+
 /* => mount_lock held */
 static struct mount *__lookup_mnt(const struct mount *parent, const struct dentry *at)
 {

@@ -349,7 +349,7 @@ struct file *do_open_execat(int fd, const char *name, int at_flags)
 	inode = d_inode(path.dentry);
 	if (S_ISLNK(inode->i_mode))
 		err = -ELOOP;
-	else if (!S_ISREG(inode->i_mode) || (path.mnt->mnt_flags & MS_NOEXEC))
+	else if (!S_ISREG(inode->i_mode) || path_noexec(&path))
 		err = -EACCES;
 	else
 		err = inode_permission(inode, MAY_EXEC);

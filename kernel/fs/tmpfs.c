@@ -469,10 +469,16 @@ static struct file *mm_fget(int fd)
 	return fget(fd);
 }
 
+static bool mm_noexec(const struct file *file)
+{
+	return path_noexec(&file->f_path);
+}
+
 static const struct mm_file_ops vfs_mm_ops = {
 	.fget = mm_fget,
 	.shmem_zero_file = shmem_zero_file,
 	.mmap_vm_ops = mmap_vm_ops,
+	.noexec = mm_noexec,
 	.capable_rawio = capable_rawio,
 	.capable_ipc_lock = capable_ipc_lock,
 	.capable_sys_nice = capable_sys_nice,

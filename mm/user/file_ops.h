@@ -18,6 +18,8 @@ struct mm_file_ops {
 	struct file *(*shmem_zero_file)(size_t size, bool account);
 	/* True when mappings of file use only *ops and keep no private data, so that they may merge. */
 	bool (*mmap_vm_ops)(struct file *file, const struct vm_operations_struct **ops);
+	/* True when no part of the file may ever be mapped PROT_EXEC (a mount with noexec, /proc). */
+	bool (*noexec)(const struct file *file);
 	bool (*capable_rawio)(void);
 	bool (*capable_ipc_lock)(void);
 	bool (*capable_sys_nice)(void);

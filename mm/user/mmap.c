@@ -161,6 +161,11 @@ static int mmap_file_flags(struct file *file, unsigned long prot, unsigned long 
 	case MAP_PRIVATE:
 		if (!(file->f_mode & FMODE_READ))
 			return -EACCES;
+		if (unlikely(mm_file_ops->noexec(file))) {
+			if (*vm_flags & VM_EXEC)
+				return -EPERM;
+			*vm_flags &= ~VM_MAYEXEC;
+		}
 		if (!file->f_op->mmap)
 			return -ENODEV;
 		if (*vm_flags & VM_GROWSDOWN)

@@ -153,7 +153,10 @@ static int mprotect_range(struct mm_struct *mm, unsigned long start, unsigned lo
 	}
 }
 
-static long sys_mprotect(unsigned long start, size_t len, unsigned long prot)
+/*
+ * pkey: -1, or a protection key. Quire hands out none (pkey_alloc: -ENOSPC, as on a processor without them), so no other is good.
+ */
+static long do_mprotect_pkey(unsigned long start, size_t len, unsigned long prot, int pkey)
 {
 	struct mm_struct *mm = current->mm;
 	unsigned long end;
@@ -172,11 +175,35 @@ static long sys_mprotect(unsigned long start, size_t len, unsigned long prot)
 		return -EINVAL;
 	if (mmap_write_lock_killable(mm))
 		return -EINTR;
-	err = mprotect_range(mm, start, end, prot);
+	err = pkey == -1 ? mprotect_range(mm, start, end, prot) : -EINVAL;
 	mmap_write_unlock(mm);
 	return err;
 }
+
+static long sys_mprotect(unsigned long start, size_t len, unsigned long prot)
+{
+	return do_mprotect_pkey(start, len, prot, -1);
+}
 SYSCALL(10, mprotect);
+
+static long sys_pkey_mprotect(unsigned long start, size_t len, unsigned long prot, int pkey)
+{
+	return do_mprotect_pkey(start, len, prot, pkey);
+}
+SYSCALL(329, pkey_mprotect);
+
+static long sys_pkey_alloc(unsigned long flags, unsigned long init_val)
+{
+	/* PKEY_DISABLE_ACCESS | PKEY_DISABLE_WRITE */
+	return flags || (init_val & ~3UL) ? -EINVAL : -ENOSPC;
+}
+SYSCALL(330, pkey_alloc);
+
+static long sys_pkey_free(int pkey)
+{
+	return -EINVAL;
+}
+SYSCALL(331, pkey_free);
 
 int mprotect_fixup_range(struct mm_struct *mm, unsigned long start, unsigned long end,
 			 unsigned long prot)

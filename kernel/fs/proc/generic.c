@@ -318,6 +318,7 @@ static struct super_block *proc_mount(struct file_system_type *type, int flags, 
 		return ERR_PTR(-ENOMEM);
 	sb->s_op = &proc_sops;
 	sb->s_magic = PROC_SUPER_MAGIC;
+	sb->s_iflags |= SB_I_NOEXEC;
 	sb->s_root = d_make_root(proc_get_inode(sb, &proc_root));
 	if (!sb->s_root) {
 		free_super(sb);

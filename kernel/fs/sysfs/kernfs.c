@@ -325,6 +325,7 @@ struct super_block *kernfs_get_super(struct kernfs_root *root, struct file_syste
 	sb->s_op = &kernfs_sops;
 	sb->s_d_op = &kernfs_dentry_ops;
 	sb->s_magic = root->magic;
+	sb->s_iflags |= SB_I_NOEXEC;
 	sb->s_root = d_make_root(kernfs_get_inode(sb, &root->kn));
 	if (!sb->s_root) {
 		free_super(sb);
