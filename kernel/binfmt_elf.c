@@ -21,6 +21,7 @@
 #include "kernel/exec.h"
 #include "kernel/fs/fs.h"
 #include "kernel/random.h"
+#include "kernel/rseq.h"
 #include "kernel/sched.h"
 #include "kernel/time.h"
 #include "lib/err.h"
@@ -33,7 +34,7 @@
 #define ELF_ET_DYN_BASE	   (TASK_SIZE / 3 * 2)
 #define ELF_MAX_PHDRS_SIZE 65536UL
 #define BRK_RND_SIZE	   0x02000000UL
-#define NR_AUXV		   20
+#define NR_AUXV		   22
 #define PLATFORM	   "x86_64"
 
 /* A file that is to be mapped, and where its parts came to lie. */
@@ -386,6 +387,8 @@ static int fill_auxv(unsigned long *auxv, const struct linux_binprm *bprm, const
 	AUX(AT_SECURE, bprm->secureexec);
 	AUX(AT_RANDOM, random);
 	AUX(AT_HWCAP2, 0);
+	AUX(AT_RSEQ_FEATURE_SIZE, RSEQ_FEATURE_SIZE);
+	AUX(AT_RSEQ_ALIGN, RSEQ_ALIGN);
 	AUX(AT_EXECFN, bprm->exec);
 	AUX(AT_PLATFORM, platform);
 	AUX(AT_NULL, 0);

@@ -23,6 +23,7 @@
 #include "kernel/futex.h"
 #include "kernel/kthread.h"
 #include "kernel/pidfd.h"
+#include "kernel/rseq.h"
 #include "kernel/signal.h"
 #include "kernel/syscall.h"
 #include "kernel/time.h"
@@ -129,6 +130,7 @@ void exec_mm_release(struct task_struct *tsk, struct mm_struct *mm)
 {
 	mm_release(tsk, mm);
 	tsk->robust_list = NULL;
+	tsk->rseq = NULL;
 }
 
 /* ---- the parts ---- */
@@ -194,6 +196,7 @@ static struct task_struct *dup_task_struct(struct kernel_clone_args *args)
 		tsk->sas_ss_sp = tsk->sas_ss_size = 0;
 		tsk->sas_ss_flags = SS_DISABLE;
 	}
+	rseq_fork(tsk, args->flags & CLONE_VM);
 	if (args->name)
 		strscpy_pad(tsk->comm, args->name, sizeof(tsk->comm));
 	get_cred(tsk->cred);

@@ -18,6 +18,7 @@
 #include "kernel/exit.h"
 #include "kernel/fs/fs.h"
 #include "kernel/printk.h"
+#include "kernel/rseq.h"
 #include "kernel/signal_internal.h"
 #include "kernel/time.h"
 #include "lib/errno.h"
@@ -425,6 +426,7 @@ static const struct signal_ops delivery_ops = {
 	.setup_done = signal_setup_done,
 	.set_current_blocked = set_current_blocked,
 	.restore_saved_sigmask = restore_saved_sigmask,
+	.rseq_notify_resume = rseq_notify_resume,
 	.force_sigsegv = force_sigsegv_from_arch,
 };
 

@@ -38,13 +38,16 @@ struct pt_regs;
 #define TIF_NOTIFY_SIGNAL    2
 #define TIF_RESTORE_SIGMASK  3
 #define TIF_NEED_FPU_LOAD    4
+#define TIF_NOTIFY_RESUME    5 /* rseq: it was off its CPU */
 #define _TIF_SIGPENDING	     BIT(TIF_SIGPENDING)
 #define _TIF_NEED_RESCHED    BIT(TIF_NEED_RESCHED)
 #define _TIF_NOTIFY_SIGNAL   BIT(TIF_NOTIFY_SIGNAL)
 #define _TIF_RESTORE_SIGMASK BIT(TIF_RESTORE_SIGMASK)
 #define _TIF_NEED_FPU_LOAD   BIT(TIF_NEED_FPU_LOAD)
-#define _TIF_WORK_MASK \
-	(_TIF_SIGPENDING | _TIF_NEED_RESCHED | _TIF_NOTIFY_SIGNAL | _TIF_RESTORE_SIGMASK)
+#define _TIF_NOTIFY_RESUME   BIT(TIF_NOTIFY_RESUME)
+#define _TIF_WORK_MASK                                                                     \
+	(_TIF_SIGPENDING | _TIF_NEED_RESCHED | _TIF_NOTIFY_SIGNAL | _TIF_RESTORE_SIGMASK | \
+	 _TIF_NOTIFY_RESUME)
 
 /* task->__state: what a wake-up must match. */
 #define TASK_RUNNING	     0x0
@@ -168,6 +171,8 @@ struct task_struct {
 	int *set_child_tid, *clear_child_tid; /* C user addresses */
 	void *robust_list;		      /* C user address */
 	size_t robust_list_len;
+	struct rseq *rseq;	/* C user address, NULL: not registered (kernel/rseq.h) */
+	u32 rseq_len, rseq_sig; /* C */
 
 	/* time */
 	u64 utime, stime; /* C ns */

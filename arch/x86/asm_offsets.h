@@ -33,7 +33,7 @@
 #define PT_REGS_SIZE 0xa8
 
 /* TIF bits: work before a return to user mode (_TIF_WORK_MASK). */
-#define TIF_WORK_MASK_ASM 0x0f
+#define TIF_WORK_MASK_ASM 0x2f
 
 /* Selectors, as in ptrace.h. */
 #define ASM_KERNEL_CS 0x10

@@ -228,6 +228,9 @@ static void handle_signal(struct ksignal *ks, struct pt_regs *regs)
 		/* A second signal must not wind back once more. */
 		force_iret(regs);
 	}
+	/* The handler must not return into the middle of a restartable sequence. */
+	if (unlikely(current->rseq))
+		signal_ops->rseq_notify_resume(regs);
 	signal_ops->setup_done(ks, setup_rt_frame(ks, regs) != 0);
 }
 

@@ -52,6 +52,11 @@ struct signal_ops {
 	void (*set_current_blocked)(u64 mask);
 	/* No handler ran: back to saved_sigmask if TIF_RESTORE_SIGMASK. */
 	void (*restore_saved_sigmask)(void);
+	/*
+	 * TIF_NOTIFY_RESUME, or a signal is about to be delivered: a restartable sequence is aborted in
+	 * @regs. => may sleep
+	 */
+	void (*rseq_notify_resume)(struct pt_regs *regs);
 	/* SIGSEGV from the kernel (SI_KERNEL) for a bad frame or address. */
 	void (*force_sigsegv)(void);
 };

@@ -89,8 +89,10 @@ void exit_to_user_mode_loop(struct pt_regs *regs)
 			local_irq_enable();
 			if (work & _TIF_NEED_RESCHED)
 				schedule();
-			if (work & ~_TIF_NEED_RESCHED)
+			if (work & ~(_TIF_NEED_RESCHED | _TIF_NOTIFY_RESUME))
 				arch_do_signal(regs);
+			if (unlikely(work & _TIF_NOTIFY_RESUME) && signal_ops)
+				signal_ops->rseq_notify_resume(regs);
 		}
 		local_irq_disable();
 	}

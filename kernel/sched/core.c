@@ -28,6 +28,7 @@
 #include "kernel/bug.h"
 #include "kernel/printk.h"
 #include "kernel/rcu.h"
+#include "kernel/rseq.h"
 #include "kernel/sched/sched.h"
 #include "kernel/timer.h"
 #include "kernel/trace/sched.h"
@@ -323,6 +324,7 @@ static void __schedule(bool yielded)
 	}
 	if (sched_smp && (next == rq->idle || prev == rq->idle))
 		note_idle(rq, next == rq->idle);
+	rseq_preempt(prev);
 	trace_sched_switch(prev, prev->__state | prev->exit_state, next);
 	next->se.exec_start = now;
 	next->on_cpu = 1;
