@@ -12,16 +12,20 @@
 #include "kernel/kthread.h"
 
 #include "arch/x86/bitops.h"
+#include "arch/x86/tlb.h"
+#include "kernel/bug.h"
 #include "kernel/completion.h"
 #include "kernel/exit.h"
 #include "kernel/printk.h"
 #include "kernel/sched.h"
 #include "kernel/signal.h"
+#include "kernel/task.h"
 #include "lib/errno.h"
 #include "lib/printf.h"
 #include "lib/string.h"
 #include "mm/phys/gfp.h"
 #include "mm/slab/slab.h"
+#include "mm/user/mm.h"
 
 #define CLONE_FS    0x00000200
 #define CLONE_FILES 0x00000400
@@ -252,4 +256,33 @@ int kthread_stop(struct task_struct *k)
 void *kthread_data(struct task_struct *k)
 {
 	return to_kthread(k)->data;
+}
+
+void kthread_use_mm(struct mm_struct *mm)
+{
+	struct task_struct *tsk = current;
+
+	WARN_ON_ONCE(!(tsk->flags & PF_KTHREAD) || tsk->mm);
+	mmgrab(mm);
+	task_lock(tsk);
+	local_irq_disable();
+	tsk->mm = tsk->active_mm = mm;
+	switch_mm_irqs_off(NULL, &mm->context, tsk);
+	local_irq_enable();
+	task_unlock(tsk);
+}
+
+void kthread_unuse_mm(struct mm_struct *mm)
+{
+	struct task_struct *tsk = current;
+
+	WARN_ON_ONCE(tsk->mm != mm);
+	task_lock(tsk);
+	local_irq_disable();
+	tsk->mm = tsk->active_mm = NULL;
+	/* The tables stay loaded until somebody needs others, or they are freed (destroy_context). */
+	enter_lazy_tlb(&mm->context, tsk);
+	local_irq_enable();
+	task_unlock(tsk);
+	mmdrop(mm);
 }

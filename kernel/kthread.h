@@ -46,6 +46,15 @@ void kthread_parkme(void);
 void kthread_exit(long result) __noreturn;
 void *kthread_data(struct task_struct *k);
 
+/*
+ * A kernel thread works in a process's address space for a while: user pointers mean mm's memory, and faults on them are
+ * handled. It stays a kernel thread: nobody finds mm through it (get_task_mm). Pairs, not nested.
+ * => mm has a user (mm_users) until kthread_unuse_mm(); the thread has no address space of its own
+ */
+struct mm_struct;
+void kthread_use_mm(struct mm_struct *mm);
+void kthread_unuse_mm(struct mm_struct *mm);
+
 /* First function of process 2. */
 int kthreadd(void *unused);
 /* What a kernel thread's struct keeps beside it; called when the task_struct is freed. */

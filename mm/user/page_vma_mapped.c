@@ -9,7 +9,7 @@
  * 3. A large folio's pages may lie in two tables, and its range may stick out of the area on both sides.
  *
  * Locks: ptl, inside the lock of the tree (i_mmap_rwsem or anon_vma) that led to the area. Mirrors Linux
- * mm/page_vma_mapped.c. Exercised by tests/user/{rmap,migrate}.c.
+ * mm/page_vma_mapped.c. Exercised by the suite rmap, tests/user/{rmap,migrate}.c.
  */
 #include "mm/user/page_vma_mapped.h"
 

@@ -15,7 +15,7 @@
  *    It has neither a reference nor a place in _mapcount; the resident count of the process stays as it was.
  *
  * Locks: folio lock; then i_mmap_rwsem or the anon_vma's root->rwsem, for reading; then ptl. Mirrors the second part of
- * Linux mm/rmap.c. Exercised by tests/user/{rmap,migrate}.c and tests/boot/test_mempolicy.py.
+ * Linux mm/rmap.c. Exercised by the suites rmap and rmap_storm, tests/user/{rmap,migrate}.c.
  */
 #include "mm/user/rmap.h"
 
