@@ -22,7 +22,7 @@ struct sysfs_attr {
 };
 
 static struct kernfs_root sysfs_root = KERNFS_ROOT(sysfs_root, SYSFS_MAGIC);
-struct kernfs_node *sysfs_kernel, *sysfs_kernel_mm, *sysfs_devices_system;
+struct kernfs_node *sysfs_kernel, *sysfs_kernel_mm, *sysfs_devices, *sysfs_devices_system;
 
 int sysfs_emit_at(char *buf, int at, const char *fmt, ...)
 {
@@ -161,11 +161,12 @@ static struct file_system_type sysfs_fs_type = { .name = "sysfs", .mount = sysfs
 
 static int sysfs_init(void)
 {
-	struct kernfs_node *devices = sysfs_create_dir(NULL, "devices"), *debug;
+	struct kernfs_node *debug;
 
-	if (IS_ERR(devices))
-		return PTR_ERR(devices);
-	sysfs_devices_system = sysfs_create_dir(devices, "system");
+	sysfs_devices = sysfs_create_dir(NULL, "devices");
+	if (IS_ERR(sysfs_devices))
+		return PTR_ERR(sysfs_devices);
+	sysfs_devices_system = sysfs_create_dir(sysfs_devices, "system");
 	sysfs_kernel = sysfs_create_dir(NULL, "kernel");
 	if (IS_ERR(sysfs_devices_system) || IS_ERR(sysfs_kernel))
 		return -ENOMEM;
