@@ -4,13 +4,15 @@
  * 1. Shrinking is munmap of the tail. Growing in place needs a hole behind the area: the area is
  *    extended like mmap would extend it, and may so meet the next one and merge.
  * 2. Otherwise the new range becomes an area like the old one, or part of a neighbour that is alike; the entries are moved
- *    (cleared on the old side, flushed, set on the new), and the old range is unmapped, now empty. An anonymous area without
+ *    (cleared on the old side, set on the new, flushed), and the old range is unmapped, now empty. Where the old and the new
+ *    range hold whole tables at the same places, the tables move, not their entries. An anonymous area without
  *    private pages gets the offset of its new place, so that it merges there like a new one.
  * 3. A move without a change of size may span several areas, which keep their distances (Linux 6.17). Each moves on its own: a
  *    failure leaves those before it at the new place.
  *
- * Locks: mmap_lock for writing; the file's i_mmap_rwsem while pages move; both tables' locks, the new one first.
- * Mirrors Linux mm/mremap.c. Exercised by tests/user/{mmap_edge,anon_map,vmstress}.c.
+ * Locks: mmap_lock for writing; the file's i_mmap_rwsem and the anon_vma's lock until what moved is flushed; both tables'
+ * locks, the new one first.
+ * Mirrors Linux mm/mremap.c. Exercised by tests/user/{mremap,mmap_edge,anon_map,vmstress}.c.
  */
 #include "arch/x86/tlb.h"
 #include "kernel/current.h"
@@ -29,25 +31,39 @@
 #include "mm/user/vma.h"
 
 /*
- * Moves the entries of [old, old + len), which lies in one table, to new; -ENOMEM. A walk from a private page to its entries
- * goes from area to area as truncate does, so it waits.
+ * Who walks from a page to its entries goes from area to area, as truncate does: no page may slip from one still to be seen to
+ * one already seen. Nor may they find an entry at its new place, and flush there, while a TLB still has the old one.
  */
-static int move_ptes(struct vm_area_struct *vma, unsigned long old, unsigned long new,
-		     unsigned long len)
+static void take_rmap_locks(struct vm_area_struct *vma)
 {
-	struct mm_struct *mm = vma->vm_mm;
-	pmd_t *old_pmd = mm_find_pmd(mm, old), *new_pmd;
-	spinlock_t *old_ptl, *new_ptl;
-	pte_t *src, *dst;
-	unsigned long i;
+	struct address_space *mapping = vma->vm_file ? vma->vm_file->f_mapping : NULL;
 
-	if (!old_pmd)
-		return 0;
-	new_pmd = mm_alloc_pmd(mm, new);
-	if (!new_pmd || pte_alloc(mm, new_pmd))
-		return -ENOMEM;
+	if (mapping)
+		down_write(&mapping->i_mmap_rwsem);
 	if (vma->anon_vma)
 		anon_vma_lock_write(vma->anon_vma);
+}
+
+static void drop_rmap_locks(struct vm_area_struct *vma)
+{
+	struct address_space *mapping = vma->vm_file ? vma->vm_file->f_mapping : NULL;
+
+	if (vma->anon_vma)
+		anon_vma_unlock_write(vma->anon_vma);
+	if (mapping)
+		up_write(&mapping->i_mmap_rwsem);
+}
+
+/* Moves the entries of len bytes, which lie in the table of *old_pmd, to new; -ENOMEM. => rmap locks held */
+static int move_ptes(struct mm_struct *mm, pmd_t *old_pmd, unsigned long old, unsigned long new,
+		     unsigned long len)
+{
+	pmd_t *new_pmd = mm_alloc_pmd(mm, new);
+	spinlock_t *old_ptl, *new_ptl;
+	pte_t *src, *dst;
+
+	if (!new_pmd || pte_alloc(mm, new_pmd))
+		return -ENOMEM;
 	/* mmap_lock is held for writing: nobody else takes two table locks of this mm. */
 	new_ptl = pte_lockptr(*new_pmd);
 	old_ptl = pte_lockptr(*old_pmd);
@@ -56,39 +72,63 @@ static int move_ptes(struct vm_area_struct *vma, unsigned long old, unsigned lon
 		spin_lock_nested(old_ptl, 1);
 	dst = pte_offset_kernel(new_pmd, new);
 	src = pte_offset_kernel(old_pmd, old);
-	for (i = 0; i < len >> PAGE_SHIFT; i++)
+	for (unsigned long i = 0; i < len >> PAGE_SHIFT; i++)
 		if (!pte_none(src[i]))
 			set_user_pte(&dst[i], user_ptep_get_and_clear(&src[i]));
-	flush_tlb_mm_range(&mm->context, old, old + len, PAGE_SHIFT, false);
 	if (old_ptl != new_ptl)
 		spin_unlock(old_ptl);
 	spin_unlock(new_ptl);
-	if (vma->anon_vma)
-		anon_vma_unlock_write(vma->anon_vma);
 	return 0;
+}
+
+/*
+ * Both places are a whole table's span: the table itself moves, and its lock with it. False: there is a table at the new place,
+ * or no memory for what is above. => rmap locks held, so that nobody waits for the table's lock by way of the old place
+ */
+static bool move_normal_pmd(struct mm_struct *mm, pmd_t *old_pmd, unsigned long new)
+{
+	pmd_t *new_pmd = mm_alloc_pmd(mm, new);
+
+	if (!new_pmd || !pmd_none(*new_pmd))
+		return false;
+	spin_lock(&mm->page_table_lock);
+	WRITE_ONCE(new_pmd->pmd, old_pmd->pmd);
+	WRITE_ONCE(old_pmd->pmd, 0);
+	spin_unlock(&mm->page_table_lock);
+	return true;
 }
 
 /* => old and new do not overlap; vma is the area at old */
 static int move_page_tables(struct vm_area_struct *vma, unsigned long old, unsigned long new,
 			    unsigned long len)
 {
-	struct address_space *mapping = vma->vm_file ? vma->vm_file->f_mapping : NULL;
-	unsigned long at = old, next, step;
+	unsigned long at = old, end = old + len, flush = ~0UL, next, step;
+	struct mm_struct *mm = vma->vm_mm;
+	bool tables = false;
+	pmd_t *pmd;
 	int err = 0;
 
-	/* Truncate goes from area to area: no page may slip from one still to be seen to one already seen. */
-	if (mapping)
-		down_write(&mapping->i_mmap_rwsem);
-	for (; !err && mm_next_pmd(vma->vm_mm, &at, old + len, &next); at += step) {
+	take_rmap_locks(vma);
+	for (; !err && (pmd = mm_next_pmd(mm, &at, end, &next)) != NULL; at += step) {
 		unsigned long to = new + (at - old);
 
 		step = min(next - at, PMD_SIZE - (to & ~PMD_MASK));
-		err = move_ptes(vma, at, to, step);
-		cond_resched();
+		flush = min(flush, at);
+		if (step == PMD_SIZE && move_normal_pmd(mm, pmd, to))
+			tables = true;
+		else
+			err = move_ptes(mm, pmd, at, to, step);
+		if (need_resched()) {
+			flush_tlb_mm_range(&mm->context, flush, at + step, PAGE_SHIFT, tables);
+			flush = ~0UL;
+			drop_rmap_locks(vma);
+			cond_resched();
+			take_rmap_locks(vma);
+		}
 	}
-
-	if (mapping)
-		up_write(&mapping->i_mmap_rwsem);
+	if (flush < at)
+		flush_tlb_mm_range(&mm->context, flush, min(at, end), PAGE_SHIFT, tables);
+	drop_rmap_locks(vma);
 	return err;
 }
 

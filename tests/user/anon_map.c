@@ -213,6 +213,39 @@ TEST(mincore_tells_touched_pages)
 	EXPECT_ERR(mincore(p, 8 * PAGE, vec), ENOMEM);
 }
 
+/* Of a range over several tables, some of them missing; and of the pages before a hole. */
+TEST(mincore_tells_random_pages_of_many_tables)
+{
+	enum { N = 2000 };
+	static unsigned char vec[N + 8], touched[N];
+	char *p = mmap(NULL, N * PAGE, RW, ANON | MAP_NORESERVE, -1, 0);
+	size_t gap = 600 + rnd_below(800);
+
+	ASSERT_NE(p, MAP_FAILED);
+	if (madvise(p, N * PAGE, MADV_NOHUGEPAGE) && errno != EINVAL)
+		ASSERT_OK(-1);
+	for (size_t i = 0; i < N; i++) {
+		touched[i] = (i < gap || i > gap + 550) && !rnd_below(3);
+		if (touched[i])
+			p[i * PAGE] = 1;
+	}
+	for (int round = 0; round < 20; round++) {
+		size_t from = round ? rnd_below(N) : 0, n = round ? rnd_below(N - from) : N;
+
+		memset(vec, 0x77, sizeof(vec));
+		ASSERT_OK(mincore(p + from * PAGE, n * PAGE, vec));
+		for (size_t i = 0; i < n; i++)
+			ASSERT_EQ(vec[i] & 1, touched[from + i]);
+		ASSERT_EQ(vec[n], 0x77);
+	}
+	ASSERT_OK(munmap(p + 1500 * PAGE, PAGE));
+	memset(vec, 0x77, sizeof(vec));
+	EXPECT_ERR(mincore(p, N * PAGE, vec), ENOMEM);
+	for (size_t i = 0; i < 1500; i++)
+		ASSERT_EQ(vec[i] & 1, touched[i]);
+	EXPECT_EQ(vec[1500], 0x77);
+}
+
 TEST(shared_anonymous_memory_is_one_for_both)
 {
 	int *p = mmap(NULL, 4 * PAGE, RW, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
