@@ -506,7 +506,7 @@ static struct task_struct *copy_process(struct kernel_clone_args *args)
 	err = copy_parts(p, args);
 	if (err)
 		goto out_task;
-	pid = args->idle ? &init_struct_pid : alloc_pid();
+	pid = args->idle ? &init_struct_pid : alloc_pid(args->set_tid);
 	if (IS_ERR(pid)) {
 		err = PTR_ERR(pid);
 		goto out_parts;
@@ -662,6 +662,7 @@ struct clone_args {
 		set_tid_size, cgroup;
 };
 #define CLONE_ARGS_SIZE_VER0 64
+#define MAX_PID_NS_LEVEL     32
 
 static int clone3_args_ok(const struct clone_args *a)
 {
@@ -676,12 +677,26 @@ static int clone3_args_ok(const struct clone_args *a)
 		return false;
 	if ((a->exit_signal & ~CSIGNAL) || !valid_signal(a->exit_signal))
 		return false;
-	/* Choosing the number is not supported. */
-	if (a->set_tid || a->set_tid_size)
+	if (!a->set_tid != !a->set_tid_size || a->set_tid_size > MAX_PID_NS_LEVEL)
 		return false;
 	if (!a->stack)
 		return !a->stack_size;
 	return a->stack_size && access_ok(a->stack, a->stack_size);
+}
+
+/* The number that the child shall have, from set_tid[], which has one for each PID namespace: there is one. 0: any. */
+static int clone3_set_tid(const struct clone_args *a, pid_t *want)
+{
+	*want = 0;
+	if (!a->set_tid)
+		return 0;
+	if (a->set_tid_size > 1)
+		return -EINVAL;
+	if (copy_from_user(want, (const void __user *)a->set_tid, sizeof(*want)))
+		return -EFAULT;
+	if (*want < 1 || *want >= pid_max || *want >= PID_MAX_DEFAULT)
+		return -EINVAL;
+	return capable(CAP_SYS_ADMIN) ? 0 : -EPERM;
 }
 
 static long sys_clone3(const struct clone_args __user *uargs, size_t size)
@@ -699,6 +714,9 @@ static long sys_clone3(const struct clone_args __user *uargs, size_t size)
 		return err;
 	if (!clone3_args_ok(&a))
 		return -EINVAL;
+	err = clone3_set_tid(&a, &args.set_tid);
+	if (err)
+		return err;
 	args.flags = a.flags;
 	args.child_tid = (int __user *)a.child_tid;
 	args.parent_tid = (int __user *)a.parent_tid;

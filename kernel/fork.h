@@ -49,8 +49,8 @@ struct kernel_clone_args {
 	int exit_signal;
 	unsigned long stack; /* highest address, 0: the parent's */
 	unsigned long tls;
-	const pid_t *set_tid; /* wanted number; not supported but 0 */
-	int (*fn)(void *);    /* kernel thread */
+	pid_t set_tid;	   /* the wanted number, 0: any */
+	int (*fn)(void *); /* kernel thread */
 	void *fn_arg;
 	const char *name;
 	bool idle;

@@ -56,12 +56,21 @@ static pid_t pidmap_take(void)
 	return nr;
 }
 
+/* This number, if it is free. => pidmap_lock held, 0 < want < PID_MAX_DEFAULT */
+static pid_t pidmap_take_this(pid_t want)
+{
+	if (pidmap[want / BITS_PER_LONG] & BIT(want % BITS_PER_LONG))
+		return 0;
+	pidmap[want / BITS_PER_LONG] |= BIT(want % BITS_PER_LONG);
+	return want;
+}
+
 pid_t last_pid_nr(void)
 {
 	return READ_ONCE(last_pid);
 }
 
-struct pid *alloc_pid(void)
+struct pid *alloc_pid(pid_t want)
 {
 	struct pid *pid = kmem_cache_alloc(pid_cachep, GFP_KERNEL);
 
@@ -72,13 +81,13 @@ struct pid *alloc_pid(void)
 		INIT_HLIST_HEAD(&pid->tasks[type]);
 	init_waitqueue_head(&pid->wait_pidfd);
 	spin_lock_irq(&pidmap_lock);
-	pid->nr = pidmap_take();
+	pid->nr = unlikely(want) ? pidmap_take_this(want) : pidmap_take();
 	if (pid->nr)
 		hlist_add_head_rcu(&pid->hash, &pid_hash[pid->nr % PID_HASH_SIZE]);
 	spin_unlock_irq(&pidmap_lock);
 	if (!pid->nr) {
 		kmem_cache_free(pid_cachep, pid);
-		return ERR_PTR(-EAGAIN);
+		return ERR_PTR(want ? -EEXIST : -EAGAIN);
 	}
 	return pid;
 }

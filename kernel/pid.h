@@ -42,8 +42,11 @@ extern int pid_max;		   /* /proc/sys/kernel/pid_max */
 
 void pid_init(void); /* => slab works, before the first fork */
 
-/* A new number with one reference, which free_pid() drops. ERR_PTR(-EAGAIN, -ENOMEM). => may sleep */
-struct pid *alloc_pid(void);
+/*
+ * A new number with one reference, which free_pid() drops; want: this one, 0: any. ERR_PTR(-EAGAIN: none is free, -EEXIST: the
+ * wanted one is not, -ENOMEM). => may sleep
+ */
+struct pid *alloc_pid(pid_t want);
 /* Gives the number back; the struct goes with its last reference, after a grace period. */
 void free_pid(struct pid *pid);
 void put_pid(struct pid *pid); /* NULL is fine. => any context */

@@ -463,11 +463,14 @@ SYSCALL(135, personality);
 #define PR_SET_TIMING	       14
 #define PR_GET_SECCOMP	       21
 #define PR_CAPBSET_READ	       23
+#define PR_CAPBSET_DROP	       24
 #define PR_GET_TSC	       25
 #define PR_TSC_ENABLE	       1
 #define PR_GET_SECUREBITS      27
+#define PR_SET_SECUREBITS      28
 #define PR_SET_TIMERSLACK      29
 #define PR_GET_TIMERSLACK      30
+#define PR_SET_MM	       35
 #define PR_SET_CHILD_SUBREAPER 36
 #define PR_GET_CHILD_SUBREAPER 37
 #define PR_SET_NO_NEW_PRIVS    38
@@ -553,6 +556,11 @@ static long sys_prctl(int option, unsigned long arg2, unsigned long arg3, unsign
 		return put_user(PR_TSC_ENABLE, (int __user *)arg2);
 	case PR_CAPBSET_READ:
 		return arg2 > CAP_LAST_CAP ? -EINVAL : 1;
+	case PR_CAPBSET_DROP:
+	case PR_SET_SECUREBITS: /* rights are all or nothing here: no set of them can be made smaller */
+		return capable(CAP_SETPCAP) ? -EINVAL : -EPERM;
+	case PR_SET_MM: /* no field of the address space is for programs to set */
+		return arg4 || arg5 || capable(CAP_SYS_RESOURCE) ? -EINVAL : -EPERM;
 	case PR_SET_TIMERSLACK:
 		me->timer_slack_ns = (long)arg2 > 0 ? arg2 : DEFAULT_TIMER_SLACK;
 		return 0;

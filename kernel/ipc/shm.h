@@ -39,6 +39,7 @@ struct shm_segment {
 	int id, key;		  /* id - */
 	u32 uid, gid, cuid, cgid; /* cuid, cgid - */
 	unsigned int mode;
+	u32 locker;	      /* who locked it, if mode has SHM_LOCKED */
 	struct file *file;    /* - the shmem file */
 	size_t size;	      /* - bytes as asked for */
 	unsigned long nattch; /* areas that map it, and attaches under way */

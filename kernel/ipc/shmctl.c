@@ -183,7 +183,21 @@ static long ctl_remove(int id)
 	return ret;
 }
 
-/* The pages of shmem files cannot be given up as long as there is no swap: the lock is only noted. */
+/* May current's user lock a segment of that size, with what is locked by the same user already? => shm_lock held */
+static bool may_lock_more(size_t size)
+{
+	unsigned long i, pages = PFN_UP(size), limit = rlimit(RLIMIT_MEMLOCK);
+	struct shm_segment *s;
+
+	if (limit == RLIM_INFINITY || capable(CAP_IPC_LOCK))
+		return true;
+	xa_for_each(&shm_segments, i, s)
+		if ((s->mode & SHM_LOCKED) && s->locker == current_uid())
+			pages += PFN_UP(s->size);
+	return pages <= limit >> PAGE_SHIFT;
+}
+
+/* The pages of shmem files cannot be given up as long as there is no swap: the lock is only counted. */
 static long ctl_lock(int id, bool lock)
 {
 	struct shm_segment *s;
@@ -198,7 +212,14 @@ static long ctl_lock(int id, bool lock)
 		if (lock && !rlimit(RLIMIT_MEMLOCK))
 			return -EPERM;
 	}
-	s->mode = lock ? s->mode | SHM_LOCKED : s->mode & ~SHM_LOCKED;
+	if (lock && !(s->mode & SHM_LOCKED)) {
+		if (!may_lock_more(s->size))
+			return -ENOMEM;
+		s->mode |= SHM_LOCKED;
+		s->locker = current_uid();
+	} else if (!lock) {
+		s->mode &= ~SHM_LOCKED;
+	}
 	return 0;
 }
 
