@@ -310,15 +310,15 @@ static bool table_range_owned(unsigned long start, unsigned long end, unsigned l
 }
 
 /*
- * Takes the table that serves [start, end) out of *entry. Gathering comes last: it may flush and free at once, and by
+ * Takes the table that serves what begins at start out of *entry. Gathering comes last: it may flush and free at once, and by
  * then neither the entry nor any TLB may lead to the table.
  */
-static void unlink_table(struct mmu_gather *tlb, u64 *entry, unsigned long start, unsigned long end)
+static void unlink_table(struct mmu_gather *tlb, u64 *entry, unsigned long start)
 {
 	struct page *table = pfn_to_page((*entry & PTE_PFN_MASK) >> PAGE_SHIFT);
 
 	WRITE_ONCE(*entry, 0);
-	tlb_note_range(tlb, start, end);
+	tlb_note_table(tlb, start);
 	tlb_remove_table(tlb, table);
 }
 
@@ -338,11 +338,11 @@ static void free_pmd_tables(struct mmu_gather *tlb, pud_t *pud, unsigned long ad
 		next = pmd_addr_end(addr, end);
 		if (pmd_none(*pmd) || !table_range_owned(span, span + PMD_SIZE, floor, ceiling))
 			continue;
-		unlink_table(tlb, &pmd->pmd, span, span + PMD_SIZE);
+		unlink_table(tlb, &pmd->pmd, span);
 	}
 	if (!table_range_owned(start, start + PUD_SIZE, floor, ceiling))
 		return;
-	unlink_table(tlb, &pud->pud, start, start + PUD_SIZE);
+	unlink_table(tlb, &pud->pud, start);
 }
 
 static void free_pgd_range(struct mmu_gather *tlb, unsigned long addr, unsigned long end,
@@ -366,7 +366,7 @@ static void free_pgd_range(struct mmu_gather *tlb, unsigned long addr, unsigned 
 		}
 		if (!table_range_owned(span, span + PGDIR_SIZE, floor, ceiling))
 			continue;
-		unlink_table(tlb, &pgd->pgd, span, span + PGDIR_SIZE);
+		unlink_table(tlb, &pgd->pgd, span);
 	}
 }
 

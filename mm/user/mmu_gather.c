@@ -80,7 +80,6 @@ bool tlb_next_batch(struct mmu_gather *tlb)
 
 void tlb_remove_table(struct mmu_gather *tlb, struct page *table)
 {
-	tlb->freed_tables = true;
 	if (tlb_remove_page(tlb, (struct page *)((unsigned long)table | 1)))
 		tlb_flush_mmu(tlb);
 }

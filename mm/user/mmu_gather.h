@@ -6,7 +6,8 @@
  *    covers them all; then the pages are freed together. One flush is one interrupt on other CPUs, so the pages of a
  *    large range are noted in further batches, each a page of its own that memory must have to spare; only when there
  *    is none, or when ten thousand pages are held back, a flush comes earlier.
- * 2. Tables are gathered the same way, with bit 0 of the pointer set: the processor caches upper levels.
+ * 2. Tables are gathered the same way, with bit 0 of the pointer set: the processor caches upper levels. They do not widen the
+ *    range: a page that goes together with its tables is still flushed as one page.
  * 3. fullmm: the whole address space goes. Nobody runs in it; only CPUs that still have it loaded
  *    lazily are told, once, before the first table is freed.
  *
@@ -73,6 +74,17 @@ static inline void tlb_note_range(struct mmu_gather *tlb, unsigned long start, u
 		tlb->end = end;
 }
 
+/*
+ * A table that serves addr was unlinked. What it mapped was noted when it went; the processor's cached upper entries go with
+ * any INVLPG of this address space (Intel SDM 3A, 4.10.4.1; AMD APM 2, 5.5, as EFER.TCE is clear), so one page is enough.
+ */
+static inline void tlb_note_table(struct mmu_gather *tlb, unsigned long addr)
+{
+	tlb->freed_tables = true;
+	if (tlb->start >= tlb->end)
+		tlb_note_range(tlb, addr, addr + PAGE_SIZE);
+}
+
 /* Another batch for what comes; false: no memory, or enough gathered. Sets ->full then. */
 bool tlb_next_batch(struct mmu_gather *tlb);
 
@@ -85,5 +97,5 @@ static inline bool tlb_remove_page(struct mmu_gather *tlb, struct page *page)
 	return unlikely(batch->nr == batch->max) && !tlb_next_batch(tlb);
 }
 
-/* The entry that led to the table is clear, and its span noted. May flush. => no table lock held */
+/* The entry that led to the table is clear, and the table noted. May flush. => no table lock held */
 void tlb_remove_table(struct mmu_gather *tlb, struct page *table);
