@@ -1,8 +1,8 @@
 /*
  * process_vm_readv, process_vm_writev: bytes between the memory of two processes, without a file between them.
  *
- * 1. Bytes go through one page of kernel memory: in the other process each page is copied under its table's lock
- *    (access_remote_vm), here by the ordinary user copies. Neither process's memory is held across the other's fault.
+ * 1. Some pages of the other process are pinned (mm/user/gup.h), and the ordinary user copies move bytes between them and this
+ *    process. So each byte is copied once, and neither process's mmap_lock is held across the other's fault.
  * 2. The two vectors need not have elements of the same lengths. The first byte that cannot be had, on either side, ends
  *    the call: it answers what was copied before, or EFAULT when that is nothing.
  * 3. Allowed is what would be allowed to a debugger: the same user in all ids, and a memory that may be dumped.
@@ -17,13 +17,12 @@
 #include "kernel/pid.h"
 #include "kernel/sched.h"
 #include "kernel/syscall.h"
-#include "mm/phys/buddy.h"
 #include "mm/slab/slab.h"
-#include "mm/user/memory.h"
-#include "mm/user/mm.h"
+#include "mm/user/gup.h"
 
 #define UIO_MAXIOV 1024
 #define NR_FAST	   8
+#define NR_PINNED  16 /* pages at a time */
 
 /* A place in a vector. */
 struct cursor {
@@ -48,37 +47,54 @@ static unsigned long address(const struct cursor *c)
 	return (unsigned long)c->iov->iov_base + c->off;
 }
 
-/* Bytes of one step, at most a page; 0: one side has not all that was asked of it. *done counts what arrived. */
-static size_t copy_step(struct mm_struct *mm, void *page, unsigned long here, unsigned long there,
-			size_t n, bool write)
+/* Bytes between a pinned page and this process; those that were copied. */
+static size_t copy_page_part(char *p, unsigned long here, size_t n, bool write)
 {
-	int got;
+	if (!write)
+		return n - _copy_to_user((void __user *)here, p, n);
+	/* Not _copy_from_user(): what is behind the bytes that can be had belongs to the other process, and stays. */
+	if (!access_ok((const void __user *)here, n))
+		return 0;
+	return n - __copy_from_user(p, (const void __user *)here, n);
+}
 
-	if (write) {
-		n -= _copy_from_user(page, (const void __user *)here, n);
-		got = n ? access_remote_vm(mm, there, page, n, FOLL_WRITE) : 0;
-		return max(got, 0);
+/* Bytes of one step; fewer than n: one side has not all that was asked of it. */
+static size_t copy_step(struct mm_struct *mm, unsigned long here, unsigned long there, size_t n,
+			bool write)
+{
+	unsigned long off = there & ~PAGE_MASK, nr = (off + n + PAGE_SIZE - 1) >> PAGE_SHIFT;
+	struct page *pages[NR_PINNED];
+	size_t done = 0, part, got;
+	long pinned;
+
+	mmap_read_lock(mm);
+	pinned = pin_user_pages_remote(mm, there, nr, write ? FOLL_WRITE : 0, pages);
+	mmap_read_unlock(mm);
+	for (long i = 0; i < pinned; i++, off = 0) {
+		part = min(n - done, PAGE_SIZE - off);
+		got = copy_page_part((char *)page_address(pages[i]) + off, here + done, part,
+				     write);
+		done += got;
+		if (got < part)
+			break;
 	}
-	got = access_remote_vm(mm, there, page, n, 0);
-	return got <= 0 ? 0 : (size_t)got - _copy_to_user((void __user *)here, page, got);
+	if (pinned > 0)
+		unpin_user_pages_dirty_lock(pages, pinned, write);
+	return done;
 }
 
 static ssize_t copy_vectors(struct mm_struct *mm, struct cursor *here, struct cursor *there,
 			    bool write)
 {
-	void *page = (void *)__get_free_page(GFP_KERNEL);
 	ssize_t done = 0;
 	size_t n, got;
 
-	if (!page)
-		return -ENOMEM;
 	for (;;) {
 		n = min(piece(here), piece(there));
 		if (!n)
 			break;
-		/* Up to the end of the other's page, so that what can be had of it is had. */
-		n = min(n, PAGE_SIZE - (address(there) & ~PAGE_MASK));
-		got = copy_step(mm, page, address(here), address(there), n, write);
+		n = min(n, NR_PINNED * PAGE_SIZE - (address(there) & ~PAGE_MASK));
+		got = copy_step(mm, address(here), address(there), n, write);
 		here->off += got;
 		there->off += got;
 		done += got;
@@ -90,7 +106,6 @@ static ssize_t copy_vectors(struct mm_struct *mm, struct cursor *here, struct cu
 			break;
 		cond_resched();
 	}
-	free_page((unsigned long)page);
 	return done;
 }
 

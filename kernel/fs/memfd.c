@@ -4,17 +4,21 @@
  * 1. A seal is a bit in the inode. Whoever changes the file looks at it under i_rwsem, and adding takes i_rwsem: a write
  *    is over before the seal, or fails after it.
  * 2. Writable shared mappings change the file without asking. F_SEAL_WRITE is refused while there is one
- *    (i_mmap_writable > 0), and makes that counter negative, so that none can come.
+ *    (i_mmap_writable > 0), and makes that counter negative, so that none can come. Who has pinned a page (mm/user/gup.h)
+ *    may write to it without any mapping; so the seal waits a moment for references that it cannot explain, then gives up.
  * 3. A file that was not made with MFD_ALLOW_SEALING, and every file of a tmpfs, has F_SEAL_SEAL from the start.
  *
- * Locks: i_rwsem. Mirrors Linux mm/memfd.c. Exercised by tests/user/memfds.c.
+ * Locks: i_rwsem. Mirrors Linux mm/memfd.c. Exercised by tests/user/{memfds,gup}.c.
  */
 #include "kernel/fs/memfd.h"
 
 #include "arch/x86/uaccess.h"
 #include "kernel/fs/tmpfs.h"
+#include "kernel/rcu.h"
+#include "kernel/sched.h"
 #include "kernel/syscall.h"
 #include "lib/string.h"
+#include "mm/phys/page.h"
 #include "mm/slab/slab.h"
 
 #define MFD_CLOEXEC	  0x01u
@@ -32,13 +36,49 @@
 	(F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_FUTURE_WRITE | \
 	 F_SEAL_EXEC)
 
+#define PIN_SCANS 5
+
+/* Has a page references beside the cache's and those of its mappings? */
+static bool has_extra_refs(struct address_space *mapping)
+{
+	struct folio *folio;
+	unsigned long index;
+
+	guard(rcu)();
+	xa_for_each(&mapping->i_pages, index, folio) {
+		if (folio_ref_count(folio) - folio_mapcount(folio) != (int)folio_nr_pages(folio))
+			return true;
+	}
+	return false;
+}
+
+/* Readers are quick, pins may be long: 0 when all are gone, -EBUSY after some 150 ms. => no writable mapping can come */
+static int wait_for_pins(struct address_space *mapping)
+{
+	for (int scan = 0; has_extra_refs(mapping); scan++)
+		if (scan == PIN_SCANS || schedule_timeout_killable((HZ << scan) / 200))
+			return -EBUSY;
+	return 0;
+}
+
+/* From now on nobody writes to the file but through write(2); -EBUSY: somebody may. => i_rwsem for writing */
+static int deny_all_writers(struct address_space *mapping)
+{
+	if (mapping_deny_writable(mapping))
+		return -EBUSY;
+	if (!wait_for_pins(mapping))
+		return 0;
+	mapping_allow_writable(mapping);
+	return -EBUSY;
+}
+
 static long add_seals(struct inode *inode, unsigned int seals)
 {
 	guard(rwsem_write)(&inode->i_rwsem);
 	if (inode->i_seals & F_SEAL_SEAL)
 		return -EPERM;
 	if ((seals & F_SEAL_WRITE) && !(inode->i_seals & F_SEAL_WRITE) &&
-	    mapping_deny_writable(inode->i_mapping))
+	    deny_all_writers(inode->i_mapping))
 		return -EBUSY;
 	/* A program that cannot be made another one must not change either. */
 	if ((seals & F_SEAL_EXEC) && (inode->i_mode & 0111))

@@ -81,6 +81,7 @@ struct address_space {
 
 #define MAX_LFS_FILESIZE LLONG_MAX /* largest file, bytes */
 #define AS_UNEVICTABLE	 0	   /* pages live only here (tmpfs): never dropped */
+#define AS_SECRETMEM	 2 /* the kernel itself does not look at the pages: memfd_secret(2) */
 #define AS_ACCT_SIZE	 1 /* shmem: all of the file is promised, not only the pages it has */
 
 struct inode {
@@ -220,6 +221,12 @@ static inline int mapping_deny_writable(struct address_space *mapping)
 		if (n > 0)
 			return -1;
 	return 0;
+}
+
+/* Takes mapping_deny_writable() back. */
+static inline void mapping_allow_writable(struct address_space *mapping)
+{
+	atomic_inc(&mapping->i_mmap_writable);
 }
 
 static inline struct inode *file_inode(const struct file *f)

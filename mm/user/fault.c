@@ -16,6 +16,8 @@
  * 4. A private page may be written in place exactly when no other process can map it: it is marked exclusive. fork takes
  *    the mark away on both sides; the first to write takes a copy, which is exclusive, and the last one, whose entry holds
  *    the only reference, gets the mark back.
+ * 5. Who pins a page to read it wants the mark without the write bit (FAULT_FLAG_UNSHARE, gup.h): then do_wp_page does the
+ *    same work and leaves the entry read-only.
  *
  * Locks: mmap_lock for reading, then a table's ptl. Mirrors Linux mm/memory.c and arch/x86/mm/fault.c.
  * Exercised by tests/user/{anon_map,fork_cow,file_map,stack,mprotect}.c.
@@ -112,11 +114,26 @@ static void fault_set_file_pte(struct vm_fault *vmf, struct page *page, bool wri
 	set_user_pte(vmf->pte, pte);
 }
 
+/* Somebody holds the page of the file just now, so the fault would wait for him. */
+static noinline bool fault_would_wait(struct vm_fault *vmf)
+{
+	struct file *file = vmf->vma->vm_file;
+	struct folio *folio = file ? filemap_get_folio(file->f_mapping, vmf->pgoff) : NULL;
+	bool locked = folio && folio_test_locked(folio);
+
+	if (folio)
+		folio_put(folio);
+	return locked;
+}
+
 /* Asks the file for the page: locked and with a reference, or an error. */
 static unsigned int __do_fault(struct vm_fault *vmf)
 {
-	unsigned int ret = vmf->vma->vm_ops->fault(vmf);
+	unsigned int ret;
 
+	if (unlikely(vmf->flags & FAULT_FLAG_RETRY_NOWAIT) && fault_would_wait(vmf))
+		return VM_FAULT_RETRY;
+	ret = vmf->vma->vm_ops->fault(vmf);
 	if (unlikely(ret & (VM_FAULT_ERROR | VM_FAULT_NOPAGE | VM_FAULT_RETRY)))
 		return ret;
 	if (unlikely(!(ret & VM_FAULT_LOCKED)))
@@ -242,13 +259,29 @@ static unsigned int do_fault(struct vm_fault *vmf)
 /* The entry maps a page nobody else sees: it only lacks the write bit. => ptl held, released here */
 static unsigned int wp_page_reuse(struct vm_fault *vmf)
 {
+	if (unlikely(vmf->flags & FAULT_FLAG_UNSHARE)) {
+		spin_unlock(vmf->ptl);
+		return 0;
+	}
 	set_user_pte(vmf->pte, maybe_mkwrite(pte_mkdirty(pte_mkyoung(vmf->orig_pte)), vmf->vma));
 	flush_tlb_page(&vmf->vma->vm_mm->context, vmf->address);
 	spin_unlock(vmf->ptl);
 	return 0;
 }
 
-/* old NULL: the zero page. => no lock held; old has an extra reference of ours */
+/*
+ * Contents of a frame that has no struct page to hold on to, through the user's own address: that may be the only one it has. False:
+ * it is not there any more.
+ */
+static noinline bool copy_device_page(struct vm_fault *vmf, struct page *new)
+{
+	if (vmf->vma->vm_mm != current->mm)
+		return false;
+	return !copy_from_user_inatomic(page_address(new), (const void __user *)vmf->address,
+					PAGE_SIZE);
+}
+
+/* old NULL: the zero page, or a device's frame. => no lock held; old has an extra reference of ours */
 static unsigned int wp_page_copy(struct vm_fault *vmf, struct page *old)
 {
 	struct vm_area_struct *vma = vmf->vma;
@@ -266,13 +299,19 @@ static unsigned int wp_page_copy(struct vm_fault *vmf, struct page *old)
 	}
 	if (old)
 		copy_page(page_address(new), page_address(old));
+	else if (unlikely(pte_pfn(vmf->orig_pte) != zero_pfn) && !copy_device_page(vmf, new)) {
+		put_page(new);
+		return VM_FAULT_SIGBUS;
+	}
 	if (unlikely(!fault_lock_pte(vmf))) {
 		put_page(new);
 		if (old)
 			put_page(old);
 		return 0;
 	}
-	pte = maybe_mkwrite(pte_mkdirty(pfn_pte(page_to_pfn(new), vma->vm_page_prot)), vma);
+	pte = pfn_pte(page_to_pfn(new), vma->vm_page_prot);
+	if (likely(!(vmf->flags & FAULT_FLAG_UNSHARE)))
+		pte = maybe_mkwrite(pte_mkdirty(pte), vma);
 	/* No other CPU may read the old page once someone can write the new one. */
 	set_user_pte(vmf->pte, __pte(0));
 	flush_tlb_page(&mm->context, vmf->address);
@@ -298,6 +337,10 @@ static unsigned int wp_page_shared(struct vm_fault *vmf, struct page *page)
 {
 	unsigned int ret;
 
+	if ((vmf->flags & FAULT_FLAG_RETRY_NOWAIT) && PageLocked(page)) {
+		spin_unlock(vmf->ptl);
+		return VM_FAULT_RETRY;
+	}
 	get_page(page);
 	spin_unlock(vmf->ptl);
 	vmf->page = page;
@@ -347,8 +390,7 @@ static unsigned int do_wp_page(struct vm_fault *vmf)
 		if (vma->vm_flags & VM_SHARED)
 			return wp_page_reuse(vmf);
 		spin_unlock(vmf->ptl);
-		return pte_pfn(vmf->orig_pte) == zero_pfn ? wp_page_copy(vmf, NULL)
-							  : VM_FAULT_SIGBUS;
+		return wp_page_copy(vmf, NULL);
 	}
 	page = pfn_to_page(pte_pfn(vmf->orig_pte));
 	folio = page_folio(page);
@@ -368,6 +410,8 @@ static unsigned int do_nonpresent_page(struct vm_fault *vmf)
 {
 	if (!softleaf_is_migration(softleaf_from_pte(vmf->orig_pte)))
 		return VM_FAULT_SIGBUS;
+	if (vmf->flags & FAULT_FLAG_RETRY_NOWAIT)
+		return VM_FAULT_RETRY;
 	migration_entry_wait(vmf->pmd, vmf->address);
 	return 0;
 }
@@ -387,7 +431,7 @@ static unsigned int handle_pte_fault(struct vm_fault *vmf)
 		return do_nonpresent_page(vmf);
 	if (!fault_lock_pte(vmf))
 		return 0;
-	if ((vmf->flags & FAULT_FLAG_WRITE) && !pte_write(vmf->orig_pte))
+	if ((vmf->flags & (FAULT_FLAG_WRITE | FAULT_FLAG_UNSHARE)) && !pte_write(vmf->orig_pte))
 		return do_wp_page(vmf);
 	flush_tlb_fix_spurious_fault(&vmf->vma->vm_mm->context, vmf->address);
 	spin_unlock(vmf->ptl);

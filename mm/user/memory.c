@@ -15,6 +15,7 @@
  */
 #include "mm/user/memory.h"
 
+#include "arch/x86/page_ops.h"
 #include "arch/x86/tlb.h"
 #include "kernel/bug.h"
 #include "kernel/sched.h"
@@ -26,6 +27,7 @@
 #include "mm/phys/vmstat.h"
 #include "mm/user/i_mmap.h"
 #include "mm/user/leafops.h"
+#include "mm/user/mempolicy.h"
 #include "mm/user/mmu_gather.h"
 #include "mm/user/pgalloc.h"
 #include "mm/user/rmap.h"
@@ -158,11 +160,31 @@ static void copy_nonpresent_pte(pte_t *dst, pte_t *src, bool cow, struct rss_del
 	set_pte(dst, softleaf_to_pte(entry));
 }
 
-/* One run of entries inside one table. Both tables are locked by the caller. */
-static void copy_pte_run(struct vm_area_struct *vma, pte_t *dst, pte_t *src, unsigned long nr,
-			 struct rss_delta *rss)
+/*
+ * A page that is pinned stays the parent's alone: a device writes there, and the parent must see it. So the child gets its copy
+ * now, *new, which is used up. Its area has an anon_vma already.
+ */
+static noinline void copy_pinned_page(struct vm_area_struct *dst_vma, pte_t *dst,
+				      unsigned long addr, struct page *page, struct page **new)
+{
+	pte_t pte = pte_mkdirty(pfn_pte(page_to_pfn(*new), dst_vma->vm_page_prot));
+
+	copy_page(page_address(*new), page_address(page));
+	folio_add_new_anon_rmap((struct folio *)*new, dst_vma, addr);
+	set_user_pte(dst, dst_vma->vm_flags & VM_WRITE ? pte_mkwrite(pte) : pte);
+	*new = NULL;
+}
+
+/*
+ * One run of entries inside one table, the child's ending at @end. Both tables are locked by the caller. The number that is
+ * left: the first of them needs a page in *new for its copy.
+ */
+static unsigned long copy_pte_run(struct vm_area_struct *dst_vma, struct vm_area_struct *vma,
+				  pte_t *dst, pte_t *src, unsigned long end, unsigned long nr,
+				  struct rss_delta *rss, struct page **new)
 {
 	bool cow = (vma->vm_flags & (VM_SHARED | VM_MAYWRITE)) == VM_MAYWRITE;
+	bool has_pins = READ_ONCE(vma->vm_mm->has_pins);
 
 	for (; nr; nr--, dst++, src++) {
 		pte_t pte = *src;
@@ -178,10 +200,16 @@ static void copy_pte_run(struct vm_area_struct *vma, pte_t *dst, pte_t *src, uns
 			struct folio *folio = page_folio(page);
 
 			folio_get(folio);
-			if (folio_test_anon(folio))
-				folio_try_dup_anon_rmap_pte(folio, page, false);
-			else
+			if (!folio_test_anon(folio)) {
 				folio_dup_file_rmap_pte(folio, page);
+			} else if (unlikely(folio_try_dup_anon_rmap_pte(folio, page, has_pins))) {
+				folio_put(folio);
+				if (!*new)
+					return nr;
+				rss->count[MM_ANONPAGES]++;
+				copy_pinned_page(dst_vma, dst, end - (nr << PAGE_SHIFT), page, new);
+				continue;
+			}
 			rss->count[mm_counter_of(folio)]++;
 		}
 		if (cow && pte_write(pte)) {
@@ -190,6 +218,7 @@ static void copy_pte_run(struct vm_area_struct *vma, pte_t *dst, pte_t *src, uns
 		}
 		set_user_pte(dst, pte_mkold(pte));
 	}
+	return 0;
 }
 
 static int copy_pmd_span(struct vm_area_struct *dst_vma, struct vm_area_struct *src_vma,
@@ -197,18 +226,37 @@ static int copy_pmd_span(struct vm_area_struct *dst_vma, struct vm_area_struct *
 {
 	struct rss_delta rss = { { 0 } };
 	spinlock_t *dst_ptl, *src_ptl = pte_lockptr(*src_pmd);
-	pte_t *dst = get_locked_pte(dst_vma->vm_mm, addr, &dst_ptl);
+	unsigned long left = (end - addr) >> PAGE_SHIFT;
+	struct page *new = NULL;
+	int err = 0;
 
-	if (!dst)
-		return -ENOMEM;
-	/* The child is not visible: nobody takes these two the other way round. */
-	spin_lock_nested(src_ptl, 1);
-	copy_pte_run(src_vma, dst, pte_offset_kernel(src_pmd, addr), (end - addr) >> PAGE_SHIFT,
-		     &rss);
-	spin_unlock(src_ptl);
-	spin_unlock(dst_ptl);
+	for (;;) {
+		pte_t *dst = get_locked_pte(dst_vma->vm_mm, addr, &dst_ptl);
+
+		if (!dst) {
+			err = -ENOMEM;
+			break;
+		}
+		/* The child is not visible: nobody takes these two the other way round. */
+		spin_lock_nested(src_ptl, 1);
+		left = copy_pte_run(dst_vma, src_vma, dst, pte_offset_kernel(src_pmd, addr), end,
+				    left, &rss, &new);
+		spin_unlock(src_ptl);
+		spin_unlock(dst_ptl);
+		if (likely(!left))
+			break;
+		addr = end - (left << PAGE_SHIFT);
+		new = vma_alloc_page(GFP_HIGHUSER_MOVABLE, src_vma, addr);
+		if (!new) {
+			err = -ENOMEM;
+			break;
+		}
+	}
+	/* Unpinned meanwhile: it was shared after all. */
+	if (unlikely(new))
+		put_page(new);
 	add_mm_rss(dst_vma->vm_mm, &rss);
-	return 0;
+	return err;
 }
 
 static bool vma_needs_copy(const struct vm_area_struct *vma)
@@ -499,8 +547,14 @@ int remap_pfn_range(struct vm_area_struct *vma, unsigned long addr, unsigned lon
 	spinlock_t *ptl;
 	pte_t *pte;
 
-	if (addr < vma->vm_start || end > vma->vm_end || (addr & ~PAGE_MASK))
+	if (addr < vma->vm_start || end > vma->vm_end || (addr & ~PAGE_MASK) || end < addr)
 		return -EINVAL;
+	/* What is private gets copies where it is written: the rest of it must be recognisable. */
+	if ((vma->vm_flags & (VM_SHARED | VM_MAYWRITE)) == VM_MAYWRITE) {
+		if (addr != vma->vm_start || end != vma->vm_end)
+			return -EINVAL;
+		vma->vm_pgoff = pfn;
+	}
 	vma->vm_flags |= VM_IO | VM_PFNMAP | VM_DONTEXPAND | VM_DONTDUMP;
 	for (; addr < end; addr += PAGE_SIZE, pfn++) {
 		pte = get_locked_pte(vma->vm_mm, addr, &ptl);

@@ -67,6 +67,9 @@ static struct mm_struct *mm_init(struct mm_struct *mm)
 	mm->total_vm = mm->locked_vm = mm->data_vm = mm->exec_vm = mm->stack_vm = 0;
 	mm->hiwater_rss = mm->hiwater_vm = 0;
 	atomic_long_set(&mm->pgtables_bytes, 0);
+	atomic_long_set(&mm->pinned_vm, 0);
+	mm->write_protect_seq = 0;
+	mm->has_pins = false;
 	for (i = 0; i < NR_MM_COUNTERS; i++)
 		atomic_long_set(&mm->rss_stat[i], 0);
 	mm->pgd = pgd_alloc(mm);
@@ -160,8 +163,13 @@ static int dup_mmap(struct mm_struct *mm, struct mm_struct *oldmm)
 	if (oldmm->exe_file)
 		mm->exe_file = get_file(oldmm->exe_file);
 	err = mtree_dup(&oldmm->mm_mt, &mm->mm_mt, GFP_KERNEL);
+	/* Who pins without a lock sees the odd number, or has said so before: copy_page_range() looks at has_pins. */
+	WRITE_ONCE(oldmm->write_protect_seq, oldmm->write_protect_seq + 1);
+	smp_mb();
 	while (!err && (old = mas_find(&mas, ULONG_MAX)) != NULL)
 		err = dup_one_vma(mm, &mas, old);
+	smp_wmb();
+	WRITE_ONCE(oldmm->write_protect_seq, oldmm->write_protect_seq + 1);
 	/* The parent's entries lost their write bits. */
 	flush_tlb_mm_range(&oldmm->context, 0, TLB_FLUSH_ALL, PAGE_SHIFT, false);
 	return err;

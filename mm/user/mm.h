@@ -81,6 +81,9 @@ struct vm_operations_struct {
 	/* A shared page is about to become writable; 0, VM_FAULT_LOCKED or an error. */
 	unsigned int (*page_mkwrite)(struct vm_fault *vmf);
 	const char *(*name)(struct vm_area_struct *vma);
+	/* A debugger wants bytes of an area without pages: how many, or -errno. */
+	int (*access)(struct vm_area_struct *vma, unsigned long addr, void *buf, int len,
+		      bool write);
 	/* Where a memory policy belongs to what is mapped shared, not to the area: the whole of vma gets pol (NULL: none);
 	 * 0, -ENOMEM. And the one that holds at address, with a reference, or NULL. Both may sleep; both or neither. */
 	int (*set_policy)(struct vm_area_struct *vma, struct mempolicy *pol);
@@ -142,7 +145,11 @@ struct mm_struct {
 	unsigned long saved_auxv[AT_VECTOR_SIZE];
 	atomic_long_t pgtables_bytes;		/* a */
 	atomic_long_t rss_stat[NR_MM_COUNTERS]; /* a pages */
-	struct file *exe_file;			/* reference; changed under mmap_lock for writing */
+	atomic_long_t pinned_vm; /* a pages pinned for long, as far as drivers charge them */
+	/* Odd while fork takes write bits away (gup_fast.c): W. And: somebody has pinned pages, once set. */
+	unsigned int write_protect_seq;
+	bool has_pins;
+	struct file *exe_file; /* reference; changed under mmap_lock for writing */
 	struct task_struct *owner;
 	unsigned long flags;
 	u64 exec_id;
@@ -151,13 +158,15 @@ struct mm_struct {
 extern struct mm_struct init_mm;
 
 /* Fault flags, Linux's names. */
-#define FAULT_FLAG_WRITE       0x1u
-#define FAULT_FLAG_ALLOW_RETRY 0x4u
-#define FAULT_FLAG_KILLABLE    0x10u
-#define FAULT_FLAG_TRIED       0x20u
-#define FAULT_FLAG_USER	       0x40u
-#define FAULT_FLAG_REMOTE      0x80u
-#define FAULT_FLAG_INSTRUCTION 0x100u
+#define FAULT_FLAG_WRITE	0x1u
+#define FAULT_FLAG_ALLOW_RETRY	0x4u
+#define FAULT_FLAG_RETRY_NOWAIT 0x8u /* VM_FAULT_RETRY instead of waiting for a locked page */
+#define FAULT_FLAG_KILLABLE	0x10u
+#define FAULT_FLAG_TRIED	0x20u
+#define FAULT_FLAG_USER		0x40u
+#define FAULT_FLAG_REMOTE	0x80u
+#define FAULT_FLAG_INSTRUCTION	0x100u
+#define FAULT_FLAG_UNSHARE	0x400u /* make the page exclusive, but not writable */
 
 #define VM_FAULT_OOM	  0x1u
 #define VM_FAULT_SIGBUS	  0x2u
@@ -300,11 +309,12 @@ unsigned long get_unmapped_area(struct file *file, unsigned long addr, unsigned 
 				unsigned long pgoff, unsigned long flags);
 /* exec: a stack VMA [top - PAGE_SIZE, top) in a new mm, grown by expand_stack as arguments are copied. */
 int setup_new_stack(struct mm_struct *mm, unsigned long top, unsigned long vm_flags);
-/* exec and ptrace-like readers: copies to or from another mm's memory; bytes done, stops at a bad page. */
+/*
+ * exec and ptrace-like readers: copies to or from another mm's memory; bytes done, stops at a bad page. FOLL_WRITE, FOLL_FORCE:
+ * mm/user/gup.h. Takes mmap_lock.
+ */
 int access_remote_vm(struct mm_struct *mm, unsigned long addr, void *buf, int len,
 		     unsigned int gup_flags);
-#define FOLL_WRITE 0x1u
-#define FOLL_FORCE 0x8u
 /* Length of the line is enough for the file name; the body of /proc/PID/maps lines comes from these. */
 const char *arch_vma_name(struct vm_area_struct *vma); /* "[heap]", "[stack]", NULL */
 

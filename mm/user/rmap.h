@@ -7,8 +7,8 @@
  * 2. A page counts once in its node's AnonPages and Mapped however many entries map it: only the first mapping and the last
  *    unmapping touch them.
  * 3. An anonymous page is exclusive (PageAnonExclusive) while one process alone can map it; then a write needs no copy. It
- *    is born so, and fork takes it away. Nobody pins pages yet; try_to_migrate and a fork that is told of pins already refuse
- *    what looks pinned.
+ *    is born so, and fork takes it away, except from a page that is pinned (gup.h), of which it makes a copy; pinned pages do
+ *    not migrate either.
  *    Invariants: an exclusive page has one mapping at most; a writable entry of a private area maps an exclusive page.
  * 4. The other direction, from a page to its entries, is rmap_walk(): theory in rmap.c.
  *

@@ -185,8 +185,9 @@ static void status_mm(struct seq_file *m, struct mm_struct *mm)
 	unsigned long exec = mm->exec_vm << (PAGE_SHIFT - 10), lib = exec > text ? exec - text : 0;
 
 #define K(pages) ((pages) << (PAGE_SHIFT - 10))
-	seq_printf(m, "VmPeak:\t%8lu kB\nVmSize:\t%8lu kB\nVmLck:\t%8lu kB\nVmPin:\t%8u kB\n",
-		   K(max(mm->hiwater_vm, mm->total_vm)), K(mm->total_vm), K(mm->locked_vm), 0);
+	seq_printf(m, "VmPeak:\t%8lu kB\nVmSize:\t%8lu kB\nVmLck:\t%8lu kB\nVmPin:\t%8lu kB\n",
+		   K(max(mm->hiwater_vm, mm->total_vm)), K(mm->total_vm), K(mm->locked_vm),
+		   K((unsigned long)atomic_long_read(&mm->pinned_vm)));
 	seq_printf(m,
 		   "VmHWM:\t%8lu kB\nVmRSS:\t%8lu kB\nRssAnon:\t%8lu kB\nRssFile:\t%8lu "
 		   "kB\nRssShmem:\t%8lu kB\n",

@@ -592,6 +592,7 @@ static const struct pid_entry pid_entries[] = {
 	{ "smaps_rollup", S_IFREG | 0444, .fops = &proc_smaps_rollup_fops },
 	{ "clear_refs", S_IFREG | 0200, .fops = &proc_clear_refs_fops },
 	{ "numa_maps", S_IFREG | 0444, .fops = &proc_numa_maps_fops },
+	{ "mem", S_IFREG | 0600, .fops = &proc_mem_fops },
 	{ "pagemap", S_IFREG | 0400, .fops = &proc_pagemap_fops },
 	{ "mounts", S_IFREG | 0444, .fops = &proc_mounts_fops },
 	{ "mountinfo", S_IFREG | 0444, .fops = &proc_mountinfo_fops },

@@ -81,7 +81,8 @@ extern const struct inode_operations proc_fdinfo_iops;
 extern const struct file_operations proc_fdinfo_fops;
 extern const struct file_operations proc_smaps_fops, proc_smaps_rollup_fops, proc_clear_refs_fops;
 extern const struct file_operations proc_maps_fops, proc_numa_maps_fops, proc_pagemap_fops,
-	proc_mounts_fops, proc_mountinfo_fops, proc_make_it_fail_fops, proc_fail_nth_fops;
+	proc_mem_fops, proc_mounts_fops, proc_mountinfo_fops, proc_make_it_fail_fops,
+	proc_fail_nth_fops;
 /*
  * The task's mm with an mm_count reference (mmdrop), NULL for a kernel thread; ERR_PTR(-ESRCH,
  * -EACCES).
