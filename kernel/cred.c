@@ -9,6 +9,7 @@
 #include "kernel/cred.h"
 
 #include "arch/x86/uaccess.h"
+#include "kernel/coredump.h"
 #include "kernel/pid.h"
 #include "kernel/rcu.h"
 #include "kernel/sched.h"
@@ -61,8 +62,12 @@ void commit_creds(struct cred *new)
 	rcu_assign_pointer(current->cred, new);
 	/* Who gains rights is no longer its parent's to signal at death. */
 	if (old->euid != new->euid || old->egid != new->egid || old->fsuid != new->fsuid ||
-	    old->fsgid != new->fsgid)
+	    old->fsgid != new->fsgid) {
 		current->pdeath_signal = 0;
+		/* The memory may hold what the new identity's user must not see. */
+		if (current->mm)
+			set_dumpable(current->mm, suid_dumpable);
+	}
 	put_cred(old);
 }
 

@@ -31,6 +31,12 @@ struct elf64_hdr {
 	u32 e_flags;
 	u16 e_ehsize, e_phentsize, e_phnum, e_shentsize, e_shnum, e_shstrndx;
 };
+struct elf64_shdr {
+	u32 sh_name, sh_type;
+	u64 sh_flags, sh_addr, sh_offset, sh_size;
+	u32 sh_link, sh_info;
+	u64 sh_addralign, sh_entsize;
+};
 struct elf64_phdr {
 	u32 p_type, p_flags;
 	u64 p_offset, p_vaddr, p_paddr, p_filesz, p_memsz, p_align;

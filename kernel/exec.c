@@ -21,6 +21,7 @@
 #include "arch/x86/tlb.h"
 #include "arch/x86/uaccess.h"
 #include "kernel/bug.h"
+#include "kernel/coredump.h"
 #include "kernel/cred.h"
 #include "kernel/exit.h"
 #include "kernel/fork.h"
@@ -47,7 +48,6 @@
 #define MIN_GAP		    (128UL << 20)
 #define MAX_GAP		    (TASK_SIZE / 6 * 5)
 #define MAX_INTERPRETERS    5
-#define SUID_DUMP_USER	    1
 
 int randomize_va_space = 2;
 int sysctl_legacy_va_layout;
@@ -386,7 +386,8 @@ static void forget_old_program(struct linux_binprm *bprm)
 	do_close_on_exec(me->files);
 	set_task_comm(me, kbasename(bprm->filename));
 	flush_signal_handlers(me->sighand);
-	me->mm->flags = bprm->secureexec ? 0 : SUID_DUMP_USER;
+	me->mm->flags = bprm->dump_filter |
+			(bprm->secureexec ? (unsigned long)suid_dumpable : SUID_DUMP_USER);
 }
 
 int begin_new_exec(struct linux_binprm *bprm)
@@ -403,6 +404,7 @@ int begin_new_exec(struct linux_binprm *bprm)
 		return err;
 	bprm->mm->exe_file = get_file(bprm->file);
 	bprm->point_of_no_return = true;
+	bprm->dump_filter = me->mm ? me->mm->flags & MMF_DUMP_FILTER_MASK : MMF_DUMP_FILTER_DEFAULT;
 	exec_mmap(bprm->mm);
 	err = unshare_sighand(me);
 	if (!err)

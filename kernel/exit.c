@@ -10,6 +10,7 @@
  * Locks: tasklist_lock > siglock. Mirrors the first half of Linux kernel/exit.c. Exercised by tests/user/{process,threadends}.c.
  */
 #include "kernel/exit.h"
+#include "kernel/coredump.h"
 
 #include "arch/x86/tlb.h"
 #include "arch/x86/traps.h"
@@ -311,6 +312,7 @@ void do_exit(long code)
 		do_task_dead();
 	}
 	trace_sched_process_exit(tsk);
+	coredump_task_exit(tsk);
 	exit_signals(tsk);
 	group_dead = __atomic_sub_fetch(&tsk->signal->live, 1, __ATOMIC_SEQ_CST) == 0;
 	if (group_dead) {

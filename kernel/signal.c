@@ -300,8 +300,9 @@ static bool prepare_signal(int sig, struct task_struct *p, bool force)
 {
 	struct task_struct *t;
 
+	/* What ends a dump is all that can still be sent to a process that ends. */
 	if (unlikely(p->signal->flags & SIGNAL_GROUP_EXIT))
-		return false;
+		return p->signal->core_state && sig == SIGKILL;
 	if (sigmask(sig) & SIG_KERNEL_STOP) {
 		flush_sigqueue_mask(sigmask(SIGCONT), &p->signal->shared_pending);
 		for_each_thread(p, t)
@@ -367,7 +368,7 @@ static void complete_signal(int sig, struct task_struct *p, enum pid_type type)
 
 	if (!t)
 		return;
-	if (sig_fatal(p, sig) && !(signal->flags & SIGNAL_GROUP_EXIT) &&
+	if (sig_fatal(p, sig) && (signal->core_state || !(signal->flags & SIGNAL_GROUP_EXIT)) &&
 	    !(t->real_blocked & sigmask(sig)) && !(sigmask(sig) & SIG_KERNEL_COREDUMP)) {
 		signal->flags = SIGNAL_GROUP_EXIT;
 		signal->group_exit_code = sig;

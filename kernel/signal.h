@@ -173,6 +173,7 @@ struct cpu_itimer {
 	u64 expires, incr; /* S ns of CPU time of the process; 0: off */
 };
 
+struct core_state;
 struct tty_struct;
 
 struct signal_struct {
@@ -188,6 +189,7 @@ struct signal_struct {
 	int group_stop_count;		     /* S threads that have still to stop */
 	int notify_count;		     /* S de_thread() waits for so many exits */
 	struct task_struct *group_exec_task; /* S the thread that execs */
+	struct core_state *core_state;	     /* S a core is being written (kernel/coredump.h) */
 	unsigned int flags;		     /* S SIGNAL_* */
 	bool is_child_subreaper;	     /* current's own; prctl */
 	bool has_child_subreaper;	     /* T some ancestor is one */

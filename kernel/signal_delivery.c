@@ -14,6 +14,7 @@
 #include "arch/x86/traps.h"
 #include "arch/x86/uaccess.h"
 #include "kernel/bug.h"
+#include "kernel/coredump.h"
 #include "kernel/cred.h"
 #include "kernel/exit.h"
 #include "kernel/fs/fs.h"
@@ -295,6 +296,8 @@ static void __noreturn die_of_signal(int sig, const struct kernel_siginfo *info)
 	current->flags |= PF_SIGNALED;
 	if (info && from_exception(info))
 		log_fatal_fault(info);
+	if (info && (sigmask(sig) & SIG_KERNEL_COREDUMP))
+		do_coredump(info);
 	do_group_exit(sig);
 }
 

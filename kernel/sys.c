@@ -5,6 +5,7 @@
  * Exercised by tests/user/process.c.
  */
 #include "arch/x86/uaccess.h"
+#include "kernel/coredump.h"
 #include "kernel/cred.h"
 #include "kernel/exit.h"
 #include "kernel/fork.h"
@@ -534,11 +535,11 @@ static long sys_prctl(int option, unsigned long arg2, unsigned long arg3, unsign
 	case PR_GET_PDEATHSIG:
 		return put_user(me->pdeath_signal, (int __user *)arg2);
 	case PR_GET_DUMPABLE:
-		return me->mm->flags & 3;
+		return get_dumpable(me->mm->flags);
 	case PR_SET_DUMPABLE:
 		if (arg2 > 1)
 			return -EINVAL;
-		me->mm->flags = (me->mm->flags & ~3UL) | arg2;
+		set_dumpable(me->mm, arg2);
 		return 0;
 	case PR_GET_KEEPCAPS:
 		return 0;

@@ -70,6 +70,7 @@ struct pt_regs;
 /* task->flags */
 #define PF_IDLE		 0x00000002
 #define PF_EXITING	 0x00000004
+#define PF_POSTCOREDUMP	 0x00000008 /* S too late to be part of a core dump */
 #define PF_FORKNOEXEC	 0x00000040
 #define PF_SIGNALED	 0x00000400
 #define PF_MEMALLOC	 0x00000800

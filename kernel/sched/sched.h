@@ -6,6 +6,7 @@
  */
 #pragma once
 
+#include "kernel/cleanup.h"
 #include "kernel/sched.h"
 #include "kernel/time.h"
 #include "lib/list.h"
@@ -167,6 +168,19 @@ bool idle_pull(struct rq *rq);
 void balance_tick(struct rq *rq);
 /* Any CPU @p may run on, preferring idle ones. */
 int any_allowed_cpu(struct task_struct *p);
+
+/* ---- syscalls.c ---- */
+
+DEFINE_FREE(put_task, struct task_struct *, if (_T) put_task_struct(_T))
+/* What sched_setscheduler(2) and its kind ask for. */
+struct sched_request {
+	int policy, priority, nice;
+	bool reset_on_fork;
+};
+/* The thread @pid, current for 0, with a reference; NULL if there is none. */
+struct task_struct *sched_get_target(pid_t pid);
+/* 0; -EINVAL; -EPERM: current has not the right to it. */
+int sched_set_checked(struct task_struct *p, const struct sched_request *r);
 
 /* ---- core.c ---- */
 

@@ -136,10 +136,7 @@ int set_cpus_allowed_ptr(struct task_struct *p, unsigned long mask)
 
 /* ---- system calls ---- */
 
-DEFINE_FREE(put_task, struct task_struct *, if (_T) put_task_struct(_T))
-
-/* The thread @pid, current for 0, with a reference; NULL if there is none. */
-static struct task_struct *get_target(pid_t pid)
+struct task_struct *sched_get_target(pid_t pid)
 {
 	return pid ? find_get_task_by_vpid(pid) : get_task_struct(current);
 }
@@ -154,6 +151,12 @@ static bool same_owner(struct task_struct *p)
 	return euid == c->euid || euid == c->uid;
 }
 
+/* May current give this nice level without privilege? RLIMIT_NICE counts from 1 (level 19) to 40 (-20). */
+static bool can_nice(int nice)
+{
+	return 20 - nice <= (long)min(rlimit(RLIMIT_NICE), 40UL);
+}
+
 static long sys_sched_yield(void)
 {
 	yield();
@@ -161,41 +164,54 @@ static long sys_sched_yield(void)
 }
 SYSCALL(24, sched_yield);
 
+int sched_set_checked(struct task_struct *p, const struct sched_request *r)
+{
+	bool rt = r->policy == SCHED_FIFO || r->policy == SCHED_RR;
+	int err;
+
+	if (!capable(CAP_SYS_NICE)) {
+		if (!same_owner(p))
+			return -EPERM;
+		if (rt && r->priority > (int)p->se.rt_priority &&
+		    (unsigned long)r->priority > rlimit(RLIMIT_RTPRIO))
+			return -EPERM;
+		if (!rt && r->nice < p->se.nice && !can_nice(r->nice))
+			return -EPERM;
+		if (p->se.reset_on_fork && !r->reset_on_fork)
+			return -EPERM;
+	}
+	err = sched_setscheduler_nocheck(p, r->policy, r->priority);
+	if (err)
+		return err;
+	if (!rt && r->nice != p->se.nice)
+		set_user_nice(p, r->nice);
+	p->se.reset_on_fork = r->reset_on_fork;
+	return 0;
+}
+
 static long do_setscheduler(pid_t pid, int policy, struct sched_param __user *uparam)
 {
 	struct task_struct *p __free(put_task) = NULL;
-	bool reset = false, rt;
-	int err;
+	struct sched_request r = { .policy = policy };
 	struct sched_param param;
 
 	if (pid < 0 || !uparam)
 		return -EINVAL;
 	if (copy_from_user(&param, uparam, sizeof(param)))
 		return -EFAULT;
-	p = get_target(pid);
+	p = sched_get_target(pid);
 	if (!p)
 		return -ESRCH;
 	if (policy < 0) {
-		policy = p->se.policy;
-		reset = p->se.reset_on_fork;
+		r.policy = p->se.policy;
+		r.reset_on_fork = p->se.reset_on_fork;
 	} else if (policy & SCHED_RESET_ON_FORK) {
-		policy &= ~SCHED_RESET_ON_FORK;
-		reset = true;
+		r.policy &= ~SCHED_RESET_ON_FORK;
+		r.reset_on_fork = true;
 	}
-	rt = policy == SCHED_FIFO || policy == SCHED_RR;
-	if (!capable(CAP_SYS_NICE)) {
-		if (!same_owner(p))
-			return -EPERM;
-		if (rt && param.sched_priority > (int)p->se.rt_priority &&
-		    (unsigned long)param.sched_priority > rlimit(RLIMIT_RTPRIO))
-			return -EPERM;
-		if (p->se.reset_on_fork && !reset)
-			return -EPERM;
-	}
-	err = sched_setscheduler_nocheck(p, policy, param.sched_priority);
-	if (!err)
-		p->se.reset_on_fork = reset;
-	return err;
+	r.priority = param.sched_priority;
+	r.nice = p->se.nice;
+	return sched_set_checked(p, &r);
 }
 
 static long sys_sched_setscheduler(pid_t pid, int policy, struct sched_param __user *param)
@@ -216,7 +232,7 @@ static long sys_sched_getscheduler(pid_t pid)
 
 	if (pid < 0)
 		return -EINVAL;
-	p = get_target(pid);
+	p = sched_get_target(pid);
 	if (!p)
 		return -ESRCH;
 	return p->se.policy | (p->se.reset_on_fork ? SCHED_RESET_ON_FORK : 0);
@@ -230,7 +246,7 @@ static long sys_sched_getparam(pid_t pid, struct sched_param __user *uparam)
 
 	if (pid < 0 || !uparam)
 		return -EINVAL;
-	p = get_target(pid);
+	p = sched_get_target(pid);
 	if (!p)
 		return -ESRCH;
 	param.sched_priority = p->se.rt_priority;
@@ -268,7 +284,7 @@ static long sys_sched_rr_get_interval(pid_t pid, struct timespec64 __user *uts)
 
 	if (pid < 0)
 		return -EINVAL;
-	p = get_target(pid);
+	p = sched_get_target(pid);
 	if (!p)
 		return -ESRCH;
 	if (p->se.policy == SCHED_RR)
@@ -286,7 +302,7 @@ static long sys_sched_setaffinity(pid_t pid, unsigned int len, unsigned long __u
 
 	if (copy_from_user(&mask, umask, min_t(unsigned int, len, sizeof(mask))))
 		return -EFAULT;
-	p = get_target(pid);
+	p = sched_get_target(pid);
 	if (!p)
 		return -ESRCH;
 	if (!same_owner(p) && !capable(CAP_SYS_NICE))
@@ -302,7 +318,7 @@ static long sys_sched_getaffinity(pid_t pid, unsigned int len, unsigned long __u
 
 	if (len < sizeof(mask) || (len & (sizeof(mask) - 1)))
 		return -EINVAL;
-	p = get_target(pid);
+	p = sched_get_target(pid);
 	if (!p)
 		return -ESRCH;
 	mask = p->cpus_mask & cpu_online_mask;
@@ -315,8 +331,7 @@ static long set_one_nice(struct task_struct *p, int nice)
 {
 	if (!same_owner(p) && !capable(CAP_SYS_NICE))
 		return -EPERM;
-	if (nice < p->se.nice && !capable(CAP_SYS_NICE) &&
-	    20 - nice > (long)min(rlimit(RLIMIT_NICE), 40UL))
+	if (nice < p->se.nice && !capable(CAP_SYS_NICE) && !can_nice(nice))
 		return -EACCES;
 	set_user_nice(p, nice);
 	return 0;

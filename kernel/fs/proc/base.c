@@ -9,6 +9,7 @@
  */
 #include "arch/x86/uaccess.h"
 #include "kernel/bug.h"
+#include "kernel/coredump.h"
 #include "kernel/fork.h"
 #include "kernel/fs/fdtable.h"
 #include "kernel/fs/internal.h"
@@ -442,6 +443,57 @@ static const struct file_operations oom_score_adj_fops = {
 	.release = single_release,
 };
 
+/* Which kinds of memory go into a core dump. */
+static int show_coredump_filter(struct seq_file *m, struct task_struct *task)
+{
+	struct mm_struct *mm = get_task_mm(task);
+
+	if (!mm)
+		return 0;
+	seq_printf(m, "%08lx\n", (mm->flags & MMF_DUMP_FILTER_MASK) >> MMF_DUMP_FILTER_SHIFT);
+	mmput(mm);
+	return 0;
+}
+
+static ssize_t coredump_filter_write(struct file *file, const char __user *buf, size_t count,
+				     loff_t *ppos)
+{
+	struct task_struct *task;
+	struct mm_struct *mm;
+	unsigned long filter;
+	char text[24];
+	int err;
+
+	if (!count || count >= sizeof(text))
+		return -EINVAL;
+	if (copy_from_user(text, buf, count))
+		return -EFAULT;
+	text[count] = 0;
+	err = kstrtoul(strim(text), 0, &filter);
+	if (err)
+		return err;
+	task = get_proc_task(file_inode(file));
+	if (!task)
+		return -ESRCH;
+	mm = get_task_mm(task);
+	put_task_struct(task);
+	if (!mm)
+		return -ESRCH;
+	filter = filter << MMF_DUMP_FILTER_SHIFT & MMF_DUMP_FILTER_MASK;
+	__atomic_and_fetch(&mm->flags, ~MMF_DUMP_FILTER_MASK, __ATOMIC_SEQ_CST);
+	__atomic_or_fetch(&mm->flags, filter, __ATOMIC_SEQ_CST);
+	mmput(mm);
+	return count;
+}
+
+static const struct file_operations coredump_filter_fops = {
+	.open = pid_single_open,
+	.read = seq_read,
+	.write = coredump_filter_write,
+	.llseek = seq_lseek,
+	.release = single_release,
+};
+
 static const char *const limit_names[RLIM_NLIMITS][2] = {
 	[RLIMIT_CPU] = { "Max cpu time", "seconds" },
 	[RLIMIT_FSIZE] = { "Max file size", "bytes" },
@@ -604,6 +656,8 @@ static const struct pid_entry pid_entries[] = {
 	{ "oom_score", S_IFREG | 0444, .show = show_oom_score },
 	{ "oom_score_adj", S_IFREG | 0644, .fops = &oom_score_adj_fops,
 	  .show = show_oom_score_adj },
+	{ "coredump_filter", S_IFREG | 0644, .fops = &coredump_filter_fops,
+	  .show = show_coredump_filter },
 	{ "make-it-fail", S_IFREG | 0644, .fops = &proc_make_it_fail_fops },
 	{ "fail-nth", S_IFREG | 0644, .fops = &proc_fail_nth_fops },
 };
