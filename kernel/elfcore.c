@@ -246,7 +246,7 @@ static void note_process(struct notes *n, const struct kernel_siginfo *info)
 /* Count, page size, a triple for each mapping, then as many names. */
 static void note_files(struct notes *n, const struct core_vmas *v)
 {
-	struct notes names = { NULL };
+	struct notes names = {};
 	char *page = kmalloc(PATH_MAX, GFP_KERNEL), *path, *dst;
 	unsigned long count = 0, *words;
 
@@ -483,8 +483,8 @@ static bool dump_all(struct coredump_params *cprm, const struct core_vmas *v, co
 
 bool elf_core_dump(struct coredump_params *cprm)
 {
-	struct core_vmas v = { NULL };
-	struct notes n = { NULL };
+	struct core_vmas v = {};
+	struct notes n = {};
 	bool ok = false;
 
 	if (!collect_vmas(&v, cprm->mm_flags)) {
