@@ -29,6 +29,7 @@
 #include "lib/string.h"
 #include "mm/phys/buddy.h"
 #include "mm/slab/slab.h"
+#include "mm/user/gup.h"
 #include "mm/user/memory.h"
 #include "mm/user/mm.h"
 
