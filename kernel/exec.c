@@ -323,6 +323,7 @@ static void exec_mmap(struct mm_struct *mm)
 	if (old)
 		exec_mm_release(tsk, old);
 	mm->owner = tsk;
+	mm_tree_exclusive(mm);
 	task_lock(tsk);
 	local_irq_disable();
 	tsk->mm = tsk->active_mm = mm;

@@ -289,10 +289,12 @@ static int copy_mm(u64 flags, struct task_struct *tsk)
 	tsk->mm = tsk->active_mm = NULL;
 	if (!mm || (tsk->flags & PF_KTHREAD))
 		return 0;
-	if (flags & CLONE_VM)
+	if (flags & CLONE_VM) {
+		mm_tree_shared(mm);
 		mmget(mm);
-	else
+	} else {
 		mm = dup_mm(mm);
+	}
 	tsk->mm = tsk->active_mm = mm;
 	return mm ? 0 : -ENOMEM;
 }

@@ -120,6 +120,10 @@ const char *const vm_event_names[NR_VM_EVENT_ITEMS] = {
 	"nr_tlb_local_flush_one",
 	"direct_map_level2_splits",
 	"direct_map_level3_splits",
+	"vma_lock_success",
+	"vma_lock_abort",
+	"vma_lock_retry",
+	"vma_lock_miss",
 };
 
 const char *const numa_stat_names[NR_VM_NUMA_EVENT_ITEMS] = {

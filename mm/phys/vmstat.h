@@ -65,6 +65,10 @@ enum vm_event_item {
 	NR_TLB_LOCAL_FLUSH_ONE,
 	DIRECT_MAP_LEVEL2_SPLIT, /* large pages of the linear map: 2 MiB */
 	DIRECT_MAP_LEVEL3_SPLIT, /* 1 GiB */
+	VMA_LOCK_SUCCESS,	 /* faults handled under the area's own lock */
+	VMA_LOCK_ABORT, /* and those that went to mmap_lock: no area, or a writer is at it */
+	VMA_LOCK_RETRY, /* the fault needed mmap_lock */
+	VMA_LOCK_MISS,	/* the area changed between look-up and lock */
 	NR_VM_EVENT_ITEMS,
 };
 

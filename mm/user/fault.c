@@ -19,7 +19,10 @@
  * 5. Who pins a page to read it wants the mark without the write bit (FAULT_FLAG_UNSHARE, gup.h): then do_wp_page does the
  *    same work and leaves the entry read-only.
  *
- * Locks: mmap_lock for reading, then a table's ptl. Mirrors Linux mm/memory.c and arch/x86/mm/fault.c.
+ * 5. A fault from user mode locks only its area (vma_lock.h). What that lock cannot give - a stack that grows, an area that
+ *    is being changed, the neighbours' anon_vmas - is done under mmap_lock, where the fault begins again.
+ *
+ * Locks: the area's lock, or mmap_lock for reading; then a table's ptl. Mirrors Linux mm/memory.c and arch/x86/mm/fault.c.
  * Exercised by tests/user/{anon_map,fork_cow,file_map,stack,mprotect}.c.
  */
 #include "mm/user/fault.h"
@@ -45,12 +48,16 @@
 #include "mm/user/migrate.h"
 #include "mm/user/rmap.h"
 #include "mm/user/vma.h"
+#include "mm/user/vma_lock.h"
 
 #define SIGBUS	    7
 #define SIGSEGV	    11
 #define SEGV_MAPERR 1
 #define SEGV_ACCERR 2
 #define BUS_ADRERR  2
+
+/* Beside VM_FAULT_SIGSEGV, inside this file: an area is there, but its rights forbid it. */
+#define VM_FAULT_BADACCESS 0x80000000u
 
 /* Locks the entry of vmf and checks that it still is what was read; true when the caller may set it. */
 static inline bool fault_lock_pte(struct vm_fault *vmf)
@@ -69,9 +76,31 @@ static inline pte_t maybe_mkwrite(pte_t pte, const struct vm_area_struct *vma)
 	return vma->vm_flags & VM_WRITE ? pte_mkwrite(pte) : pte;
 }
 
+/* The area's first private page. Its anon_vma may be a neighbour's, and neighbours are seen under mmap_lock only. */
+static noinline unsigned int __vmf_anon_prepare(struct vm_fault *vmf)
+{
+	struct mm_struct *mm = vmf->vma->vm_mm;
+	int err;
+
+	/* A try: who waits here would be waited for by the writer that wants the area. */
+	if ((vmf->flags & FAULT_FLAG_VMA_LOCK) && !down_read_trylock(&mm->mmap_lock))
+		return VM_FAULT_RETRY;
+	err = anon_vma_prepare(vmf->vma);
+	if (vmf->flags & FAULT_FLAG_VMA_LOCK)
+		mmap_read_unlock(mm);
+	return err ? VM_FAULT_OOM : 0;
+}
+
+/* 0, VM_FAULT_OOM, VM_FAULT_RETRY */
+static __always_inline unsigned int vmf_anon_prepare(struct vm_fault *vmf)
+{
+	return likely(READ_ONCE(vmf->vma->anon_vma) != NULL) ? 0 : __vmf_anon_prepare(vmf);
+}
+
 static unsigned int do_anonymous_page(struct vm_fault *vmf)
 {
 	struct vm_area_struct *vma = vmf->vma;
+	unsigned int ret;
 	struct page *page;
 
 	if (!(vmf->flags & FAULT_FLAG_WRITE)) {
@@ -81,8 +110,9 @@ static unsigned int do_anonymous_page(struct vm_fault *vmf)
 		spin_unlock(vmf->ptl);
 		return 0;
 	}
-	if (unlikely(anon_vma_prepare(vma)))
-		return VM_FAULT_OOM;
+	ret = vmf_anon_prepare(vmf);
+	if (unlikely(ret))
+		return ret;
 	page = vma_alloc_page(GFP_HIGHUSER_MOVABLE | __GFP_ZERO, vma, vmf->address);
 	if (unlikely(!page))
 		return VM_FAULT_OOM;
@@ -173,8 +203,9 @@ static unsigned int do_cow_fault(struct vm_fault *vmf)
 	struct page *copy;
 	unsigned int ret;
 
-	if (unlikely(anon_vma_prepare(vma)))
-		return VM_FAULT_OOM;
+	ret = vmf_anon_prepare(vmf);
+	if (unlikely(ret))
+		return ret;
 	copy = vma_alloc_page(GFP_HIGHUSER_MOVABLE, vma, vmf->address);
 	if (!copy)
 		return VM_FAULT_OOM;
@@ -287,15 +318,16 @@ static unsigned int wp_page_copy(struct vm_fault *vmf, struct page *old)
 	struct vm_area_struct *vma = vmf->vma;
 	struct mm_struct *mm = vma->vm_mm;
 	gfp_t gfp = GFP_HIGHUSER_MOVABLE | (old ? 0 : __GFP_ZERO);
+	unsigned int ret = vmf_anon_prepare(vmf);
 	struct page *new = NULL;
 	pte_t pte;
 
-	if (likely(!anon_vma_prepare(vma)))
+	if (likely(!ret))
 		new = vma_alloc_page(gfp, vma, vmf->address);
 	if (unlikely(!new)) {
 		if (old)
 			put_page(old);
-		return VM_FAULT_OOM;
+		return ret ? ret : VM_FAULT_OOM;
 	}
 	if (old)
 		copy_page(page_address(new), page_address(old));
@@ -442,6 +474,7 @@ unsigned int handle_mm_fault(struct vm_area_struct *vma, unsigned long address, 
 {
 	struct vm_fault vmf;
 
+	vma_assert_locked(vma);
 	vmf.vma = vma;
 	vmf.address = address & PAGE_MASK;
 	vmf.flags = flags;
@@ -456,13 +489,15 @@ unsigned int handle_mm_fault(struct vm_area_struct *vma, unsigned long address, 
 /* Do the area's rights forbid this access? */
 static inline bool access_error(unsigned long error_code, const struct vm_area_struct *vma)
 {
+	unsigned long need = VM_ACCESS_FLAGS;
+
 	if (error_code & X86_PF_WRITE)
-		return !(vma->vm_flags & VM_WRITE);
-	if (error_code & X86_PF_INSTR)
-		return !(vma->vm_flags & VM_EXEC);
-	if (unlikely(error_code & X86_PF_PROT))
-		return true;
-	return !(vma->vm_flags & VM_ACCESS_FLAGS);
+		need = VM_WRITE;
+	else if (error_code & X86_PF_INSTR)
+		need = VM_EXEC;
+	else if (unlikely(error_code & X86_PF_PROT))
+		need = 0;
+	return !(vma->vm_flags & need);
 }
 
 /* Below every area, or below a stack that may grow down to it: that needs mmap_lock for writing. */
@@ -514,42 +549,53 @@ static int fault_error(struct pt_regs *regs, unsigned int fault, unsigned long e
 	}
 	if (fault & VM_FAULT_SIGBUS)
 		return bad_area(regs, SIGBUS, BUS_ADRERR, error_code, address);
-	return bad_area(regs, SIGSEGV, SEGV_MAPERR, error_code, address);
+	return bad_area(regs, SIGSEGV, fault & VM_FAULT_BADACCESS ? SEGV_ACCERR : SEGV_MAPERR,
+			error_code, address);
 }
 
-int do_user_addr_fault(struct pt_regs *regs, unsigned long error_code, unsigned long address)
+/* The fault under mmap_lock: from the kernel, or one that could not be done without. */
+static noinline unsigned int fault_under_mmap_lock(struct mm_struct *mm, struct pt_regs *regs,
+						   unsigned long error_code, unsigned long address,
+						   unsigned int flags)
 {
-	struct task_struct *tsk = current;
-	struct mm_struct *mm = tsk->mm;
 	struct vm_area_struct *vma;
-	unsigned int flags = FAULT_FLAG_ALLOW_RETRY, fault;
+	unsigned int fault = VM_FAULT_SIGSEGV;
 
-	if (unlikely(!mm))
-		return -EFAULT;
-	count_vm_event(PGFAULT);
-	if (error_code & X86_PF_WRITE)
-		flags |= FAULT_FLAG_WRITE;
-	if (error_code & X86_PF_USER)
-		flags |= FAULT_FLAG_USER;
 	/* Kernel code that touches user memory under mmap_lock is a bug; an exception-table miss would show it. */
 	if (unlikely(!down_read_trylock(&mm->mmap_lock))) {
 		if (!user_mode(regs) && !search_exception_tables(regs->ip))
-			return -EFAULT;
+			return fault;
 		mmap_read_lock(mm);
 	}
 	vma = vma_lookup(mm, address);
-	if (unlikely(!vma)) {
-		if (!try_expand_stack(mm, address) || !(vma = vma_lookup(mm, address))) {
-			mmap_read_unlock(mm);
-			return bad_area(regs, SIGSEGV, SEGV_MAPERR, error_code, address);
-		}
-	}
-	if (unlikely(access_error(error_code, vma))) {
-		mmap_read_unlock(mm);
-		return bad_area(regs, SIGSEGV, SEGV_ACCERR, error_code, address);
-	}
-	fault = handle_mm_fault(vma, address, flags);
+	if (unlikely(!vma) && try_expand_stack(mm, address))
+		vma = vma_lookup(mm, address);
+	if (likely(vma))
+		fault = likely(!access_error(error_code, vma))
+				? handle_mm_fault(vma, address, flags)
+				: VM_FAULT_SIGSEGV | VM_FAULT_BADACCESS;
 	mmap_read_unlock(mm);
+	return fault;
+}
+
+static __always_inline unsigned int fault_flags(unsigned long error_code)
+{
+	return (error_code & X86_PF_WRITE ? FAULT_FLAG_WRITE : 0) | FAULT_FLAG_ALLOW_RETRY |
+	       (error_code & X86_PF_USER ? FAULT_FLAG_USER : 0);
+}
+
+/* What is left to do when the area's lock was not enough (fault: VM_FAULT_RETRY), or there is more to tell than "done". */
+static noinline int fault_rest(struct pt_regs *regs, unsigned long error_code,
+			       unsigned long address, unsigned int fault)
+{
+	struct task_struct *tsk = current;
+
+	if (fault & VM_FAULT_RETRY) {
+		if (unlikely(!tsk->mm))
+			return -EFAULT;
+		fault = fault_under_mmap_lock(tsk->mm, regs, error_code, address,
+					      fault_flags(error_code));
+	}
 	if (unlikely(fault & VM_FAULT_ERROR))
 		return fault_error(regs, fault, error_code, address);
 	if (fault & VM_FAULT_MAJOR) {
@@ -559,6 +605,31 @@ int do_user_addr_fault(struct pt_regs *regs, unsigned long error_code, unsigned 
 		tsk->min_flt++;
 	}
 	return 0;
+}
+
+int do_user_addr_fault(struct pt_regs *regs, unsigned long error_code, unsigned long address)
+{
+	struct vm_area_struct *vma = NULL;
+	unsigned int fault = VM_FAULT_RETRY;
+
+	count_vm_event(PGFAULT);
+	/* The kernel's own touch may come from anywhere: it is looked at under mmap_lock. */
+	if (likely(error_code & X86_PF_USER))
+		vma = lock_vma_under_rcu(current->mm, address);
+	if (unlikely(!vma))
+		return fault_rest(regs, error_code, address, fault);
+	fault = VM_FAULT_SIGSEGV | VM_FAULT_BADACCESS;
+	if (likely(!access_error(error_code, vma)))
+		fault = handle_mm_fault(vma, address,
+					fault_flags(error_code) | FAULT_FLAG_VMA_LOCK);
+	vma_end_read(vma);
+	if (likely(!(fault & (VM_FAULT_ERROR | VM_FAULT_RETRY | VM_FAULT_MAJOR)))) {
+		count_vm_event(VMA_LOCK_SUCCESS);
+		current->min_flt++;
+		return 0;
+	}
+	count_vm_event(fault & VM_FAULT_RETRY ? VMA_LOCK_RETRY : VMA_LOCK_SUCCESS);
+	return fault_rest(regs, error_code, address, fault);
 }
 
 int fixup_user_fault(struct mm_struct *mm, unsigned long address, bool write)

@@ -20,6 +20,7 @@
 #include "mm/user/memory.h"
 #include "mm/user/mman.h"
 #include "mm/user/vma.h"
+#include "mm/user/vma_lock.h"
 
 /* The flags that advice turns on and off; false when it is not about flags. */
 static bool madvise_flags(int advice, unsigned long *set, unsigned long *clear)
@@ -67,7 +68,7 @@ static int madvise_update_vma(struct mm_struct *mm, struct vm_area_struct *vma, 
 	vma = vma_modify_flags(mm, vma, start, end, newflags);
 	if (IS_ERR(vma))
 		return PTR_ERR(vma);
-	vma->vm_flags = newflags;
+	vm_flags_reset(vma, newflags);
 	return 0;
 }
 

@@ -32,6 +32,7 @@
 #include "mm/user/pgalloc.h"
 #include "mm/user/rmap.h"
 #include "mm/user/vma.h"
+#include "mm/user/vma_lock.h"
 
 /* File areas up to this many pages are copied by fork: about what one fault in the child would cost. */
 #define FORK_COPY_FILE_PAGES 64
@@ -555,7 +556,7 @@ int remap_pfn_range(struct vm_area_struct *vma, unsigned long addr, unsigned lon
 			return -EINVAL;
 		vma->vm_pgoff = pfn;
 	}
-	vma->vm_flags |= VM_IO | VM_PFNMAP | VM_DONTEXPAND | VM_DONTDUMP;
+	vm_flags_set(vma, VM_IO | VM_PFNMAP | VM_DONTEXPAND | VM_DONTDUMP);
 	for (; addr < end; addr += PAGE_SIZE, pfn++) {
 		pte = get_locked_pte(vma->vm_mm, addr, &ptl);
 		if (!pte)
@@ -576,7 +577,7 @@ int vm_insert_page(struct vm_area_struct *vma, unsigned long addr, struct page *
 	if (addr < vma->vm_start || addr >= vma->vm_end || (addr & ~PAGE_MASK) ||
 	    !page_ref_count(page) || folio_test_anon(folio) || PageSlab(page))
 		return -EINVAL;
-	vma->vm_flags |= VM_MIXEDMAP; /* fork copies these entries: no fault brings them back */
+	vm_flags_set(vma, VM_MIXEDMAP); /* fork copies these entries: no fault brings them back */
 	pte = get_locked_pte(vma->vm_mm, addr, &ptl);
 	if (!pte)
 		return -ENOMEM;
@@ -613,7 +614,7 @@ int remap_vmalloc_range_partial(struct vm_area_struct *vma, unsigned long uaddr,
 	for (unsigned long i = 0; i < nr && !err; i++)
 		err = vm_insert_page(vma, uaddr + (i << PAGE_SHIFT),
 				     area->pages[first + pgoff + i]);
-	vma->vm_flags |= VM_DONTEXPAND | VM_DONTDUMP;
+	vm_flags_set(vma, VM_DONTEXPAND | VM_DONTDUMP);
 	return err;
 }
 

@@ -20,6 +20,7 @@
 #include "mm/user/file_ops.h"
 #include "mm/user/mman.h"
 #include "mm/user/vma.h"
+#include "mm/user/vma_lock.h"
 
 bool can_do_mlock(void)
 {
@@ -54,7 +55,7 @@ static int mlock_fixup(struct mm_struct *mm, struct vm_area_struct *vma, unsigne
 		mm->locked_vm -= pages;
 	else if (!(old & VM_LOCKED))
 		mm->locked_vm += pages;
-	vma->vm_flags = new;
+	vm_flags_reset(vma, new);
 	*next = vma->vm_end;
 	return 0;
 }

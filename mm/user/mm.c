@@ -14,6 +14,7 @@
  */
 #include "arch/x86/tlb.h"
 #include "kernel/bug.h"
+#include "kernel/sched.h"
 #include "kernel/task.h"
 #include "lib/errno.h"
 #include "lib/string.h"
@@ -26,6 +27,7 @@
 #include "mm/user/memory.h"
 #include "mm/user/user.h"
 #include "mm/user/vma.h"
+#include "mm/user/vma_lock.h"
 
 static struct kmem_cache *mm_cachep;
 
@@ -45,6 +47,7 @@ void mm_user_init(void)
 	mapping_ops = &user_mapping_ops;
 	numa_policy_init();
 	vma_cache_init();
+	vma_lock_init();
 	overcommit_init();
 	anon_vma_init();
 	user_pgtable_init();
@@ -56,11 +59,12 @@ static struct mm_struct *mm_init(struct mm_struct *mm)
 {
 	int i;
 
-	/* Readers hold mmap_lock too, so nodes may be changed in place. */
+	/* Its one thread looks and changes by turns, so nodes may be changed in place: until there is another one. */
 	mt_init_flags(&mm->mm_mt, MT_FLAGS_EXCLUSIVE);
 	atomic_set(&mm->mm_users, 1);
 	atomic_set(&mm->mm_count, 1);
 	init_rwsem(&mm->mmap_lock);
+	mm->mm_lock_seq = 0;
 	spin_lock_init(&mm->page_table_lock);
 	spin_lock_init(&mm->arg_lock);
 	mm->map_count = 0;
@@ -112,6 +116,8 @@ static int dup_one_vma(struct mm_struct *mm, struct ma_state *mas, struct vm_are
 	struct vm_area_struct *vma;
 	int err;
 
+	/* What another thread's fault puts into the parent's tables now would be neither shared nor write-protected. */
+	vma_start_write(old);
 	if (old->vm_flags & VM_DONTCOPY) {
 		vm_stat_account(mm, old->vm_flags, -(long)vma_pages(old));
 		return mas_store_gfp(mas, NULL, GFP_KERNEL);
@@ -135,6 +141,7 @@ static int dup_one_vma(struct mm_struct *mm, struct ma_state *mas, struct vm_are
 		unlink_anon_vmas(vma);
 		goto out_remove;
 	}
+	vma_mark_attached(vma);
 	/* From here on tearing the copy down takes back what was promised. */
 	vma_link_file(vma);
 	mm->map_count++;
@@ -166,8 +173,10 @@ static int dup_mmap(struct mm_struct *mm, struct mm_struct *oldmm)
 	/* Who pins without a lock sees the odd number, or has said so before: copy_page_range() looks at has_pins. */
 	WRITE_ONCE(oldmm->write_protect_seq, oldmm->write_protect_seq + 1);
 	smp_mb();
-	while (!err && (old = mas_find(&mas, ULONG_MAX)) != NULL)
+	while (!err && (old = mas_find(&mas, ULONG_MAX)) != NULL) {
 		err = dup_one_vma(mm, &mas, old);
+		cond_resched();
+	}
 	smp_wmb();
 	WRITE_ONCE(oldmm->write_protect_seq, oldmm->write_protect_seq + 1);
 	/* The parent's entries lost their write bits. */
@@ -192,6 +201,8 @@ struct mm_struct *dup_mm(struct mm_struct *oldmm)
 	if (dup_mmap(mm, oldmm)) {
 		mmput(mm);
 		mm = NULL;
+	} else {
+		vma_end_write_all(mm);
 	}
 	mmap_write_unlock(oldmm);
 	return mm;
@@ -210,9 +221,12 @@ static void exit_mmap(struct mm_struct *mm)
 			continue;
 		if (vma->vm_flags & VM_ACCOUNT)
 			accounted += vma_pages(vma);
+		vma_mark_detached(vma);
 		remove_vma(vma);
+		cond_resched();
 	}
 	vm_unacct_memory(accounted);
+	mm_tree_exclusive(mm);
 	mtree_destroy(&mm->mm_mt);
 	mmap_write_unlock(mm);
 }

@@ -10,6 +10,8 @@
  * 3. mmap_lock: for writing whoever changes the set of VMAs or their fields; for reading faults and
  *    look-ups. Page-table entries change under mmap_lock (read is enough) plus the page-table lock of
  *    their table, which lives in the table's struct page.
+ * 4. A fault mostly does without mmap_lock: it locks its one area for reading (vma_lock.h), and who changes an area waits for
+ *    the faults in it. "mmap_lock for reading" below then means that lock, as far as one area and its tables go.
  *
  * Legend: W mmap_lock for writing, read under it for reading; P page_table_lock; - constant; a atomic.
  * Mirrors Linux include/linux/mm_types.h and mm.h. Exercised by tests/user/{anon_map,fork_cow,...}.c.
@@ -118,7 +120,9 @@ struct vm_area_struct {
 		struct rb_node rb;
 		unsigned long rb_subtree_last;
 	} shared;
-	/* vm_area_dup() copies what stands above; the copy is in no anon_vma's tree. */
+	/* vm_area_dup() copies what stands above; the copy is in no tree. */
+	int vm_refcnt; /* a 0: in no mm's tree; else 1, its readers, and VMA_LOCK_OFFSET (vma_lock.h) */
+	u32 vm_lock_seq; /* W equal to mm_lock_seq: being changed, no fault may begin */
 	struct list_head anon_vma_chain; /* W and page_table_lock */
 	struct anon_vma_chain first_avc;
 };
@@ -132,9 +136,10 @@ struct mm_struct {
 	int map_count;		    /* W number of VMAs */
 	spinlock_t page_table_lock; /* P upper levels of the tables; counters below where said */
 	struct rw_semaphore mmap_lock;
-	unsigned long mmap_base;			     /* - top-down area starts here */
-	bool mmap_legacy;				     /* - bottom-up from there instead */
-	unsigned long total_vm;				     /* W pages mapped */
+	u32 mm_lock_seq;	 /* W number of times that mmap_lock was released by a writer */
+	unsigned long mmap_base; /* - top-down area starts here */
+	bool mmap_legacy;	 /* - bottom-up from there instead */
+	unsigned long total_vm;	 /* W pages mapped */
 	unsigned long locked_vm, data_vm, exec_vm, stack_vm; /* W pages */
 	unsigned long hiwater_rss, hiwater_vm;
 	unsigned long def_flags; /* W flags for new VMAs (mlockall) */
@@ -166,7 +171,8 @@ extern struct mm_struct init_mm;
 #define FAULT_FLAG_USER		0x40u
 #define FAULT_FLAG_REMOTE	0x80u
 #define FAULT_FLAG_INSTRUCTION	0x100u
-#define FAULT_FLAG_UNSHARE	0x400u /* make the page exclusive, but not writable */
+#define FAULT_FLAG_UNSHARE	0x400u	/* make the page exclusive, but not writable */
+#define FAULT_FLAG_VMA_LOCK	0x1000u /* the area's lock is held, and not mmap_lock */
 
 #define VM_FAULT_OOM	  0x1u
 #define VM_FAULT_SIGBUS	  0x2u
@@ -198,6 +204,16 @@ struct mm_struct *mm_alloc(void);		   /* empty, mm_users 1; NULL: no memory */
 struct mm_struct *dup_mm(struct mm_struct *oldmm); /* fork: COW copy; NULL: no memory */
 void mmput(struct mm_struct *mm);		   /* drops mm_users */
 void __mmdrop(struct mm_struct *mm);
+/* clone(CLONE_VM): from here on others may walk the tree while it is changed. => by the mm's only thread */
+static inline void mm_tree_shared(struct mm_struct *mm)
+{
+	mm->mm_mt.ma_flags &= ~MT_FLAGS_EXCLUSIVE;
+}
+/* exec: the caller is the mm's only thread, and looks at the tree only while he does not change it. */
+static inline void mm_tree_exclusive(struct mm_struct *mm)
+{
+	mm->mm_mt.ma_flags |= MT_FLAGS_EXCLUSIVE;
+}
 static inline void mmgrab(struct mm_struct *mm)
 {
 	atomic_inc(&mm->mm_count);
@@ -234,8 +250,14 @@ static inline int mmap_write_lock_killable(struct mm_struct *mm)
 {
 	return down_write_killable(&mm->mmap_lock);
 }
+/* All areas that were marked as being changed can be locked by faults again (vma_lock.h). */
+static inline void vma_end_write_all(struct mm_struct *mm)
+{
+	__atomic_store_n(&mm->mm_lock_seq, mm->mm_lock_seq + 1, __ATOMIC_RELEASE);
+}
 static inline void mmap_write_unlock(struct mm_struct *mm)
 {
+	vma_end_write_all(mm);
 	up_write(&mm->mmap_lock);
 }
 

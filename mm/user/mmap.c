@@ -7,7 +7,7 @@
  *    touched: faults bring pages when they are used.
  * 2. munmap cuts the VMAs at both ends, takes the whole range out of the tree with one store, and only
  *    then lets unmap_region free the pages: nobody can fault a page back in between, because faults
- *    need mmap_lock.
+ *    need mmap_lock or the area's own lock, and the areas are marked (vma_lock.h).
  * 3. brk is mmap and munmap of one anonymous area that grows upwards from mm->start_brk.
  *
  * Locks: mmap_lock for writing. Mirrors Linux mm/mmap.c and mm/vma.c.
@@ -28,6 +28,7 @@
 #include "mm/user/mman.h"
 #include "mm/user/memory.h"
 #include "mm/user/vma.h"
+#include "mm/user/vma_lock.h"
 
 #define MMAP_MIN_ADDR 65536UL
 
@@ -441,6 +442,7 @@ static int gather_areas(struct mm_struct *mm, struct vm_area_struct *vma, unsign
 
 		if (unlikely(vma->vm_flags & VM_SEALED))
 			return -EPERM;
+		vma_start_write(vma);
 		if (vma->vm_end > end) {
 			err = __split_vma(mm, vma, end, NULL);
 			if (err)
@@ -472,12 +474,13 @@ int do_vmi_munmap(struct mm_struct *mm, unsigned long start, unsigned long end)
 	if (!err)
 		err = gather_areas(mm, first, end);
 	if (!err)
-		err = mtree_store_range(&mm->mm_mt, start, end - 1, NULL, GFP_KERNEL);
+		err = vma_store(mm, NULL, start, end);
 	if (err)
 		return err;
 	for (vma = first; vma; vma = vma->detached_next) {
 		unsigned long pages = vma_pages(vma);
 
+		vma_mark_detached(vma);
 		unlink_file_vma(vma);
 		mm->map_count--;
 		vm_stat_account(mm, vma->vm_flags, -(long)pages);

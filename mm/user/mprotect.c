@@ -24,6 +24,7 @@
 #include "mm/user/memory.h"
 #include "mm/user/mman.h"
 #include "mm/user/vma.h"
+#include "mm/user/vma_lock.h"
 
 static void change_pte_range(struct vm_area_struct *vma, pmd_t *pmd, unsigned long addr,
 			     unsigned long end)
@@ -108,7 +109,7 @@ static int mprotect_fixup(struct mm_struct *mm, struct vm_area_struct *vma, unsi
 			vm_unacct_memory(pages);
 		return PTR_ERR(vma);
 	}
-	vma->vm_flags = newflags;
+	vm_flags_reset(vma, newflags);
 	vma->vm_page_prot = vm_get_page_prot(newflags);
 	change_protection(vma, start, end);
 	*next = vma->vm_end;

@@ -29,6 +29,7 @@
 #include "mm/user/memory.h"
 #include "mm/user/mman.h"
 #include "mm/user/vma.h"
+#include "mm/user/vma_lock.h"
 
 /*
  * Who walks from a page to its entries goes from area to area, as truncate does: no page may slip from one still to be seen to
@@ -233,7 +234,7 @@ static void unmap_source(struct mremap_args *m)
 
 	if (!m->old_len)
 		return;
-	vma->vm_flags &= ~VM_ACCOUNT;
+	vm_flags_clear(vma, VM_ACCOUNT);
 	/* Without memory for a cut the old area stays, empty, and counts again: the move itself is done. */
 	if (do_vmi_munmap(m->mm, m->addr, end)) {
 		if (counts)
@@ -246,12 +247,12 @@ static void unmap_source(struct mremap_args *m)
 	if (start < m->addr) {
 		rest = vma_lookup(m->mm, start);
 		if (rest)
-			rest->vm_flags |= VM_ACCOUNT;
+			vm_flags_set(rest, VM_ACCOUNT);
 	}
 	if (vm_end > end) {
 		rest = vma_lookup(m->mm, end);
 		if (rest)
-			rest->vm_flags |= VM_ACCOUNT;
+			vm_flags_set(rest, VM_ACCOUNT);
 	}
 }
 
@@ -262,7 +263,7 @@ static void keep_source(struct mremap_args *m, struct vm_area_struct *copy)
 
 	if (vma->vm_flags & VM_LOCKED)
 		m->mm->locked_vm -= vma_pages(vma);
-	vma->vm_flags &= ~VM_LOCKED_MASK;
+	vm_flags_clear(vma, VM_LOCKED_MASK);
 	if (copy != vma && vma->vm_start == m->addr && vma->vm_end == m->addr + m->old_len)
 		unlink_anon_vmas(vma);
 }
@@ -282,6 +283,8 @@ static unsigned long move_vma(struct mremap_args *m)
 		return -ENOMEM;
 	}
 	account_new(m->mm, flags, m->new_len);
+	/* The new place is marked since it is there. No fault at the old one may bring back what was moved away. */
+	vma_start_write(m->vma);
 	if (move_page_tables(m->vma, m->addr, m->new_addr, m->old_len)) {
 		/* Bring back what moved: those tables exist, so this cannot fail. The new range counts old_len too much. */
 		move_page_tables(copy, m->new_addr, m->addr, m->old_len);

@@ -13,6 +13,7 @@
 #include "lib/err.h"
 #include "lib/errno.h"
 #include "mm/user/vma.h"
+#include "mm/user/vma_lock.h"
 
 static bool has_hole(struct mm_struct *mm, unsigned long start, unsigned long end)
 {
@@ -43,7 +44,7 @@ static int seal_range(struct mm_struct *mm, unsigned long start, unsigned long e
 		vma = vma_modify_flags(mm, vma, start, min(vma->vm_end, end), flags);
 		if (IS_ERR(vma))
 			return PTR_ERR(vma);
-		vma->vm_flags = flags;
+		vm_flags_reset(vma, flags);
 	}
 	return 0;
 }

@@ -27,6 +27,7 @@
 #include "mm/slab/slab.h"
 #include "mm/user/anon_vma.h"
 #include "mm/user/i_mmap.h"
+#include "mm/user/vma_lock.h"
 
 int sysctl_max_map_count = DEFAULT_MAX_MAP_COUNT;
 
@@ -35,7 +36,7 @@ static struct kmem_cache *vm_area_cachep;
 void vma_cache_init(void)
 {
 	vm_area_cachep = kmem_cache_create("vm_area_struct", sizeof(struct vm_area_struct), 0,
-					   SLAB_PANIC | SLAB_ACCOUNT, NULL);
+					   SLAB_TYPESAFE_BY_RCU | SLAB_PANIC | SLAB_ACCOUNT, NULL);
 }
 
 struct vm_area_struct *vm_area_alloc(struct mm_struct *mm)
@@ -55,7 +56,8 @@ struct vm_area_struct *vm_area_dup(const struct vm_area_struct *orig)
 
 	if (!vma)
 		return NULL;
-	memcpy(vma, orig, offsetof(struct vm_area_struct, anon_vma_chain));
+	memcpy(vma, orig, offsetof(struct vm_area_struct, vm_refcnt));
+	vma->vm_refcnt = 0;
 	INIT_LIST_HEAD(&vma->anon_vma_chain);
 	vma->first_avc.anon_vma = NULL;
 	mpol_get(vma->vm_policy);
@@ -64,7 +66,7 @@ struct vm_area_struct *vm_area_dup(const struct vm_area_struct *orig)
 
 void vm_area_free(struct vm_area_struct *vma)
 {
-	VM_BUG_ON(!list_empty(&vma->anon_vma_chain));
+	VM_BUG_ON(!list_empty(&vma->anon_vma_chain) || vma->vm_refcnt);
 	mpol_put(vma->vm_policy);
 	kmem_cache_free(vm_area_cachep, vma);
 }
@@ -131,6 +133,9 @@ void unlink_file_vma(struct vm_area_struct *vma)
 int vma_store(struct mm_struct *mm, struct vm_area_struct *vma, unsigned long start,
 	      unsigned long end)
 {
+	/* Another process's, by process_madvise: its thread may be walking the tree. */
+	if (unlikely(mm != current->mm))
+		mm_tree_shared(mm);
 	return mtree_store_range(&mm->mm_mt, start, end - 1, vma, GFP_KERNEL);
 }
 
@@ -140,6 +145,7 @@ int vma_link(struct mm_struct *mm, struct vm_area_struct *vma)
 
 	if (err)
 		return err;
+	vma_mark_attached(vma);
 	vma_link_file(vma);
 	mm->map_count++;
 	return 0;
@@ -172,6 +178,7 @@ struct vm_area_struct *vma_prev(struct mm_struct *mm, unsigned long addr)
 void vma_set_range_locked(struct vm_area_struct *vma, struct address_space *mapping,
 			  unsigned long start, unsigned long end, pgoff_t pgoff)
 {
+	vma_assert_write_locked(vma);
 	anon_vma_range_begin(vma);
 	vma_unlink_file_locked(vma, mapping);
 	vma->vm_start = start;
@@ -206,6 +213,7 @@ int __split_vma(struct mm_struct *mm, struct vm_area_struct *vma, unsigned long 
 	new = vm_area_dup(vma);
 	if (!new)
 		return -ENOMEM;
+	vma_start_write(vma);
 	new->vm_start = addr;
 	new->vm_pgoff += (addr - vma->vm_start) >> PAGE_SHIFT;
 	err = anon_vma_clone(new, vma);
@@ -218,6 +226,7 @@ int __split_vma(struct mm_struct *mm, struct vm_area_struct *vma, unsigned long 
 		vm_area_free(new);
 		return err;
 	}
+	vma_mark_attached(new);
 	if (new->vm_file)
 		get_file(new->vm_file);
 	if (new->vm_ops &&new->vm_ops->open)
@@ -293,6 +302,7 @@ int expand_stack(struct vm_area_struct *vma, unsigned long address)
 	err = acct_stack_growth(vma, vma->vm_end - address, grow);
 	if (err)
 		return err;
+	vma_start_write(vma);
 	err = vma_store(mm, vma, address, vma->vm_end);
 	if (err) {
 		if (vma->vm_flags & VM_ACCOUNT)

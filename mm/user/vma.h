@@ -35,7 +35,7 @@ void vma_unlock_file(struct address_space *mapping);
 void vma_set_range_locked(struct vm_area_struct *vma, struct address_space *mapping,
 			  unsigned long start, unsigned long end, pgoff_t pgoff);
 void vma_unlink_file_locked(struct vm_area_struct *vma, struct address_space *mapping);
-/* [start, end) of the tree becomes vma; -ENOMEM */
+/* [start, end) of the tree becomes vma (NULL: nothing); -ENOMEM */
 int vma_store(struct mm_struct *mm, struct vm_area_struct *vma, unsigned long start,
 	      unsigned long end);
 

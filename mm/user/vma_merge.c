@@ -27,6 +27,7 @@
 #include "mm/cache/mempolicy.h"
 #include "mm/user/anon_vma.h"
 #include "mm/user/vma.h"
+#include "mm/user/vma_lock.h"
 
 static bool is_mergeable_vma(const struct vma_merge *vmg, const struct vm_area_struct *vma)
 {
@@ -69,6 +70,7 @@ static void drop_merged(struct mm_struct *mm, struct vm_area_struct *vma)
 {
 	if (!vma)
 		return;
+	vma_mark_detached(vma);
 	unlink_anon_vmas(vma);
 	mm->map_count--;
 	if (vma->vm_file)
@@ -89,6 +91,12 @@ static struct vm_area_struct *commit_merge(struct mm_struct *mm, const struct me
 	struct vm_area_struct *shrink = plan->shrink;
 	struct address_space *mapping;
 
+	vma_start_write(plan->target);
+	if (shrink)
+		vma_start_write(shrink);
+	for (int i = 0; i < 2; i++)
+		if (plan->remove[i])
+			vma_start_write(plan->remove[i]);
 	if (vma_store(mm, plan->target, start, end))
 		return NULL;
 	mapping = vma_lock_file(plan->target);
@@ -219,5 +227,8 @@ struct vm_area_struct *vma_modify(struct mm_struct *mm, struct vm_area_struct *v
 		err = split_vma(mm, vma, start, &vma);
 	if (!err && vma->vm_end > end)
 		err = split_vma(mm, vma, end, NULL);
-	return err ? ERR_PTR(err) : vma;
+	if (err)
+		return ERR_PTR(err);
+	vma_start_write(vma);
+	return vma;
 }
