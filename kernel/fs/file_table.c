@@ -90,6 +90,7 @@ struct file *alloc_file(const struct path *path, int flags, const struct file_op
 	path_get(path);
 	file->f_inode = d_inode(path->dentry);
 	file->f_mapping = file->f_inode->i_mapping;
+	file->f_wb_err = errseq_sample(&file->f_mapping->wb_err);
 	file->f_op = fop;
 	file->f_version = 1;
 	if ((file->f_mode & FMODE_WRITE) && S_ISREG(file->f_inode->i_mode)) {

@@ -55,6 +55,7 @@ int vfs_open_file(struct file *file, const struct path *path, int flags)
 	path_get(path);
 	file->f_inode = inode;
 	file->f_mapping = inode->i_mapping;
+	file->f_wb_err = errseq_sample(&inode->i_mapping->wb_err);
 	if (flags & O_PATH) {
 		static const struct file_operations none;
 

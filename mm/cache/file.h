@@ -20,6 +20,7 @@
 #include "kernel/rwsem.h"
 #include "kernel/spinlock.h"
 #include "kernel/time.h"
+#include "lib/errseq.h"
 #include "lib/list.h"
 #include "lib/rbtree.h"
 #include "lib/types.h"
@@ -48,6 +49,7 @@ struct seq_file;
 struct shared_policy;
 struct super_block;
 struct vm_area_struct;
+struct writeback_control;
 
 struct address_space_operations {
 	/* Bring one locked, not uptodate folio in; unlocks it. 0 or -EIO... May sleep. */
@@ -57,7 +59,10 @@ struct address_space_operations {
 			   unsigned int len, struct folio **foliop);
 	int (*write_end)(struct file *file, struct address_space *mapping, loff_t pos,
 			 unsigned int len, unsigned int copied, struct folio *folio);
+	/* Marks a folio dirty; NULL: there is no disk to be newer than. See mm/cache/writeback.h. */
 	bool (*dirty_folio)(struct address_space *mapping, struct folio *folio);
+	/* Starts writing what is dirty in wbc's range. 0 or -errno; may sleep. */
+	int (*writepages)(struct address_space *mapping, struct writeback_control *wbc);
 	/* A locked folio has just left mapping's cache. */
 	void (*free_folio)(struct folio *folio, struct address_space *mapping);
 };
@@ -74,7 +79,7 @@ struct address_space {
 	atomic_t i_mmap_writable;     /* shared writable mappings; negative: denied */
 	struct rb_root_cached i_mmap; /* M */
 	struct rw_semaphore i_mmap_rwsem;
-	int wb_err;
+	errseq_t wb_err;		     /* failed writes, for whoever has the file open */
 	void *private_data;		     /* - the file system's */
 	struct shared_policy *shared_policy; /* - once set: mm/cache/mempolicy.h, shmem only */
 };
@@ -192,6 +197,7 @@ struct file {
 	struct hlist_head f_ep;	   /* its entries in epoll sets: f_lock */
 	int f_owner_pid, f_owner_sig;
 	unsigned int f_version;
+	errseq_t f_wb_err; /* f_lock: which failed writes it has heard of */
 	void *private_data;
 	void *rcu_next[2];
 };

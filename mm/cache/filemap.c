@@ -28,6 +28,7 @@
 #include "lib/string.h"
 #include "mm/cache/pagemap.h"
 #include "mm/cache/uio.h"
+#include "mm/cache/writeback.h"
 #include "mm/phys/buddy.h"
 #include "mm/phys/vmstat.h"
 
@@ -78,6 +79,24 @@ void __folio_wake(struct folio *folio)
 {
 	clear_bit(PG_waiters, &folio->flags);
 	wake_up_all(folio_waitqueue(folio));
+}
+
+void folio_wake_writeback(struct folio *folio)
+{
+	if (folio_test_waiters(folio))
+		__folio_wake(folio);
+}
+
+static bool folio_written_or_mark(struct folio *folio)
+{
+	set_bit(PG_waiters, &folio->flags);
+	return !folio_test_writeback(folio);
+}
+
+void folio_wait_writeback(struct folio *folio)
+{
+	if (folio_test_writeback(folio))
+		io_wait_event(*folio_waitqueue(folio), folio_written_or_mark(folio));
 }
 
 void folio_wait_locked_unlock(struct folio *folio, spinlock_t *ptl)
@@ -143,17 +162,18 @@ bool filemap_has_page(struct address_space *mapping, pgoff_t index)
 
 int filemap_add_folio(struct address_space *mapping, struct folio *folio, pgoff_t index, gfp_t gfp)
 {
+	unsigned long flags;
 	int err;
 
 	__folio_set_locked(folio);
 	folio_get(folio);
 	folio->mapping = mapping;
 	folio->index = index;
-	spin_lock(&mapping->i_pages_lock);
+	spin_lock_irqsave(&mapping->i_pages_lock, flags);
 	err = xa_insert(&mapping->i_pages, index, folio, GFP_NOWAIT);
 	if (!err)
 		mapping->nrpages++;
-	spin_unlock(&mapping->i_pages_lock);
+	spin_unlock_irqrestore(&mapping->i_pages_lock, flags);
 	if (err) {
 		folio->mapping = NULL;
 		__folio_clear_locked(folio);
@@ -169,12 +189,14 @@ int filemap_add_folio(struct address_space *mapping, struct folio *folio, pgoff_
 void filemap_remove_folio(struct folio *folio)
 {
 	struct address_space *mapping = folio->mapping;
+	unsigned long flags;
 
-	spin_lock(&mapping->i_pages_lock);
+	folio_cancel_dirty(folio);
+	spin_lock_irqsave(&mapping->i_pages_lock, flags);
 	xa_erase(&mapping->i_pages, folio->index);
 	mapping->nrpages--;
 	folio->mapping = NULL;
-	spin_unlock(&mapping->i_pages_lock);
+	spin_unlock_irqrestore(&mapping->i_pages_lock, flags);
 	node_stat_sub_folio(folio, NR_FILE_PAGES);
 	if (folio_test_swapbacked(folio))
 		node_stat_sub_folio(folio, NR_SHMEM);

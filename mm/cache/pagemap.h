@@ -24,6 +24,8 @@ void address_space_init(struct address_space *mapping, struct inode *host, gfp_t
 /* --- the folio lock; lock may sleep --- */
 void __folio_lock(struct folio *folio);
 void __folio_wake(struct folio *folio);
+/* The folio's writeback has just ended. => any context */
+void folio_wake_writeback(struct folio *folio);
 
 static __always_inline bool folio_trylock(struct folio *folio)
 {
@@ -94,6 +96,8 @@ void truncate_pagecache(struct inode *inode, loff_t newsize);
 struct mapping_ops {
 	void (*unmap_pages)(struct address_space *mapping, pgoff_t first, pgoff_t nr,
 			    bool even_cows);
+	/* Write-protects the folio in all page tables; true if it was dirty in one. => locked */
+	int (*mkclean)(struct folio *folio);
 };
 extern const struct mapping_ops *mapping_ops;
 /* A write went past RLIMIT_FSIZE: the VFS sends SIGXFSZ to current. */

@@ -12,6 +12,7 @@
 #include "kernel/sched.h"
 #include "lib/string.h"
 #include "mm/cache/pagemap.h"
+#include "mm/cache/writeback.h"
 
 static void zero_partial(struct address_space *mapping, pgoff_t index, size_t from, size_t to)
 {
@@ -19,6 +20,7 @@ static void zero_partial(struct address_space *mapping, pgoff_t index, size_t fr
 
 	if (!folio)
 		return;
+	folio_wait_writeback(folio);
 	memset((char *)folio_address(folio) + from, 0, to - from);
 	folio_unlock(folio);
 	folio_put(folio);
@@ -64,6 +66,7 @@ void truncate_inode_pages_range(struct address_space *mapping, loff_t lstart, lo
 	if (end <= first)
 		return;
 	while ((folio = next_locked(mapping, &index, end - 1))) {
+		folio_wait_writeback(folio);
 		filemap_remove_folio(folio);
 		folio_unlock(folio);
 		folio_put(folio);

@@ -39,6 +39,7 @@
 #include "kernel/task.h"
 #include "lib/errno.h"
 #include "mm/cache/pagemap.h"
+#include "mm/cache/writeback.h"
 #include "mm/debug/page_table_check.h"
 #include "mm/phys/buddy.h"
 #include "mm/phys/vmstat.h"
@@ -262,7 +263,7 @@ static unsigned int do_shared_fault(struct vm_fault *vmf)
 		put_page(vmf->page);
 		return mk & VM_FAULT_ERROR ? mk : 0;
 	}
-	SetPageDirty(vmf->page);
+	folio_mark_dirty(page_folio(vmf->page));
 	if (fault_lock_pte(vmf)) {
 		fault_set_file_pte(vmf, vmf->page, true);
 		spin_unlock(vmf->ptl);
@@ -382,7 +383,7 @@ static unsigned int wp_page_shared(struct vm_fault *vmf, struct page *page)
 		put_page(page);
 		return ret & VM_FAULT_ERROR;
 	}
-	SetPageDirty(page);
+	folio_mark_dirty(page_folio(page));
 	if (fault_lock_pte(vmf))
 		wp_page_reuse(vmf);
 	unlock_page(page);

@@ -21,6 +21,7 @@
 #include "kernel/sched.h"
 #include "lib/errno.h"
 #include "mm/cache/file.h"
+#include "mm/cache/writeback.h"
 #include "mm/debug/page_table_check.h"
 #include "mm/kva/vmalloc.h"
 #include "mm/phys/buddy.h"
@@ -316,7 +317,7 @@ static unsigned long zap_pte_run(struct mmu_gather *tlb, pte_t *pte, unsigned lo
 		folio = page_folio(page);
 		rss->count[mm_counter_of(folio)]--;
 		if (!folio_test_anon(folio) && pte_dirty(old))
-			folio_set_dirty(folio);
+			folio_mark_dirty(folio);
 		folio_remove_rmap_pte(folio, page);
 		if (tlb_remove_page(tlb, page))
 			return addr + PAGE_SIZE;

@@ -56,6 +56,9 @@ static void move_cache_stats(struct folio *dst, struct folio *src)
 	if (folio_test_swapbacked(src)) {
 		node_stat_sub_folio(src, NR_SHMEM);
 		node_stat_add_folio(dst, NR_SHMEM);
+	} else if (folio_test_dirty(src)) {
+		node_stat_sub_folio(src, NR_FILE_DIRTY);
+		node_stat_add_folio(dst, NR_FILE_DIRTY);
 	}
 }
 
@@ -63,7 +66,7 @@ static void move_cache_stats(struct folio *dst, struct folio *src)
 static int folio_migrate_mapping(struct folio *dst, struct folio *src)
 {
 	struct address_space *mapping = folio_mapping(src);
-	unsigned long i, nr = folio_nr_pages(src);
+	unsigned long i, nr = folio_nr_pages(src), flags;
 
 	if (!mapping) {
 		/* An anonymous page without entries: who has no reference cannot get one. */
@@ -73,19 +76,20 @@ static int folio_migrate_mapping(struct folio *dst, struct folio *src)
 		dst->mapping = src->mapping;
 		return 0;
 	}
-	spin_lock(&mapping->i_pages_lock);
+	spin_lock_irqsave(&mapping->i_pages_lock, flags);
 	if (!folio_ref_freeze(src, 1 + (int)nr)) {
-		spin_unlock(&mapping->i_pages_lock);
+		spin_unlock_irqrestore(&mapping->i_pages_lock, flags);
 		return -EAGAIN;
 	}
 	copy_folio(dst, src);
 	dst->mapping = mapping;
+	dst->private = src->private;
 	folio_ref_add(dst, (int)nr);
 	for (i = 0; i < nr; i++)
 		xa_store(&mapping->i_pages, src->index + i, dst, GFP_NOWAIT);
 	src->mapping = NULL;
 	folio_ref_unfreeze(src, 1);
-	spin_unlock(&mapping->i_pages_lock);
+	spin_unlock_irqrestore(&mapping->i_pages_lock, flags);
 	move_cache_stats(dst, src);
 	return 0;
 }

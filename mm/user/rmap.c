@@ -22,6 +22,7 @@
 #include "arch/x86/tlb.h"
 #include "kernel/sched.h"
 #include "lib/errno.h"
+#include "mm/cache/writeback.h"
 #include "mm/cache/file.h"
 #include "mm/debug/page_table_check.h"
 #include "mm/user/i_mmap.h"
@@ -195,7 +196,7 @@ static bool try_to_unmap_one(struct folio *folio, struct vm_area_struct *vma, un
 		pte = user_ptep_get_and_clear(pvmw.pte);
 		flush_tlb_page(&mm->context, pvmw.address);
 		if (pte_dirty(pte))
-			folio_set_dirty(folio);
+			folio_mark_dirty(folio);
 		add_mm_counter(mm, mm_counter_of(folio), -1);
 		folio_remove_rmap_pte(folio, pfn_to_page(pte_pfn(pte)));
 		/* Not the last: the caller has one. */
@@ -253,7 +254,7 @@ static bool try_to_migrate_one(struct folio *folio, struct vm_area_struct *vma,
 		if (exclusive)
 			ClearPageAnonExclusive(page);
 		if (pte_dirty(pte) && !folio_test_anon(folio))
-			folio_set_dirty(folio);
+			folio_mark_dirty(folio);
 		set_pte(pvmw.pte, migration_pte(pte, exclusive));
 		folio_remove_rmap_pte(folio, page);
 		folio_put(folio);

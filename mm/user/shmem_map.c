@@ -9,6 +9,7 @@
 #include "mm/cache/mempolicy.h"
 #include "mm/cache/shmem.h"
 #include "mm/user/memory.h"
+#include "mm/user/rmap.h"
 
 static unsigned int shmem_fault(struct vm_fault *vmf)
 {
@@ -55,5 +56,6 @@ int shmem_mmap(struct file *file, struct vm_area_struct *vma)
 }
 
 const struct mapping_ops user_mapping_ops = {
+	.mkclean = folio_mkclean,
 	.unmap_pages = unmap_mapping_pages,
 };

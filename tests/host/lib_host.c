@@ -7,7 +7,7 @@
  * caught; nodes that only readers may still see are first filled with junk. No C library header is
  * included: its types are not ours.
  */
-// needs: lib/bitmap.c lib/hash.c lib/interval_tree.c lib/ktap.c lib/maple.c lib/maple_check.c lib/maple_store.c lib/node.c lib/printf.c lib/random.c lib/rbtree.c lib/scanf.c lib/sort.c lib/string.c lib/xarray.c lib/xarray_walk.c
+// needs: lib/bitmap.c lib/errseq.c lib/hash.c lib/interval_tree.c lib/ktap.c lib/maple.c lib/maple_check.c lib/maple_store.c lib/node.c lib/printf.c lib/random.c lib/rbtree.c lib/scanf.c lib/sort.c lib/string.c lib/xarray.c lib/xarray_walk.c
 #include "kernel/ktest.h"
 #include "lib/ktap.h"
 #include "lib/node.h"
@@ -16,6 +16,7 @@
 #include "tests/kernel/lib_test.h"
 
 #include "tests/kernel/lib_bitmap.c"
+#include "tests/kernel/lib_errseq.c"
 #include "tests/kernel/lib_list.c"
 #include "tests/kernel/lib_maple.c"
 #include "tests/kernel/lib_printf.c"
@@ -110,8 +111,8 @@ bool __ktest_streq(struct ktest *t, const char *file, int line, const char *ea, 
 }
 
 static const struct ktest_suite *const suites[] = {
-	&__ktest_suite_bitmap, &__ktest_suite_list,   &__ktest_suite_maple,  &__ktest_suite_printf,
-	&__ktest_suite_rbtree, &__ktest_suite_string, &__ktest_suite_xarray,
+	&__ktest_suite_bitmap, &__ktest_suite_errseq, &__ktest_suite_list,   &__ktest_suite_maple,
+	&__ktest_suite_printf, &__ktest_suite_rbtree, &__ktest_suite_string, &__ktest_suite_xarray,
 };
 
 static void run_suite(const struct ktest_suite *s, u64 seed)

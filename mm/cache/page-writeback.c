@@ -1,0 +1,265 @@
+/*
+ * Dirty and writeback state of folios, and the pass that writes a range of a mapping. See writeback.h.
+ *
+ * 1. Each change of state is one flag, one mark in the tree and one counter, made together under i_pages_lock. A folio that truncation
+ *    has taken out meanwhile has no mapping: its flag changes alone.
+ * 2. The pass looks up marked folios a few at a time with a reference each, then locks one after the other and looks again whether
+ *    it is still there and dirty. So it holds no lock across the search, and truncation need not wait for it.
+ *
+ * Mirrors Linux mm/page-writeback.c, mm/filemap.c. Exercised by the suite writeback.
+ */
+#include "mm/cache/writeback.h"
+
+#include "kernel/bug.h"
+#include "kernel/rcu.h"
+#include "kernel/sched.h"
+#include "lib/errno.h"
+#include "mm/cache/pagemap.h"
+#include "mm/phys/vmstat.h"
+
+#define BATCH 15
+
+bool filemap_dirty_folio(struct address_space *mapping, struct folio *folio)
+{
+	unsigned long flags;
+
+	if (folio_test_set_dirty(folio))
+		return false;
+	spin_lock_irqsave(&mapping->i_pages_lock, flags);
+	if (folio->mapping == mapping) {
+		xa_set_mark(&mapping->i_pages, folio->index, PAGECACHE_TAG_DIRTY);
+		node_stat_add_folio(folio, NR_FILE_DIRTY);
+		node_stat_add_folio(folio, NR_DIRTIED);
+	}
+	spin_unlock_irqrestore(&mapping->i_pages_lock, flags);
+	return true;
+}
+
+bool folio_mark_dirty(struct folio *folio)
+{
+	struct address_space *mapping = folio_mapping(folio);
+
+	if (likely(mapping && mapping->a_ops && mapping->a_ops->dirty_folio))
+		return mapping->a_ops->dirty_folio(mapping, folio);
+	return !folio_test_set_dirty(folio);
+}
+
+bool folio_clear_dirty_for_io(struct folio *folio)
+{
+	struct address_space *mapping = folio->mapping;
+
+	VM_BUG_ON(!folio_test_locked(folio));
+	/*
+	 * A store through a page table after this one is noticed, because the entry is write-protected; what was stored before is in
+	 * the entry's dirty bit, which goes into the folio here, and out with the rest.
+	 */
+	if (mapping && mapping_ops->mkclean(folio))
+		folio_mark_dirty(folio);
+	if (!folio_test_clear_dirty(folio))
+		return false;
+	if (mapping)
+		node_stat_sub_folio(folio, NR_FILE_DIRTY);
+	return true;
+}
+
+void folio_cancel_dirty(struct folio *folio)
+{
+	if (folio_test_clear_dirty(folio) && folio->mapping && folio->mapping->a_ops &&
+	    folio->mapping->a_ops->dirty_folio)
+		node_stat_sub_folio(folio, NR_FILE_DIRTY);
+}
+
+void folio_start_writeback(struct folio *folio)
+{
+	struct address_space *mapping = folio->mapping;
+	unsigned long flags;
+
+	VM_BUG_ON(!folio_test_locked(folio));
+	spin_lock_irqsave(&mapping->i_pages_lock, flags);
+	VM_BUG_ON(folio_test_writeback(folio));
+	folio_set_writeback(folio);
+	xa_set_mark(&mapping->i_pages, folio->index, PAGECACHE_TAG_WRITEBACK);
+	if (!folio_test_dirty(folio))
+		xa_clear_mark(&mapping->i_pages, folio->index, PAGECACHE_TAG_DIRTY);
+	xa_clear_mark(&mapping->i_pages, folio->index, PAGECACHE_TAG_TOWRITE);
+	node_stat_add_folio(folio, NR_WRITEBACK);
+	spin_unlock_irqrestore(&mapping->i_pages_lock, flags);
+}
+
+void folio_end_writeback(struct folio *folio)
+{
+	struct address_space *mapping = folio->mapping;
+	unsigned long flags;
+
+	/* Who waits may free it as soon as the flag is gone. */
+	folio_get(folio);
+	spin_lock_irqsave(&mapping->i_pages_lock, flags);
+	xa_clear_mark(&mapping->i_pages, folio->index, PAGECACHE_TAG_WRITEBACK);
+	node_stat_sub_folio(folio, NR_WRITEBACK);
+	node_stat_add_folio(folio, NR_WRITTEN);
+	folio_clear_writeback(folio);
+	spin_unlock_irqrestore(&mapping->i_pages_lock, flags);
+	folio_wake_writeback(folio);
+	folio_put(folio);
+}
+
+/* Up to BATCH folios from *index to last with this mark, each with a reference; *index: where to go on. */
+static unsigned int get_folios_tag(struct address_space *mapping, unsigned long *index,
+				   unsigned long last, xa_mark_t tag, struct folio **batch)
+{
+	unsigned int n = 0;
+	struct folio *folio;
+
+	rcu_read_lock();
+	while (n < BATCH && *index <= last) {
+		folio = xa_find(&mapping->i_pages, index, last, tag);
+		if (!folio)
+			break;
+		/* One that goes or moves just now is found again, or not there any more. */
+		if (xa_is_value(folio) || !folio_try_get(folio)) {
+			(*index)++;
+			continue;
+		}
+		if (unlikely(xa_load(&mapping->i_pages, *index) != folio)) {
+			folio_put(folio);
+			continue;
+		}
+		batch[n++] = folio;
+		if ((*index)++ == ULONG_MAX)
+			break;
+	}
+	rcu_read_unlock();
+	return n;
+}
+
+/* Everything that is dirty now gets the mark of what this pass must write. */
+static void tag_pages_for_writeback(struct address_space *mapping, unsigned long first,
+				    unsigned long last)
+{
+	unsigned long index = first, flags;
+	unsigned int n = 0;
+
+	spin_lock_irqsave(&mapping->i_pages_lock, flags);
+	while (index <= last && xa_find(&mapping->i_pages, &index, last, PAGECACHE_TAG_DIRTY)) {
+		xa_set_mark(&mapping->i_pages, index, PAGECACHE_TAG_TOWRITE);
+		if (index++ == ULONG_MAX)
+			break;
+		if (++n % 1024)
+			continue;
+		spin_unlock_irqrestore(&mapping->i_pages_lock, flags);
+		cond_resched();
+		spin_lock_irqsave(&mapping->i_pages_lock, flags);
+	}
+	spin_unlock_irqrestore(&mapping->i_pages_lock, flags);
+}
+
+/* Is it still there and dirty, and not being written? Waits for a write under way if all must be written. => locked */
+static bool ready_to_write(struct folio *folio, struct address_space *mapping,
+			   const struct writeback_control *wbc)
+{
+	if (folio->mapping != mapping)
+		return false;
+	if (folio_test_writeback(folio)) {
+		if (wbc->sync_mode == WB_SYNC_NONE)
+			return false;
+		folio_wait_writeback(folio);
+	}
+	return folio_clear_dirty_for_io(folio);
+}
+
+static int write_one_folio(struct folio *folio, struct address_space *mapping,
+			   struct writeback_control *wbc, writepage_t writepage, void *data)
+{
+	folio_lock(folio);
+	if (!ready_to_write(folio, mapping, wbc)) {
+		folio_unlock(folio);
+		return 0;
+	}
+	wbc->nr_to_write--;
+	return writepage(folio, wbc, data);
+}
+
+int write_cache_pages(struct address_space *mapping, struct writeback_control *wbc,
+		      writepage_t writepage, void *data)
+{
+	unsigned long index = wbc->range_start >> PAGE_SHIFT, last = wbc->range_end >> PAGE_SHIFT;
+	xa_mark_t tag = PAGECACHE_TAG_DIRTY;
+	struct folio *batch[BATCH];
+	unsigned int n, i;
+	int err = 0, one;
+
+	if (wbc->sync_mode == WB_SYNC_ALL) {
+		tag_pages_for_writeback(mapping, index, last);
+		tag = PAGECACHE_TAG_TOWRITE;
+	}
+	while ((n = get_folios_tag(mapping, &index, last, tag, batch))) {
+		for (i = 0; i < n; i++) {
+			bool enough = wbc->sync_mode == WB_SYNC_NONE &&
+				      (err || wbc->nr_to_write <= 0);
+
+			one = enough ? 0 : write_one_folio(batch[i], mapping, wbc, writepage, data);
+			if (!err)
+				err = one;
+			folio_put(batch[i]);
+		}
+		if (wbc->sync_mode == WB_SYNC_NONE && (err || wbc->nr_to_write <= 0))
+			break;
+		cond_resched();
+	}
+	return err;
+}
+
+static int do_writepages(struct address_space *mapping, struct writeback_control *wbc)
+{
+	if (!mapping->a_ops || !mapping->a_ops->writepages ||
+	    !mapping_tagged(mapping, PAGECACHE_TAG_DIRTY))
+		return 0;
+	return mapping->a_ops->writepages(mapping, wbc);
+}
+
+int filemap_fdatawrite_range(struct address_space *mapping, loff_t start, loff_t end)
+{
+	struct writeback_control wbc = { .nr_to_write = LONG_MAX,
+					 .range_start = start,
+					 .range_end = end,
+					 .sync_mode = WB_SYNC_ALL };
+
+	return do_writepages(mapping, &wbc);
+}
+
+void filemap_fdatawait_range(struct address_space *mapping, loff_t start, loff_t end)
+{
+	unsigned long index = start >> PAGE_SHIFT, last = end >> PAGE_SHIFT;
+	struct folio *batch[BATCH];
+	unsigned int n, i;
+
+	while (mapping_tagged(mapping, PAGECACHE_TAG_WRITEBACK) &&
+	       (n = get_folios_tag(mapping, &index, last, PAGECACHE_TAG_WRITEBACK, batch))) {
+		for (i = 0; i < n; i++) {
+			folio_wait_writeback(batch[i]);
+			folio_put(batch[i]);
+		}
+		cond_resched();
+	}
+}
+
+int filemap_write_and_wait_range(struct address_space *mapping, loff_t start, loff_t end)
+{
+	errseq_t since = errseq_sample(&mapping->wb_err);
+	int err = filemap_fdatawrite_range(mapping, start, end);
+
+	filemap_fdatawait_range(mapping, start, end);
+	return err ? err : errseq_check(&mapping->wb_err, since);
+}
+
+int file_write_and_wait_range(struct file *file, loff_t start, loff_t end)
+{
+	struct address_space *mapping = file->f_mapping;
+	int err = filemap_fdatawrite_range(mapping, start, end), told;
+
+	filemap_fdatawait_range(mapping, start, end);
+	spin_lock(&file->f_lock);
+	told = errseq_check_and_advance(&mapping->wb_err, &file->f_wb_err);
+	spin_unlock(&file->f_lock);
+	return told ? told : err;
+}
