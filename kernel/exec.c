@@ -43,6 +43,7 @@
 #define ADDR_COMPAT_LAYOUT  0x0200000
 #define ARG_MAX		    131072UL
 #define STACK_LIMIT_DEFAULT (8UL << 20)
+#define STACK_EXPAND	    (128UL << 10)
 #define STACK_RND_PAGES	    0x3fffffUL /* 16 GiB */
 #define MMAP_RND_BITS	    28
 #define MIN_GAP		    (128UL << 20)
@@ -416,17 +417,26 @@ int begin_new_exec(struct linux_binprm *bprm)
 	return install_creds(bprm);
 }
 
+/* Room below the arguments, as far as the limit allows: usual programs never make their stack grow. */
+static int give_stack_room(struct vm_area_struct *vma)
+{
+	unsigned long size = vma->vm_end - vma->vm_start + STACK_EXPAND;
+
+	return expand_stack(vma, vma->vm_end - min(size, stack_limit() & PAGE_MASK));
+}
+
 int setup_arg_pages(struct linux_binprm *bprm, int executable_stack)
 {
 	struct mm_struct *mm = bprm->mm;
 	int err = 0;
 
-	if (executable_stack != EXSTACK_ENABLE_X)
-		return 0;
 	mmap_write_lock(mm);
-	err = mprotect_fixup_range(mm, bprm->vma->vm_start, bprm->vma->vm_end,
-				   PROT_READ | PROT_WRITE | PROT_EXEC);
+	if (executable_stack == EXSTACK_ENABLE_X)
+		err = mprotect_fixup_range(mm, bprm->vma->vm_start, bprm->vma->vm_end,
+					   PROT_READ | PROT_WRITE | PROT_EXEC);
 	bprm->vma = find_vma(mm, bprm->p);
+	if (!err)
+		err = give_stack_room(bprm->vma);
 	mmap_write_unlock(mm);
 	return err;
 }

@@ -136,6 +136,11 @@ static struct sigqueue *sigqueue_alloc(bool must_fit)
 	return q;
 }
 
+unsigned int nr_queued_signals(void)
+{
+	return __atomic_load_n(&nr_sigqueues, __ATOMIC_RELAXED);
+}
+
 void sigqueue_free(struct sigqueue *q)
 {
 	__atomic_sub_fetch(&nr_sigqueues, 1, __ATOMIC_RELAXED);

@@ -368,3 +368,6 @@ struct signal_tty_ops {
 	void (*disassociate_ctty)(int on_exit);
 };
 extern const struct signal_tty_ops *signal_tty_ops; /* NULL: no terminals */
+
+/* Entries in all queues of the system, as RLIMIT_SIGPENDING counts them. => any context */
+unsigned int nr_queued_signals(void);

@@ -212,12 +212,13 @@ static unsigned int task_max_fds(struct task_struct *task)
 	return n;
 }
 
+/* -1: a zombie has none. */
 static int task_umask(struct task_struct *task)
 {
 	int umask;
 
 	task_lock(task);
-	umask = task->fs ? task->fs->umask : 0;
+	umask = task->fs ? task->fs->umask : -1;
 	task_unlock(task);
 	return umask;
 }
@@ -233,43 +234,71 @@ static void status_ids(struct seq_file *m, struct task_struct *task)
 	seq_printf(m, "Gid:\t%u\t%u\t%u\t%u\n", c->gid, c->egid, c->sgid, c->fsgid);
 	seq_printf(m, "FDSize:\t%u\nGroups:\t", task_max_fds(task));
 	for (i = 0; c->group_info && i < c->group_info->ngroups; i++)
-		seq_printf(m, "%u ", c->group_info->gid[i]);
+		seq_printf(m, "%s%u", i ? " " : "", c->group_info->gid[i]);
 	rcu_read_unlock();
-	seq_putc(m, '\n');
+	/* The blank at the end has always been there, and parsers have got used to it. One namespace: one number each. */
+	seq_printf(m, " \nNStgid:\t%d\nNSpid:\t%d\nNSpgid:\t%d\nNSsid:\t%d\nKthread:\t%d\n",
+		   task->tgid, task->pid, task_pgrp_nr(task), task_session_nr(task),
+		   !!(task->flags & PF_KTHREAD));
+}
+
+/* Rights are all or none (kernel/cred.h), and never more for a program than for its user. */
+static void status_caps(struct seq_file *m, struct task_struct *task)
+{
+	const u64 all = 0x1ffffffffffULL;
+	u64 caps;
+
+	rcu_read_lock();
+	caps = task->cred->euid ? 0 : all;
+	rcu_read_unlock();
+	seq_printf(m,
+		   "CapInh:\t%016llx\nCapPrm:\t%016llx\nCapEff:\t%016llx\nCapBnd:\t%016llx\n"
+		   "CapAmb:\t%016llx\n",
+		   0ULL, caps, caps, all, 0ULL);
+}
+
+static void status_signals(struct seq_file *m, struct task_struct *task)
+{
+	u64 ign, catch;
+
+	collect_sigs(task, &ign, &catch);
+	seq_printf(m,
+		   "Threads:\t%d\nSigQ:\t%u/"
+		   "%lu\nSigPnd:\t%016llx\nShdPnd:\t%016llx\nSigBlk:\t%016llx\n"
+		   "SigIgn:\t%016llx\nSigCgt:\t%016llx\n",
+		   task->signal->nr_threads, nr_queued_signals(),
+		   task->signal->rlim[RLIMIT_SIGPENDING].rlim_cur, task->pending.signal,
+		   task->signal->shared_pending.signal, task->blocked, ign, catch);
 }
 
 int proc_pid_status_show(struct seq_file *m, struct task_struct *task)
 {
 	struct mm_struct *mm;
 	char comm[TASK_COMM_LEN];
-	u64 ign, catch;
+	int umask = task_umask(task);
 
 	seq_puts(m, "Name:\t");
 	seq_escape(m, get_task_comm(comm, task), "\n");
-	seq_printf(m,
-		   "\nUmask:\t%04o\nState:\t%s\nTgid:\t%d\nNgid:\t0\nPid:\t%d\nPPid:\t%"
-		   "d\nTracerPid:\t0\n",
-		   task_umask(task), task_state_name(task_state_char(task)), task->tgid, task->pid,
+	if (umask >= 0)
+		seq_printf(m, "\nUmask:\t%04o", umask);
+	seq_printf(m, "\nState:\t%s\nTgid:\t%d\nNgid:\t0\nPid:\t%d\nPPid:\t%d\nTracerPid:\t0\n",
+		   task_state_name(task_state_char(task)), task->tgid, task->pid,
 		   task_ppid_nr(task));
 	status_ids(m, task);
 	mm = get_task_mm(task);
 	if (mm) {
 		status_mm(m, mm);
+		/* No huge pages; every bit of an address counts. */
+		seq_puts(m, "CoreDumping:\t0\nTHP_enabled:\t0\nuntag_mask:\t0xffffffffffffffff\n");
 		mmput(mm);
 	}
-	collect_sigs(task, &ign, &catch);
+	status_signals(m, task);
+	status_caps(m, task);
+	/* Nothing is known of what a processor may guess, and nothing can be set. */
 	seq_printf(m,
-		   "Threads:\t%d\nSigQ:\t0/"
-		   "%lu\nSigPnd:\t%016llx\nShdPnd:\t%016llx\nSigBlk:\t%016llx\nSigIgn:\t%"
-		   "016llx\nSigCgt:\t%016llx\n",
-		   task->signal->nr_threads, task->signal->rlim[RLIMIT_SIGPENDING].rlim_cur,
-		   task->pending.signal, task->signal->shared_pending.signal, task->blocked, ign,
-		   catch);
-	seq_printf(m,
-		   "CapInh:\t%016x\nCapPrm:\t%016llx\nCapEff:\t%016llx\nCapBnd:\t%"
-		   "016llx\nNoNewPrivs:\t0\nSeccomp:\t0\n",
-		   0, task->cred->euid ? 0ULL : 0x1ffffffffffULL,
-		   task->cred->euid ? 0ULL : 0x1ffffffffffULL, 0x1ffffffffffULL);
+		   "NoNewPrivs:\t%u\nSeccomp:\t0\nSpeculation_Store_Bypass:\tunknown\n"
+		   "SpeculationIndirectBranch:\tunsupported\n",
+		   task->no_new_privs);
 	seq_printf(m, "Cpus_allowed:\t%lx\nCpus_allowed_list:\t%*pbl\n", task->cpus_mask, 64,
 		   &task->cpus_mask);
 	/* There are no cpusets: any node with memory. */

@@ -530,7 +530,10 @@ static int show_limits(struct seq_file *m, struct task_struct *task)
 		seq_printf(m, "%-25s ", limit_names[i][0]);
 		show_limit_value(m, task->signal->rlim[i].rlim_cur);
 		show_limit_value(m, task->signal->rlim[i].rlim_max);
-		seq_printf(m, "%-10s\n", limit_names[i][1]);
+		/* What has no unit has no column for it either. */
+		if (limit_names[i][1][0])
+			seq_printf(m, "%-10s", limit_names[i][1]);
+		seq_putc(m, '\n');
 	}
 	return 0;
 }

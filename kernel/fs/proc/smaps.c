@@ -95,7 +95,8 @@ static void show_smap(struct seq_file *m, const struct mem_size_stats *st, bool 
 	show_kb(m, "ShmemPmdMapped:", 0);
 	show_kb(m, "FilePmdMapped:", 0);
 	show_kb(m, "Shared_Hugetlb:", 0);
-	show_kb(m, "Private_Hugetlb:", 0);
+	/* Its name is a letter longer, and the column is not. */
+	seq_printf(m, "%-15s %7u kB\n", "Private_Hugetlb:", 0);
 	show_kb(m, "Swap:", 0);
 	show_kb(m, "SwapPss:", 0);
 	show_kb(m, "Locked:", st->pss_locked >> PSS_SHIFT);
