@@ -33,6 +33,8 @@ struct file;
 #define MMF_DUMP_MAPPED_PRIVATE BIT(2)
 #define MMF_DUMP_MAPPED_SHARED	BIT(3)
 #define MMF_DUMP_ELF_HEADERS	BIT(4)
+#define MMF_DISABLE_THP		BIT(24) /* prctl; bits 16 to 22 are membarrier's */
+#define MMF_INIT_MASK		(MMF_DUMP_FILTER_MASK | MMF_DISABLE_THP) /* survives exec */
 #define MMF_DUMP_FILTER_DEFAULT (0x33UL << MMF_DUMP_FILTER_SHIFT)
 
 extern int suid_dumpable; /* fs.suid_dumpable: of programs that changed their identity */

@@ -388,7 +388,7 @@ static void forget_old_program(struct linux_binprm *bprm)
 	do_close_on_exec(me->files);
 	set_task_comm(me, kbasename(bprm->filename));
 	flush_signal_handlers(me->sighand);
-	me->mm->flags = bprm->dump_filter |
+	me->mm->flags = bprm->kept_flags |
 			(bprm->secureexec ? (unsigned long)suid_dumpable : SUID_DUMP_USER);
 }
 
@@ -406,7 +406,7 @@ int begin_new_exec(struct linux_binprm *bprm)
 		return err;
 	bprm->mm->exe_file = get_file(bprm->file);
 	bprm->point_of_no_return = true;
-	bprm->dump_filter = me->mm ? me->mm->flags & MMF_DUMP_FILTER_MASK : MMF_DUMP_FILTER_DEFAULT;
+	bprm->kept_flags = me->mm ? me->mm->flags & MMF_INIT_MASK : MMF_DUMP_FILTER_DEFAULT;
 	exec_mmap(bprm->mm);
 	err = unshare_sighand(me);
 	if (!err)

@@ -42,7 +42,7 @@ struct linux_binprm {
 	bool interp_alloced;
 	bool path_inaccessible; /* execveat by a descriptor that exec closes */
 	bool point_of_no_return;
-	unsigned long dump_filter; /* of the old program, which the new one keeps */
+	unsigned long kept_flags; /* MMF_INIT_MASK of the old program's mm */
 	bool secureexec;
 	u32 euid, egid;	    /* after set-user-ID bits */
 	unsigned long exec; /* address of the file name string: AT_EXECFN */

@@ -1,5 +1,5 @@
 /*
- * What a process asks about itself and the system: numbers, groups and sessions, limits, usage, names, prctl.
+ * What a process asks about itself and the system: numbers, groups and sessions, limits, usage, names.
  *
  * Locks: tasklist_lock for groups and sessions; rlim_lock for limits; siglock for sums. Mirrors Linux kernel/sys.c.
  * Exercised by tests/user/process.c.
@@ -441,7 +441,7 @@ static long sys_setdomainname(const char __user *name, int len)
 }
 SYSCALL(171, setdomainname);
 
-/* ---- personality, prctl ---- */
+/* ---- personality ---- */
 
 static long sys_personality(unsigned int persona)
 {
@@ -452,135 +452,3 @@ static long sys_personality(unsigned int persona)
 	return old;
 }
 SYSCALL(135, personality);
-
-#define PR_SET_PDEATHSIG       1
-#define PR_GET_PDEATHSIG       2
-#define PR_GET_DUMPABLE	       3
-#define PR_SET_DUMPABLE	       4
-#define PR_GET_KEEPCAPS	       7
-#define PR_SET_NAME	       15
-#define PR_GET_NAME	       16
-#define PR_GET_TIMING	       13
-#define PR_SET_TIMING	       14
-#define PR_GET_SECCOMP	       21
-#define PR_CAPBSET_READ	       23
-#define PR_CAPBSET_DROP	       24
-#define PR_GET_TSC	       25
-#define PR_TSC_ENABLE	       1
-#define PR_GET_SECUREBITS      27
-#define PR_SET_SECUREBITS      28
-#define PR_SET_TIMERSLACK      29
-#define PR_GET_TIMERSLACK      30
-#define PR_SET_MM	       35
-#define PR_SET_CHILD_SUBREAPER 36
-#define PR_GET_CHILD_SUBREAPER 37
-#define PR_SET_NO_NEW_PRIVS    38
-#define PR_GET_NO_NEW_PRIVS    39
-#define PR_GET_TID_ADDRESS     40
-#define CAP_LAST_CAP	       40
-#define DEFAULT_TIMER_SLACK    50000UL
-
-/* Orphans of such a process may end up with current. => tasklist_lock held */
-static bool descends_from_current(struct task_struct *p)
-{
-	for (p = p->real_parent; p != &init_task; p = p->real_parent)
-		if (same_thread_group(p, current))
-			return true;
-	return false;
-}
-
-static long set_child_subreaper(bool on)
-{
-	struct task_struct *p;
-
-	current->signal->is_child_subreaper = on;
-	if (!on)
-		return 0;
-	guard(spinlock_irq)(&tasklist_lock);
-	for_each_process(p)
-		if (descends_from_current(p))
-			p->signal->has_child_subreaper = true;
-	return 0;
-}
-
-static long prctl_set_name(const char __user *name)
-{
-	char comm[TASK_COMM_LEN] = { 0 };
-
-	if (strncpy_from_user(comm, name, sizeof(comm) - 1) < 0)
-		return -EFAULT;
-	set_task_comm(current, comm);
-	return 0;
-}
-
-static long prctl_get_name(char __user *name)
-{
-	char comm[TASK_COMM_LEN];
-
-	get_task_comm(comm, current);
-	return copy_to_user(name, comm, sizeof(comm)) ? -EFAULT : 0;
-}
-
-static long sys_prctl(int option, unsigned long arg2, unsigned long arg3, unsigned long arg4,
-		      unsigned long arg5)
-{
-	struct task_struct *me = current;
-
-	switch (option) {
-	case PR_SET_PDEATHSIG:
-		if (!valid_signal(arg2))
-			return -EINVAL;
-		me->pdeath_signal = arg2;
-		return 0;
-	case PR_GET_PDEATHSIG:
-		return put_user(me->pdeath_signal, (int __user *)arg2);
-	case PR_GET_DUMPABLE:
-		return get_dumpable(me->mm->flags);
-	case PR_SET_DUMPABLE:
-		if (arg2 > 1)
-			return -EINVAL;
-		set_dumpable(me->mm, arg2);
-		return 0;
-	case PR_GET_KEEPCAPS:
-		return 0;
-	case PR_SET_NAME:
-		return prctl_set_name((const char __user *)arg2);
-	case PR_GET_NAME:
-		return prctl_get_name((char __user *)arg2);
-	case PR_GET_TIMING: /* by samples, and nothing else */
-	case PR_GET_SECCOMP:
-	case PR_GET_SECUREBITS:
-		return 0;
-	case PR_SET_TIMING:
-		return arg2 ? -EINVAL : 0;
-	case PR_GET_TSC:
-		return put_user(PR_TSC_ENABLE, (int __user *)arg2);
-	case PR_CAPBSET_READ:
-		return arg2 > CAP_LAST_CAP ? -EINVAL : 1;
-	case PR_CAPBSET_DROP:
-	case PR_SET_SECUREBITS: /* rights are all or nothing here: no set of them can be made smaller */
-		return capable(CAP_SETPCAP) ? -EINVAL : -EPERM;
-	case PR_SET_MM: /* no field of the address space is for programs to set */
-		return arg4 || arg5 || capable(CAP_SYS_RESOURCE) ? -EINVAL : -EPERM;
-	case PR_SET_TIMERSLACK:
-		me->timer_slack_ns = (long)arg2 > 0 ? arg2 : DEFAULT_TIMER_SLACK;
-		return 0;
-	case PR_GET_TIMERSLACK:
-		return me->timer_slack_ns;
-	case PR_SET_CHILD_SUBREAPER:
-		return set_child_subreaper(arg2);
-	case PR_GET_CHILD_SUBREAPER:
-		return put_user((int)me->signal->is_child_subreaper, (int __user *)arg2);
-	case PR_SET_NO_NEW_PRIVS:
-		if (arg2 != 1 || arg3 || arg4 || arg5)
-			return -EINVAL;
-		me->no_new_privs = 1;
-		return 0;
-	case PR_GET_NO_NEW_PRIVS:
-		return arg2 || arg3 || arg4 || arg5 ? -EINVAL : (long)me->no_new_privs;
-	case PR_GET_TID_ADDRESS:
-		return put_user((unsigned long)me->clear_child_tid, (unsigned long __user *)arg2);
-	}
-	return -EINVAL;
-}
-SYSCALL(157, prctl);

@@ -30,6 +30,7 @@
 #include "mm/phys/page.h"
 
 struct anon_vma;
+struct anon_vma_name;
 struct file;
 struct mempolicy;
 struct seq_file;
@@ -111,7 +112,8 @@ struct vm_area_struct {
 	struct file *vm_file;			   /* W one reference */
 	unsigned long vm_pgoff; /* W page offset in vm_file, or virtual page number if anonymous */
 	void *vm_private_data;
-	struct mempolicy *vm_policy; /* W one reference; NULL: the task's */
+	struct mempolicy *vm_policy;	 /* W one reference; NULL: the task's */
+	struct anon_vma_name *anon_name; /* W one reference; mostly NULL: mm/user/anon_name.h */
 	struct vm_area_struct
 		*detached_next; /* W chain of areas that munmap took out of the tree */
 	/* Of the private pages that are made here; NULL: there are none. W, from NULL: mmap_lock read + page_table_lock */

@@ -212,6 +212,7 @@ static struct vm_area_struct *copy_vma(struct mremap_args *m)
 		.file = vma->vm_file,
 		.ops = vma->vm_ops,
 		.policy = vma->vm_policy,
+		.anon_name = vma->anon_name,
 		.anon = vma,
 	};
 
@@ -355,6 +356,7 @@ static unsigned long grow_in_place(struct mremap_args *m)
 		.file = vma->vm_file,
 		.ops = vma->vm_ops,
 		.policy = vma->vm_policy,
+		.anon_name = vma->anon_name,
 		.anon = vma,
 	};
 

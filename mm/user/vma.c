@@ -25,6 +25,7 @@
 #include "mm/cache/mempolicy.h"
 #include "mm/cache/overcommit.h"
 #include "mm/slab/slab.h"
+#include "mm/user/anon_name.h"
 #include "mm/user/anon_vma.h"
 #include "mm/user/i_mmap.h"
 #include "mm/user/vma_lock.h"
@@ -61,6 +62,7 @@ struct vm_area_struct *vm_area_dup(const struct vm_area_struct *orig)
 	INIT_LIST_HEAD(&vma->anon_vma_chain);
 	vma->first_avc.anon_vma = NULL;
 	mpol_get(vma->vm_policy);
+	anon_vma_name_get(vma->anon_name);
 	return vma;
 }
 
@@ -68,6 +70,7 @@ void vm_area_free(struct vm_area_struct *vma)
 {
 	VM_BUG_ON(!list_empty(&vma->anon_vma_chain) || vma->vm_refcnt);
 	mpol_put(vma->vm_policy);
+	anon_vma_name_put(vma->anon_name);
 	kmem_cache_free(vm_area_cachep, vma);
 }
 

@@ -49,6 +49,7 @@ struct vma_merge {
 	struct file *file;
 	const struct vm_operations_struct *ops;
 	struct mempolicy *policy;
+	struct anon_vma_name *anon_name;
 	struct vm_area_struct *anon; /* whose private pages lie in it, or will; NULL: none */
 	bool just_expand;	     /* prev may grow, nothing else */
 };
@@ -64,6 +65,10 @@ struct vm_area_struct *vma_merge_new_range(struct vma_merge *vmg);
 struct vm_area_struct *vma_modify(struct mm_struct *mm, struct vm_area_struct *vma,
 				  unsigned long start, unsigned long end, unsigned long flags,
 				  struct mempolicy *policy);
+/* The same for a name (mm/user/anon_name.h). */
+struct vm_area_struct *vma_modify_name(struct mm_struct *mm, struct vm_area_struct *vma,
+				       unsigned long start, unsigned long end,
+				       struct anon_vma_name *name);
 static inline struct vm_area_struct *vma_modify_flags(struct mm_struct *mm,
 						      struct vm_area_struct *vma,
 						      unsigned long start, unsigned long end,

@@ -25,6 +25,7 @@
 #include "lib/errno.h"
 #include "mm/cache/file.h"
 #include "mm/cache/mempolicy.h"
+#include "mm/user/anon_name.h"
 #include "mm/user/anon_vma.h"
 #include "mm/user/vma.h"
 #include "mm/user/vma_lock.h"
@@ -33,7 +34,9 @@ static bool is_mergeable_vma(const struct vma_merge *vmg, const struct vm_area_s
 {
 	return vma->vm_flags == vmg->flags && vma->vm_file == vmg->file &&
 	       vma->vm_ops == vmg->ops && !vma->vm_private_data &&
-	       mpol_equal(vma->vm_policy, vmg->policy) && anon_vma_mergeable(vma, vmg->anon);
+	       mpol_equal(vma->vm_policy, vmg->policy) &&
+	       anon_vma_name_eq(vma->anon_name, vmg->anon_name) &&
+	       anon_vma_mergeable(vma, vmg->anon);
 }
 
 static bool can_merge_left(const struct vma_merge *vmg)
@@ -185,7 +188,7 @@ static struct vm_area_struct *vma_merge_existing_range(struct vma_merge *vmg,
 static struct vm_area_struct *try_merge(struct mm_struct *mm, struct vm_area_struct *vma,
 					struct vm_area_struct *prev, struct vm_area_struct *next,
 					unsigned long start, unsigned long end, unsigned long flags,
-					struct mempolicy *policy)
+					struct mempolicy *policy, struct anon_vma_name *name)
 {
 	struct vma_merge vmg = {
 		.mm = mm,
@@ -198,6 +201,7 @@ static struct vm_area_struct *try_merge(struct mm_struct *mm, struct vm_area_str
 		.file = vma->vm_file,
 		.ops = vma->vm_ops,
 		.policy = policy,
+		.anon_name = name,
 		.anon = vma,
 	};
 
@@ -206,9 +210,9 @@ static struct vm_area_struct *try_merge(struct mm_struct *mm, struct vm_area_str
 	return vma_merge_existing_range(&vmg, vma);
 }
 
-struct vm_area_struct *vma_modify(struct mm_struct *mm, struct vm_area_struct *vma,
-				  unsigned long start, unsigned long end, unsigned long flags,
-				  struct mempolicy *policy)
+static struct vm_area_struct *modify(struct mm_struct *mm, struct vm_area_struct *vma,
+				     unsigned long start, unsigned long end, unsigned long flags,
+				     struct mempolicy *policy, struct anon_vma_name *name)
 {
 	struct vm_area_struct *prev = NULL, *next = NULL, *merged;
 	int err = 0;
@@ -219,7 +223,7 @@ struct vm_area_struct *vma_modify(struct mm_struct *mm, struct vm_area_struct *v
 		next = vma_lookup(mm, end);
 	/* Mostly neither neighbour has the flags. */
 	if ((prev && prev->vm_flags == flags) || (next && next->vm_flags == flags)) {
-		merged = try_merge(mm, vma, prev, next, start, end, flags, policy);
+		merged = try_merge(mm, vma, prev, next, start, end, flags, policy, name);
 		if (merged)
 			return merged;
 	}
@@ -231,4 +235,18 @@ struct vm_area_struct *vma_modify(struct mm_struct *mm, struct vm_area_struct *v
 		return ERR_PTR(err);
 	vma_start_write(vma);
 	return vma;
+}
+
+struct vm_area_struct *vma_modify(struct mm_struct *mm, struct vm_area_struct *vma,
+				  unsigned long start, unsigned long end, unsigned long flags,
+				  struct mempolicy *policy)
+{
+	return modify(mm, vma, start, end, flags, policy, vma->anon_name);
+}
+
+struct vm_area_struct *vma_modify_name(struct mm_struct *mm, struct vm_area_struct *vma,
+				       unsigned long start, unsigned long end,
+				       struct anon_vma_name *name)
+{
+	return modify(mm, vma, start, end, vma->vm_flags, vma->vm_policy, name);
 }

@@ -16,6 +16,7 @@
 #include "kernel/sched.h"
 #include "lib/string.h"
 #include "mm/slab/slab.h"
+#include "mm/user/anon_name.h"
 #include "mm/user/memory.h"
 #include "mm/user/mempolicy.h"
 #include "mm/user/mm.h"
@@ -73,14 +74,18 @@ int maps_show(struct seq_file *m, void *v)
 	if (!file)
 		name = vma->vm_ops && vma->vm_ops->name ? vma->vm_ops->name(vma)
 							: arch_vma_name(vma);
-	if (file || name) {
+	if (file || name || vma->anon_name) {
 		/* Names begin in column 74. */
 		while (!seq_has_overflowed(m) && m->count - begin < 73)
 			seq_putc(m, ' ');
-		if (file)
+		if (file && vma->anon_name)
+			seq_printf(m, "[anon_shmem:%s]", vma->anon_name->name);
+		else if (file)
 			seq_file_path(m, file, "\n");
-		else
+		else if (name)
 			seq_puts(m, name);
+		else
+			seq_printf(m, "[anon:%s]", vma->anon_name->name);
 	}
 	seq_putc(m, '\n');
 	return 0;
