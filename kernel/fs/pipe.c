@@ -435,11 +435,13 @@ static int fifo_wait(struct pipe_inode_info *p, unsigned int *counter, wait_queu
 }
 
 /* Opening a FIFO waits for the other side, unless both ends are opened or O_NONBLOCK says not to. */
-static int fifo_open_ends(struct pipe_inode_info *p, struct file *file)
+static int fifo_open_ends(struct pipe_inode_info *p, struct inode *inode, struct file *file)
 {
-	unsigned int mode = file->f_mode & (FMODE_READ | FMODE_WRITE);
+	const unsigned int mode = file->f_mode & (FMODE_READ | FMODE_WRITE);
+	/* A pipe that is opened through /proc/PID/fd has met its other side already, gone or not. */
+	const bool waits = inode->i_sb != pipe_mnt->mnt_sb;
 
-	if (mode == FMODE_WRITE && (file->f_flags & O_NONBLOCK) && !p->readers)
+	if (waits && mode == FMODE_WRITE && (file->f_flags & O_NONBLOCK) && !p->readers)
 		return -ENXIO;
 	if (mode & FMODE_READ) {
 		p->r_counter++;
@@ -451,13 +453,13 @@ static int fifo_open_ends(struct pipe_inode_info *p, struct file *file)
 		if (!p->writers++)
 			wake_up_interruptible_all(&p->rd_wait);
 	}
-	if (mode == FMODE_READ && !p->writers) {
+	if (waits && mode == FMODE_READ && !p->writers) {
 		if (!(file->f_flags & O_NONBLOCK))
 			return fifo_wait(p, &p->w_counter, &p->rd_wait);
 		/* No writer yet is not the same as hung up: poll tells them apart by this. */
 		file->f_version = p->w_counter + 2;
 	}
-	if (mode == FMODE_WRITE && !p->readers)
+	if (waits && mode == FMODE_WRITE && !p->readers)
 		return fifo_wait(p, &p->r_counter, &p->wr_wait);
 	return 0;
 }
@@ -472,7 +474,7 @@ static int fifo_open(struct inode *inode, struct file *file)
 	file->private_data = p;
 	nonseekable_open(inode, file);
 	mutex_lock(&p->lock);
-	err = fifo_open_ends(p, file);
+	err = fifo_open_ends(p, inode, file);
 	if (err && err != -ENXIO) {
 		/* The other side may count on this end by now. */
 		if ((file->f_mode & FMODE_READ) && !--p->readers)

@@ -474,3 +474,31 @@ TEST(a_fifo_joins_two_openers)
 	EXPECT_EQ(read(r, buf, 8), 0);
 	EXPECT_EXIT(pid, 0);
 }
+
+TEST(a_pipe_opened_again_through_proc_does_not_wait)
+{
+	char path[64], buf[8] = "";
+	int fd[2];
+
+	ASSERT_OK(pipe(fd));
+	ASSERT_EQ(write(fd[1], "left", 4), 4);
+	close(fd[1]);
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd[0]);
+	int r = open(path, O_RDONLY);
+
+	ASSERT_OK(r);
+	close(fd[0]);
+	EXPECT_EQ(read(r, buf, 8), 4);
+	EXPECT_STR(buf, "left");
+	EXPECT_EQ(read(r, buf, 8), 0);
+	close(r);
+
+	ASSERT_OK(pipe(fd));
+	close(fd[0]);
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd[1]);
+	int w = open(path, O_WRONLY | O_NONBLOCK);
+
+	ASSERT_OK(w);
+	signal(SIGPIPE, SIG_IGN);
+	EXPECT_ERR(write(w, "x", 1), EPIPE);
+}
