@@ -289,7 +289,8 @@ int proc_pid_status_show(struct seq_file *m, struct task_struct *task)
 	if (mm) {
 		status_mm(m, mm);
 		/* No huge pages; every bit of an address counts. */
-		seq_puts(m, "CoreDumping:\t0\nTHP_enabled:\t0\nuntag_mask:\t0xffffffffffffffff\n");
+		seq_printf(m, "CoreDumping:\t%d\nTHP_enabled:\t0\nuntag_mask:\t0x%016lx\n",
+			   READ_ONCE(task->signal->core_state) != NULL, ~0UL);
 		mmput(mm);
 	}
 	status_signals(m, task);
