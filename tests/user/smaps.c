@@ -273,3 +273,152 @@ TEST(kpagecount_counts_the_family)
 	}
 	EXPECT_EQ(kpagecount(p + 8 * PAGE), 1);
 }
+
+/*
+ * A chain of processes, each the child of the one before; who writes which private page and touches which shared one before
+ * and after its fork is random. The model follows frames; smaps must divide each among those who map it.
+ */
+#define MEMBERS 4
+
+static struct {
+	bool before[MEMBERS][N], after[MEMBERS][N], touch[MEMBERS][N];
+	int frame[MEMBERS][N]; /* -1: none */
+	int frames;
+} chain;
+
+static int sharers(int frame)
+{
+	int n = 0;
+
+	for (int k = 0; k < MEMBERS; k++)
+		for (int i = 0; i < N; i++)
+			n += frame >= 0 && chain.frame[k][i] == frame;
+	return n;
+}
+
+static void model_writes(int k, const bool *which)
+{
+	for (int i = 0; i < N; i++)
+		if (which[i] && sharers(chain.frame[k][i]) != 1)
+			chain.frame[k][i] = chain.frames++;
+}
+
+static void make_plan(void)
+{
+	memset(chain.frame, -1, sizeof(chain.frame));
+	chain.frames = 0;
+	for (int k = 0; k < MEMBERS; k++)
+		for (int i = 0; i < N; i++) {
+			chain.before[k][i] = rnd_below(3) == 0;
+			chain.after[k][i] = rnd_below(3) == 0;
+			chain.touch[k][i] = rnd_below(2);
+		}
+	for (int k = 0; k < MEMBERS; k++) {
+		model_writes(k, chain.before[k]);
+		if (k + 1 < MEMBERS)
+			memcpy(chain.frame[k + 1], chain.frame[k], sizeof(chain.frame[k]));
+	}
+	for (int k = MEMBERS - 1; k >= 0; k--)
+		model_writes(k, chain.after[k]);
+}
+
+static void do_writes(char *p, const bool *which)
+{
+	for (int i = 0; i < N; i++)
+		if (which[i])
+			p[i * PAGE] = 1;
+}
+
+struct chain_pipes {
+	int ready[MEMBERS][2], hold[2];
+};
+
+/* Member k: what it does before its fork, the next member, the rest; then one byte tells that it stands still. */
+static pid_t chain_member(int k, char *private, char *shared, const struct chain_pipes *pipes,
+			  volatile pid_t *pids)
+{
+	pid_t pid = -1;
+	char c;
+
+	pids[k] = getpid();
+	do_writes(private, chain.before[k]);
+	if (k + 1 < MEMBERS) {
+		pid = test_fork();
+		if (pid == 0) {
+			close(pipes->hold[1]);
+			pid = chain_member(k + 1, private, shared, pipes, pids);
+			ASSERT_EQ(read(pipes->hold[0], &c, 1), 0);
+			if (pid > 0)
+				EXPECT_EXIT(pid, 0);
+			_exit(test_failed);
+		}
+		ASSERT_EQ(read(pipes->ready[k + 1][0], &c, 1), 1);
+	}
+	do_writes(private, chain.after[k]);
+	do_writes(shared, chain.touch[k]);
+	if (k)
+		ASSERT_EQ(write(pipes->ready[k][1], "", 1), 1);
+	return pid;
+}
+
+/* n[i] members map page i of the area at p as member k does (0: it does not): all numbers of k follow. Its Pss in KiB. */
+static long expect_shares(pid_t pid, const char *p, const int *n)
+{
+	long rss = 0, pss = 0, shared = 0;
+
+	for (int i = 0; i < N; i++) {
+		rss += n[i] ? 4 : 0;
+		pss += n[i] ? 4096 / n[i] : 0;
+		shared += n[i] > 1 ? 4 : 0;
+	}
+	expect_fields(pid, p, rss, (pss + 1023) / 1024, shared, rss - shared);
+	return field(record_of(pid, p), "\nPss:");
+}
+
+TEST(every_page_is_divided_among_those_who_map_it)
+{
+	for (int round = 0; round < 5; round++) {
+		char *private = map_alone(N, MAP_PRIVATE), *shared = map_alone(N, MAP_SHARED);
+		volatile pid_t *pids =
+			mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+		long sum = 0, shared_sum = 0, frames = 0, shared_frames = 0;
+		struct chain_pipes pipes;
+		int n[N];
+
+		ASSERT_NE(pids, MAP_FAILED);
+		for (int k = 0; k < MEMBERS; k++)
+			ASSERT_OK(pipe(pipes.ready[k]));
+		ASSERT_OK(pipe(pipes.hold));
+		make_plan();
+		pid_t child = chain_member(0, private, shared, &pipes, pids);
+
+		for (int k = 0; k < MEMBERS; k++) {
+			for (int i = 0; i < N; i++)
+				n[i] = sharers(chain.frame[k][i]);
+			sum += expect_shares(pids[k], private, n);
+			memset(n, 0, sizeof(n));
+			for (int i = 0; i < N; i++)
+				for (int other = 0; chain.touch[k][i] && other < MEMBERS; other++)
+					n[i] += chain.touch[other][i];
+			shared_sum += expect_shares(pids[k], shared, n);
+		}
+		for (int f = 0; f < chain.frames; f++)
+			frames += sharers(f) > 0;
+		for (int i = 0; i < N; i++)
+			shared_frames += chain.touch[0][i] || chain.touch[1][i] ||
+					 chain.touch[2][i] || chain.touch[3][i];
+		/* Each member's number is rounded down. */
+		EXPECT_LE(sum, 4 * frames);
+		EXPECT_GE(sum, 4 * frames - MEMBERS);
+		EXPECT_LE(shared_sum, 4 * shared_frames);
+		EXPECT_GE(shared_sum, 4 * shared_frames - MEMBERS);
+		close(pipes.hold[1]);
+		EXPECT_EXIT(child, 0);
+		close(pipes.hold[0]);
+		for (int k = 0; k < 2 * MEMBERS; k++)
+			close(pipes.ready[k / 2][k % 2]);
+		munmap((void *)pids, PAGE);
+		munmap(private, N * PAGE);
+		munmap(shared, N * PAGE);
+	}
+}
