@@ -532,6 +532,7 @@ static long sys_sendfile(int out_fd, int in_fd, loff_t __user *offset, size_t co
 		goto out;
 	ret = -EINVAL;
 	if (pos < 0 || (ssize_t)count < 0 || (out.file->f_flags & O_APPEND) ||
+	    !(in.file->f_mode & FMODE_PREAD) ||
 	    (!in.file->f_op->read_iter && !in.file->f_op->read_kernel))
 		goto out;
 	ret = do_sendfile(out.file, in.file, offset ? &pos : &in.file->f_pos,
