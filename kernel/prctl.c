@@ -50,7 +50,6 @@
 #define PR_GET_NO_NEW_PRIVS    39
 #define PR_GET_TID_ADDRESS     40
 #define PR_SET_TSC	       26
-#define PR_SET_MM	       35
 #define PR_SET_THP_DISABLE     41
 #define PR_GET_THP_DISABLE     42
 #define PR_CAP_AMBIENT	       47
@@ -58,6 +57,8 @@
 #define PR_GET_AUXV	       0x41555856
 /* PR_SET_MM */
 #define PR_SET_MM_START_CODE 1
+#define PR_SET_MM_START_BRK  6
+#define PR_SET_MM_BRK	     7
 #define PR_SET_MM_ENV_END    11
 #define PR_SET_MM_AUXV	     12
 /* PR_SET_VMA */
@@ -114,19 +115,21 @@ static long prctl_get_name(char __user *name)
 /* ---- what /proc shows of an address space ---- */
 
 /* The eleven addresses, as PR_SET_MM numbers them from 1. */
-struct mm_map {
-	unsigned long start_code, end_code, start_data, end_data, start_stack, start_brk, brk;
-	unsigned long arg_start, arg_end, env_start, env_end;
+union mm_map {
+	struct {
+		unsigned long start_code, end_code, start_data, end_data, start_stack, start_brk,
+			brk, arg_start, arg_end, env_start, env_end;
+	};
+	unsigned long addr[PR_SET_MM_ENV_END];
 };
 
 /* Could a program look like this? 0, -EINVAL */
-static int check_mm_map(const struct mm_map *m)
+static int check_mm_map(const union mm_map *m)
 {
-	const unsigned long *addr = &m->start_code;
 	unsigned long limit = rlimit(RLIMIT_DATA);
 
-	for (unsigned int i = 0; i < sizeof(*m) / sizeof(*addr); i++)
-		if (addr[i] >= TASK_SIZE)
+	for (unsigned int i = 0; i < PR_SET_MM_ENV_END; i++)
+		if (m->addr[i] >= TASK_SIZE)
 			return -EINVAL;
 	if (m->start_code >= m->end_code || m->start_data > m->end_data || m->start_brk > m->brk ||
 	    m->arg_start > m->arg_end || m->env_start > m->env_end)
@@ -156,8 +159,7 @@ static long prctl_set_mm(unsigned long which, unsigned long addr, unsigned long 
 			 unsigned long arg5)
 {
 	struct mm_struct *mm = current->mm;
-	unsigned long *field;
-	struct mm_map m;
+	union mm_map m;
 	int err = -EINVAL;
 
 	if (arg5 || (len && which != PR_SET_MM_AUXV))
@@ -169,13 +171,12 @@ static long prctl_set_mm(unsigned long which, unsigned long addr, unsigned long 
 	if (which < PR_SET_MM_START_CODE || which > PR_SET_MM_ENV_END || addr >= TASK_SIZE)
 		return -EINVAL;
 	mmap_write_lock(mm);
-	m = (struct mm_map){ mm->start_code,  mm->end_code,  mm->start_data, mm->end_data,
-			     mm->start_stack, mm->start_brk, mm->brk,	     mm->arg_start,
-			     mm->arg_end,     mm->env_start, mm->env_end };
-	field = &m.start_code + (which - PR_SET_MM_START_CODE);
-	*field = addr;
+	m = (union mm_map){ { mm->start_code, mm->end_code, mm->start_data, mm->end_data,
+			      mm->start_stack, mm->start_brk, mm->brk, mm->arg_start, mm->arg_end,
+			      mm->env_start, mm->env_end } };
+	m.addr[which - PR_SET_MM_START_CODE] = addr;
 	/* What /proc reads through them must be there; the heap's bounds may lie where nothing is yet. */
-	if (field == &m.start_brk || field == &m.brk || find_vma(mm, addr))
+	if (which == PR_SET_MM_START_BRK || which == PR_SET_MM_BRK || find_vma(mm, addr))
 		err = check_mm_map(&m);
 	if (!err) {
 		mm->start_code = m.start_code;
@@ -336,8 +337,6 @@ static long sys_prctl(int option, unsigned long arg2, unsigned long arg3, unsign
 	case PR_CAPBSET_DROP:
 	case PR_SET_SECUREBITS: /* rights are all or nothing here: no set of them can be made smaller */
 		return capable(CAP_SETPCAP) ? -EINVAL : -EPERM;
-	case PR_SET_MM: /* no field of the address space is for programs to set */
-		return arg4 || arg5 || capable(CAP_SYS_RESOURCE) ? -EINVAL : -EPERM;
 	case PR_SET_TIMERSLACK:
 		me->timer_slack_ns = (long)arg2 > 0 ? arg2 : DEFAULT_TIMER_SLACK;
 		return 0;

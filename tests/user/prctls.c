@@ -191,7 +191,7 @@ TEST(the_command_line_can_be_moved)
 	char *p = map(PAGE, MAP_PRIVATE), text[64] = "";
 	int fd;
 
-	strcpy(p, "new\0name");
+	memcpy(p, "new\0name", 9);
 	if (set_mm(PR_SET_MM_ARG_START, p, 0) && (errno == EPERM || errno == EINVAL)) {
 		/* Its end lies below: one of the two must come first. */
 		if (set_mm(PR_SET_MM_ARG_END, p + 9, 0))
