@@ -214,6 +214,7 @@ static int madvise_walk(struct mm_struct *mm, unsigned long start, unsigned long
 		if (err)
 			return err;
 		start = next;
+		cond_resched();
 	}
 	return hole;
 }

@@ -10,6 +10,8 @@
  * 3. Unmapping clears entries under the table lock, moves accessed/dirty news to the page, and leaves
  *    the freeing to mmu_gather. Afterwards free_pgtables takes the tables that no area shares.
  *
+ * 4. Whatever goes over many entries, tables or areas gives the CPU away in between, with mmap_lock held but no table's lock.
+ *
  * Locks: mmap_lock, then page_table_lock or a table's ptl (child's before parent's in fork: the child is
  * not visible yet). Mirrors Linux mm/memory.c. Exercised by tests/user/{fork_cow,anon_map,file_map,vmstress}.c.
  */
@@ -413,6 +415,7 @@ static void free_pgd_range(struct mmu_gather *tlb, unsigned long addr, unsigned 
 			n = pud_addr_end(a, next);
 			if (!pud_none(*pud))
 				free_pmd_tables(tlb, pud, a, n, floor, ceiling);
+			cond_resched();
 		}
 		if (!table_range_owned(span, span + PGDIR_SIZE, floor, ceiling))
 			continue;
@@ -434,8 +437,10 @@ void unmap_region(struct mm_struct *mm, struct vm_area_struct *vma, unsigned lon
 	for (v = vma; v; v = v->detached_next)
 		unmap_page_range(&tlb, v, v->vm_start, v->vm_end);
 	/* Who walks from a page to its entries must be gone before the tables are. */
-	for (v = vma; v; v = v->detached_next)
+	for (v = vma; v; v = v->detached_next) {
 		unlink_anon_vmas(v);
+		cond_resched();
+	}
 	free_pgd_range(&tlb, start, end, prev ? prev->vm_end : 0, next ? next->vm_start : 0);
 	tlb_finish_mmu(&tlb);
 }
@@ -505,6 +510,7 @@ static void zap_file_pages(struct mmu_gather *tlb, struct vm_area_struct *vma, u
 		spin_unlock(ptl);
 		if (tlb->full)
 			tlb_flush_mmu(tlb);
+		cond_resched();
 	}
 	add_mm_rss(vma->vm_mm, &rss);
 }

@@ -12,6 +12,7 @@
  */
 #include "kernel/current.h"
 #include "kernel/rlimit.h"
+#include "kernel/sched.h"
 #include "kernel/syscall.h"
 #include "kernel/task.h"
 #include "lib/err.h"
@@ -76,6 +77,7 @@ static int apply_vma_lock_flags(struct mm_struct *mm, unsigned long start, unsig
 		err = mlock_fixup(mm, vma, start, min(vma->vm_end, end), lock, &start);
 		if (err)
 			return err;
+		cond_resched();
 	}
 	return 0;
 }
@@ -166,9 +168,11 @@ static void apply_mlockall_flags(struct mm_struct *mm, int flags)
 			return;
 	}
 	/* An area that cannot be changed for want of memory is passed over. */
-	for (vma = find_vma(mm, 0); vma; vma = find_vma(mm, next))
+	for (vma = find_vma(mm, 0); vma; vma = find_vma(mm, next)) {
 		mlock_fixup(mm, vma, vma->vm_start, vma->vm_end, flags & MCL_CURRENT ? lock : 0,
 			    &next);
+		cond_resched();
+	}
 }
 
 static long sys_mlockall(int flags)

@@ -117,7 +117,8 @@ static int dup_one_vma(struct mm_struct *mm, struct ma_state *mas, struct vm_are
 	int err;
 
 	/* What another thread's fault puts into the parent's tables now would be neither shared nor write-protected. */
-	vma_start_write(old);
+	if (!mm_tree_is_exclusive(old->vm_mm))
+		vma_start_write(old);
 	if (old->vm_flags & VM_DONTCOPY) {
 		vm_stat_account(mm, old->vm_flags, -(long)vma_pages(old));
 		return mas_store_gfp(mas, NULL, GFP_KERNEL);

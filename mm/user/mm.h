@@ -216,6 +216,11 @@ static inline void mm_tree_exclusive(struct mm_struct *mm)
 {
 	mm->mm_mt.ma_flags |= MT_FLAGS_EXCLUSIVE;
 }
+/* Does nobody but the caller, the mm's only thread, fault in it? */
+static inline bool mm_tree_is_exclusive(const struct mm_struct *mm)
+{
+	return mm->mm_mt.ma_flags & MT_FLAGS_EXCLUSIVE;
+}
 static inline void mmgrab(struct mm_struct *mm)
 {
 	atomic_inc(&mm->mm_count);

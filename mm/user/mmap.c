@@ -16,6 +16,7 @@
 #include "kernel/bug.h"
 #include "kernel/current.h"
 #include "kernel/rlimit.h"
+#include "kernel/sched.h"
 #include "kernel/syscall.h"
 #include "kernel/task.h"
 #include "lib/err.h"
@@ -264,6 +265,7 @@ static struct overlap find_overlap(struct mm_struct *mm, unsigned long start, un
 		if (vma->vm_flags & VM_ACCOUNT)
 			o.accounted += n;
 		o.sealed |= (vma->vm_flags & VM_SEALED) != 0;
+		cond_resched();
 	}
 	o.after = vma;
 	return o;
@@ -456,6 +458,7 @@ static int gather_areas(struct mm_struct *mm, struct vm_area_struct *vma, unsign
 		if (!next)
 			return 0;
 		vma = next;
+		cond_resched();
 	}
 }
 
@@ -488,12 +491,14 @@ int do_vmi_munmap(struct mm_struct *mm, unsigned long start, unsigned long end)
 			mm->locked_vm -= pages;
 		if (vma->vm_flags & VM_ACCOUNT)
 			vm_unacct_memory(pages);
+		cond_resched();
 	}
 	unmap_region(mm, first, start, end);
 	while (first) {
 		vma = first;
 		first = vma->detached_next;
 		remove_vma(vma);
+		cond_resched();
 	}
 	return 0;
 }

@@ -6,6 +6,7 @@
 #include "mm/user/mmu_gather.h"
 
 #include "arch/x86/tlb.h"
+#include "kernel/sched.h"
 #include "mm/phys/buddy.h"
 #include "mm/user/pgalloc.h"
 
@@ -40,8 +41,10 @@ void tlb_flush_mmu(struct mmu_gather *tlb)
 {
 	tlb_flush_range(tlb);
 	/* Batches behind the first empty one are empty. */
-	for (struct mmu_gather_batch *b = &tlb->local; b && b->nr; b = b->next)
+	for (struct mmu_gather_batch *b = &tlb->local; b && b->nr; b = b->next) {
 		free_batch(tlb->mm, b);
+		cond_resched();
+	}
 	tlb->active = &tlb->local;
 	tlb->full = false;
 }

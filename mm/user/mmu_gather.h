@@ -60,7 +60,7 @@ static inline void tlb_gather_mmu(struct mmu_gather *tlb, struct mm_struct *mm, 
 	tlb->local.max = MMU_GATHER_BUNDLE;
 }
 
-/* Flush what is pending and free what was gathered. May be called with a table lock held: never sleeps. */
+/* Flush what is pending and free what was gathered, giving the CPU away between batches. => no spinlock held; may sleep */
 void tlb_flush_mmu(struct mmu_gather *tlb);
 /* The end: the same, and the batches' own pages go. */
 void tlb_finish_mmu(struct mmu_gather *tlb);

@@ -151,6 +151,7 @@ static int mprotect_range(struct mm_struct *mm, unsigned long start, unsigned lo
 		vma = vma_lookup(mm, start);
 		if (!vma)
 			return -ENOMEM;
+		cond_resched();
 	}
 }
 

@@ -8,6 +8,7 @@
  * Locks: mmap_lock for writing. Mirrors Linux mm/mseal.c (6.10). Exercised by tests/user/mseal.c and vmfuzz.c.
  */
 #include "kernel/current.h"
+#include "kernel/sched.h"
 #include "kernel/syscall.h"
 #include "kernel/task.h"
 #include "lib/err.h"
@@ -45,6 +46,7 @@ static int seal_range(struct mm_struct *mm, unsigned long start, unsigned long e
 		if (IS_ERR(vma))
 			return PTR_ERR(vma);
 		vm_flags_reset(vma, flags);
+		cond_resched();
 	}
 	return 0;
 }
