@@ -101,21 +101,24 @@ void *mas_walk(struct ma_state *mas)
 static void *find_up(struct ma_state *mas, unsigned long from, unsigned long max)
 {
 	unsigned long lo, hi;
+	void *entry = mas_locate(mas, from, &lo, &hi);
 
 	mas->status = ma_active;
-	for (;; from = hi + 1) {
-		void *entry = mas_locate(mas, from, &lo, &hi);
+	while (!entry && hi < max) {
+		/* The range that follows, most often in the same leaf. */
+		lo = hi + 1;
+		if (mas->node && hi < mas->max) {
+			unsigned int i = ++mas->offset;
 
-		if (entry) {
-			mas->index = lo;
-			mas->last = hi;
-			return entry;
+			hi = READ_ONCE(mas->node->mr64.pivot[i]);
+			entry = READ_ONCE(mas->node->mr64.slot[i]);
+		} else {
+			entry = mas_locate(mas, lo, &lo, &hi);
 		}
-		if (hi >= max)
-			break;
 	}
-	mas->index = mas->last = max;
-	return NULL;
+	mas->index = entry ? lo : max;
+	mas->last = entry ? hi : max;
+	return entry;
 }
 
 static void *find_down(struct ma_state *mas, unsigned long from, unsigned long min)

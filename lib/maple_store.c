@@ -1,7 +1,8 @@
 /*
  * The maple tree, writing. The idea and the contracts are in maple.h.
  *
- * 1. A store is settled in the leaf when one word expresses it (store_in_place).
+ * 1. A store is settled in the leaf when one word expresses it (store_in_place). One that concerns ranges of a single leaf,
+ *    and leaves it neither too full nor too empty, makes that leaf anew, or in place in a tree without readers (store_in_leaf).
  * 2. Else two paths are noted, down to the first and to the last leaf concerned. All ranges of
  *    these leaves, with the new one between what is left of the first and of the last, make a list;
  *    the list is dealt out to new leaves.
@@ -186,6 +187,108 @@ static bool store_in_place(struct store *s)
 	if (gap && s->top)
 		gap_changed(s, 0, mt_leaf_gap(leaf, s->a.min[0]));
 	return true;
+}
+
+/* ---- stores within one leaf ---- */
+
+/* What a store makes of a leaf: ranges [0, head) stay, then the new one, then those from tail on. */
+struct leaf_change {
+	struct maple_node *leaf;
+	unsigned int head, tail, count; /* count: afterwards */
+	unsigned long last;
+};
+
+/* False: more than this leaf is concerned, or it would get too full or too empty. s->a is set. */
+static bool plan_leaf(const struct store *s, struct leaf_change *c)
+{
+	const struct maple_node *leaf = s->a.node[0];
+	const unsigned long *pivot = leaf->mr64.pivot;
+	unsigned int i = s->a.off[0], j = i, n = leaf->count;
+	unsigned long last = s->last;
+
+	if (last > pivot[n - 1])
+		return false;
+	while (last > pivot[j])
+		j++;
+	if (!s->entry) {
+		if (!leaf->mr64.slot[j])
+			last = pivot[j];
+		else if (last == pivot[j] && j + 1 < n && !leaf->mr64.slot[j + 1])
+			last = pivot[++j];
+		/* The next leaf may begin free. */
+		if (last == pivot[n - 1] && last != ULONG_MAX)
+			return false;
+	}
+	c->leaf = s->a.node[0];
+	c->head = i + (s->first > mt_range_first(pivot, i, s->a.min[0]));
+	c->tail = j + (pivot[j] == last);
+	c->count = c->head + 1 + n - c->tail;
+	c->last = last;
+	if (c->count > MAPLE_RANGE64_SLOTS)
+		return false;
+	return s->top ? c->count >= LEAF_MIN : s->entry || c->count > 1;
+}
+
+/* @to gets what the leaf will hold; it may be the leaf itself. */
+static void change_leaf(const struct store *s, const struct leaf_change *c, struct maple_node *to)
+{
+	const struct maple_node *from = c->leaf;
+	unsigned int n = from->count, at = c->head + 1, k;
+
+	/* A range that is cut in two is in both halves; the one behind is taken first. */
+	if (at > c->tail) {
+		for (k = c->count; k-- > at;) {
+			to->mr64.pivot[k] = from->mr64.pivot[k - at + c->tail];
+			to->mr64.slot[k] = from->mr64.slot[k - at + c->tail];
+		}
+	} else if (at < c->tail || to != from) {
+		for (k = at; k < c->count; k++) {
+			to->mr64.pivot[k] = from->mr64.pivot[k - at + c->tail];
+			to->mr64.slot[k] = from->mr64.slot[k - at + c->tail];
+		}
+	}
+	for (k = 0; to != from && k < c->head; k++) {
+		to->mr64.pivot[k] = from->mr64.pivot[k];
+		to->mr64.slot[k] = from->mr64.slot[k];
+	}
+	if (c->head)
+		to->mr64.pivot[c->head - 1] = s->first - 1;
+	to->mr64.pivot[c->head] = c->last;
+	to->mr64.slot[c->head] = s->entry;
+	for (k = c->count; k < (to == from ? n : MAPLE_RANGE64_SLOTS); k++)
+		to->mr64.pivot[k] = ULONG_MAX;
+	to->count = c->count;
+	to->level = 0;
+}
+
+/* The leaf changes, or another one takes its place: 0, -ENOMEM; 1: not to be done like this. */
+static int store_in_leaf(struct store *s)
+{
+	struct leaf_change c;
+	struct maple_node *node;
+
+	if (!plan_leaf(s, &c))
+		return 1;
+	node = s->mt->ma_flags & MT_FLAGS_EXCLUSIVE ? c.leaf : node_alloc(s);
+	if (!node)
+		return -ENOMEM;
+	change_leaf(s, &c, node);
+	if (s->top) {
+		struct maple_node *parent = s->a.node[1];
+		/* Erasing only makes a gap larger. */
+		unsigned long gap = s->entry ? mt_leaf_gap(node, s->a.min[0])
+					     : max(parent->ma64.gap[s->a.off[1]],
+						   mt_range_size(s->first, c.last));
+		if (node != c.leaf)
+			smp_store_release(&parent->ma64.slot[s->a.off[1]], mt_mk_enode(node));
+		gap_changed(s, 0, gap);
+	} else if (node != c.leaf) {
+		smp_store_release(&s->mt->ma_root, mt_mk_enode(node));
+	}
+	changed(s->mt);
+	if (node != c.leaf)
+		node_retire(s->mt, c.leaf);
+	return 0;
 }
 
 /* ---- the list of a level ---- */
@@ -457,6 +560,7 @@ static int store_range(struct maple_tree *mt, struct ma_state *mas, unsigned lon
 		       unsigned long last, void *entry, gfp_t gfp)
 {
 	struct store s;
+	int err;
 
 	if (first > last)
 		return -EINVAL;
@@ -486,6 +590,9 @@ static int store_range(struct maple_tree *mt, struct ma_state *mas, unsigned lon
 		}
 		return 0;
 	}
+	err = store_in_leaf(&s);
+	if (err <= 0)
+		return err;
 	list_leaves(&s);
 	return store_rebuild(&s);
 }

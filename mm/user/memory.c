@@ -457,6 +457,7 @@ void unmap_all(struct mm_struct *mm)
 {
 	MA_STATE(mas, &mm->mm_mt, 0, 0);
 	struct vm_area_struct *vma = own_next(mm, &mas), *next;
+	unsigned long start = vma ? vma->vm_start : 0;
 	struct mmu_gather tlb;
 
 	tlb_gather_mmu(&tlb, mm, true);
@@ -465,8 +466,12 @@ void unmap_all(struct mm_struct *mm)
 		unmap_page_range(&tlb, vma, vma->vm_start, vma->vm_end);
 		unlink_anon_vmas(vma);
 		unlink_file_vma(vma);
+		/* Neighbours that may share a table lose it together. */
+		if (next && next->vm_start - vma->vm_end <= PMD_SIZE)
+			continue;
 		/* All below is gone already, so only the next area's tables have to stay. */
-		free_pgd_range(&tlb, vma->vm_start, vma->vm_end, 0, next ? next->vm_start : 0);
+		free_pgd_range(&tlb, start, vma->vm_end, 0, next ? next->vm_start : 0);
+		start = next ? next->vm_start : 0;
 	}
 	tlb_finish_mmu(&tlb);
 }
