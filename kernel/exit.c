@@ -55,6 +55,7 @@ static void add_thread_times(struct signal_struct *sig, struct task_struct *tsk)
 	sig->sum_sched_runtime += tsk->se.sum_exec_runtime;
 	sig->min_flt += tsk->min_flt;
 	sig->maj_flt += tsk->maj_flt;
+	task_io_add(&sig->ioac, &tsk->ioac);
 	sig->nvcsw += tsk->nvcsw;
 	sig->nivcsw += tsk->nivcsw;
 }

@@ -182,6 +182,7 @@ static struct task_struct *dup_task_struct(struct kernel_clone_args *args)
 	tsk->utime = tsk->stime = tsk->acct_tsc = 0;
 	tsk->start_time = ktime_get_ns();
 	tsk->min_flt = tsk->maj_flt = 0;
+	tsk->ioac = (struct task_io){ 0 };
 	tsk->jobctl = 0;
 	tsk->real_blocked = 0;
 	tsk->restart_block.fn = do_no_restart_syscall;

@@ -119,6 +119,9 @@ bool __cond_resched_lock(spinlock_t *lock);
 	((need_resched() || spin_is_contended(lock)) && __cond_resched_lock(lock))
 void yield(void);
 
+/* Return addresses of a task that sleeps, innermost first; how many. 0: it runs, or is gone. => any context */
+unsigned int sched_sleeper_stack(struct task_struct *p, unsigned long *entries, unsigned int max);
+
 /* ---- signals, as far as sleeping is concerned ---- */
 
 static __always_inline bool signal_pending(const struct task_struct *p)

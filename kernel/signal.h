@@ -210,6 +210,7 @@ struct signal_struct {
 	u64 utime, stime, cutime, cstime, sum_sched_runtime;
 	unsigned long nvcsw, nivcsw, cnvcsw, cnivcsw;
 	unsigned long min_flt, maj_flt, cmin_flt, cmaj_flt;
+	struct task_io ioac;
 	unsigned long maxrss, cmaxrss; /* KiB */
 
 	spinlock_t rlim_lock;

@@ -117,6 +117,11 @@ struct sigpending {
 	u64 signal; /* bit n-1 is signal n */
 };
 
+/* Bytes that calls read and wrote, and how many calls. */
+struct task_io {
+	u64 rchar, wchar, syscr, syscw;
+};
+
 struct restart_block {
 	long (*fn)(struct restart_block *);
 	u64 arg[5];
@@ -197,6 +202,9 @@ struct task_struct {
 	const struct cred *cred;    /* C written by itself; RCU for others */
 	unsigned int link_count;    /* C symlinks followed in this path walk */
 
+	/* kernel/fs: /proc/PID/io */
+	struct task_io ioac; /* C */
+
 	/* kernel */
 	spinlock_t alloc_lock;	     /* A task_lock() */
 	char comm[TASK_COMM_LEN];    /* A */
@@ -209,6 +217,14 @@ struct task_struct {
 	unsigned int make_it_fail;   /* - fault injection may hit it: /proc/PID/make-it-fail */
 	unsigned int fail_nth;	     /* C its N-th call that can fail does: /proc/PID/fail-nth */
 };
+
+static __always_inline void task_io_add(struct task_io *sum, const struct task_io *io)
+{
+	sum->rchar += io->rchar;
+	sum->wchar += io->wchar;
+	sum->syscr += io->syscr;
+	sum->syscw += io->syscw;
+}
 
 extern struct task_struct init_task;
 

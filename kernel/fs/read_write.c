@@ -72,6 +72,27 @@ static __always_inline ssize_t call_iter(struct file *file, struct iov_iter *ite
 	return ret;
 }
 
+/* What /proc/PID/io counts. */
+static __always_inline ssize_t count_read(ssize_t ret)
+{
+	struct task_struct *me = current;
+
+	me->ioac.syscr++;
+	if (likely(ret > 0))
+		me->ioac.rchar += ret;
+	return ret;
+}
+
+static __always_inline ssize_t count_write(ssize_t ret)
+{
+	struct task_struct *me = current;
+
+	me->ioac.syscw++;
+	if (likely(ret > 0))
+		me->ioac.wchar += ret;
+	return ret;
+}
+
 ssize_t vfs_read(struct file *file, char __user *buf, size_t count, loff_t *pos)
 {
 	const struct file_operations *op = file->f_op;
@@ -86,9 +107,9 @@ ssize_t vfs_read(struct file *file, char __user *buf, size_t count, loff_t *pos)
 	if (unlikely(err))
 		return err;
 	if (op->read)
-		return op->read(file, buf, count, pos);
+		return count_read(op->read(file, buf, count, pos));
 	iov_iter_ubuf(&iter, ITER_DEST, buf, count);
-	return call_iter(file, &iter, pos, 0);
+	return count_read(call_iter(file, &iter, pos, 0));
 }
 
 ssize_t vfs_write(struct file *file, const char __user *buf, size_t count, loff_t *pos)
@@ -105,9 +126,9 @@ ssize_t vfs_write(struct file *file, const char __user *buf, size_t count, loff_
 	if (unlikely(err))
 		return err;
 	if (op->write)
-		return op->write(file, buf, count, pos);
+		return count_write(op->write(file, buf, count, pos));
 	iov_iter_ubuf(&iter, ITER_SOURCE, (void __user *)buf, count);
-	return call_iter(file, &iter, pos, 0);
+	return count_write(call_iter(file, &iter, pos, 0));
 }
 
 ssize_t kernel_read(struct file *file, void *buf, size_t count, loff_t *pos)
@@ -317,11 +338,14 @@ static ssize_t rw_vec(struct file *file, bool write, const struct iovec *iov, un
 	struct iov_iter iter;
 
 	if (write ? file->f_op->write_iter : file->f_op->read_iter) {
+		ssize_t ret;
+
 		iov_iter_init(&iter, write ? ITER_SOURCE : ITER_DEST, iov, nr, total);
-		return call_iter(file, &iter, pos, flags);
+		ret = call_iter(file, &iter, pos, flags);
+		return write ? count_write(ret) : count_read(ret);
 	}
 	if (write && nr > 1 && file->f_op->writev)
-		return file->f_op->writev(file, iov, nr, pos);
+		return count_write(file->f_op->writev(file, iov, nr, pos));
 	return rw_each(file, write, iov, nr, pos);
 }
 

@@ -26,15 +26,23 @@ static char state_letter(const struct task_struct *p, unsigned int state)
 	return state & TASK_INTERRUPTIBLE ? 'S' : 'R';
 }
 
+unsigned int sched_sleeper_stack(struct task_struct *p, unsigned long *entries, unsigned int max)
+{
+	unsigned long flags;
+	struct rq *rq = task_rq_lock(p, &flags);
+	unsigned int n = 0;
+
+	if (!p->on_rq && !p->on_cpu && !(p->__state & (TASK_DEAD | TASK_NEW)))
+		n = stack_trace_save_tsk(p, entries, max);
+	task_rq_unlock(rq, flags);
+	return n;
+}
+
 static void show_task(struct task_struct *p)
 {
-	unsigned long entries[MAX_FRAMES], flags;
-	struct rq *rq = task_rq_lock(p, &flags);
-	unsigned int state = p->__state, n = 0;
+	unsigned long entries[MAX_FRAMES];
+	unsigned int n = sched_sleeper_stack(p, entries, MAX_FRAMES), state = p->__state;
 
-	if (!p->on_rq && !p->on_cpu && !(state & (TASK_DEAD | TASK_NEW)))
-		n = stack_trace_save_tsk(p, entries, MAX_FRAMES);
-	task_rq_unlock(rq, flags);
 	printk(KERN_INFO "task:%-15.15s state:%c pid:%-5d ppid:%-5d flags:0x%08x\n", p->comm,
 	       state_letter(p, state), p->pid, task_ppid_nr(p), p->flags);
 	for (unsigned int i = 0; i < n; i++)

@@ -272,6 +272,11 @@ static int show_stat(struct seq_file *m, struct task_struct *task)
 	return proc_pid_stat_show(m, task, !info_of(m->private)->thread);
 }
 
+static int show_io(struct seq_file *m, struct task_struct *task)
+{
+	return proc_pid_io_show(m, task, !info_of(m->private)->thread);
+}
+
 static int show_comm(struct seq_file *m, struct task_struct *task)
 {
 	char comm[TASK_COMM_LEN];
@@ -538,12 +543,6 @@ static int show_limits(struct seq_file *m, struct task_struct *task)
 	return 0;
 }
 
-static int show_wchan(struct seq_file *m, struct task_struct *task)
-{
-	seq_putc(m, '0');
-	return 0;
-}
-
 /* --- links --- */
 
 static int link_exe(struct task_struct *task, struct path *path)
@@ -652,7 +651,9 @@ static const struct pid_entry pid_entries[] = {
 	{ "mounts", S_IFREG | 0444, .fops = &proc_mounts_fops },
 	{ "mountinfo", S_IFREG | 0444, .fops = &proc_mountinfo_fops },
 	{ "limits", S_IFREG | 0444, .show = show_limits },
-	{ "wchan", S_IFREG | 0444, .show = show_wchan },
+	{ "wchan", S_IFREG | 0444, .show = proc_pid_wchan_show },
+	{ "stack", S_IFREG | 0400, .show = proc_pid_stack_show },
+	{ "io", S_IFREG | 0400, .show = show_io },
 	{ "exe", S_IFLNK | 0777, .link = link_exe },
 	{ "cwd", S_IFLNK | 0777, .link = link_cwd },
 	{ "root", S_IFLNK | 0777, .link = link_root },

@@ -90,5 +90,8 @@ extern const struct file_operations proc_maps_fops, proc_numa_maps_fops, proc_pa
 struct mm_struct *proc_mem_open(struct inode *inode);
 int proc_pid_stat_show(struct seq_file *m, struct task_struct *task, bool whole);
 int proc_pid_status_show(struct seq_file *m, struct task_struct *task);
+int proc_pid_io_show(struct seq_file *m, struct task_struct *task, bool whole);
+int proc_pid_stack_show(struct seq_file *m, struct task_struct *task);
+int proc_pid_wchan_show(struct seq_file *m, struct task_struct *task);
 int proc_pid_statm_show(struct seq_file *m, struct task_struct *task);
 void proc_pid_evict(struct inode *inode);
