@@ -185,7 +185,7 @@ struct reclaim_ops {
 /* Members may be NULL, ops too. Returns what was registered before. */
 const struct reclaim_ops *register_reclaim_ops(const struct reclaim_ops *ops);
 
-/* Runs when a folio's last reference goes, before its pages do: takes it off the LRU, uncharges it. */
+/* Runs when the last reference of a folio with PG_lru or PG_mlocked goes, before its pages do: takes it off its list, uncounts it. Any context. */
 struct folio_free_ops {
 	void (*free_folio)(struct folio *folio);
 };

@@ -182,10 +182,8 @@ void free_pages(unsigned long addr, unsigned int order)
 
 void __folio_put(struct folio *folio)
 {
-	const struct folio_free_ops *ops = READ_ONCE(folio_free_ops);
-
-	if (ops)
-		ops->free_folio(folio);
+	if (unlikely(folio->flags & (BIT(PG_lru) | BIT(PG_mlocked))))
+		READ_ONCE(folio_free_ops)->free_folio(folio);
 	free_unref_page(&folio->page, folio_order(folio));
 }
 

@@ -4,7 +4,8 @@
  * 1. Rounds of rising pressure, priority 12 down to 0, over the nodes the allocation may use, until a good
  *    handful is free: a cache that gives one object must not end the search, since one object is no page.
  *    Then the allocator tries again, and comes back if it must.
- * 2. What there is to free today are the caches behind shrinkers. Their objects mostly die after an RCU
+ * 2. What there is to free today are pages that their process gave up (madvise(MADV_FREE), mm/user/lazyfree.c), those not
+ *    used since first, and the caches behind shrinkers. Their objects mostly die after an RCU
  *    grace period, so a round that freed something ends by waiting for it: only then are there pages, and
  *    without the wait the OOM killer would be asked while memory is on its way.
  *
@@ -16,6 +17,7 @@
 #include "kernel/rcu.h"
 #include "kernel/sched.h"
 #include "mm/slab/shrinker.h"
+#include "mm/user/lazyfree.h"
 
 #define CALLBACK_TICKS	 5
 #define SWAP_CLUSTER_MAX 32UL /* objects that are enough for once */
@@ -31,6 +33,8 @@ static unsigned long shrink_nodes(gfp_t gfp, const struct alloc_context *ac, int
 		if (zone->zone_pgdat == last)
 			continue;
 		last = zone->zone_pgdat;
+		freed += shrink_lazyfree(last, SWAP_CLUSTER_MAX << (DEF_PRIORITY - priority),
+					 !priority);
 		freed += shrink_slab(gfp, last->node_id, priority);
 	}
 	return freed;

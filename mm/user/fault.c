@@ -43,6 +43,7 @@
 #include "mm/debug/page_table_check.h"
 #include "mm/phys/buddy.h"
 #include "mm/phys/vmstat.h"
+#include "mm/user/lazyfree.h"
 #include "mm/user/leafops.h"
 #include "mm/user/memory.h"
 #include "mm/user/mempolicy.h"
@@ -122,6 +123,7 @@ static unsigned int do_anonymous_page(struct vm_fault *vmf)
 		return 0;
 	}
 	folio_add_new_anon_rmap((struct folio *)page, vma, vmf->address);
+	mlock_vma_folio((struct folio *)page, vma);
 	add_mm_counter(vma->vm_mm, MM_ANONPAGES, 1);
 	set_user_pte(vmf->pte,
 		     maybe_mkwrite(pte_mkdirty(pfn_pte(page_to_pfn(page), vma->vm_page_prot)),
@@ -141,6 +143,7 @@ static void fault_set_file_pte(struct vm_fault *vmf, struct page *page, bool wri
 	else if (vma->vm_flags & VM_SHARED)
 		pte = pte_wrprotect(pte);
 	folio_add_file_rmap_pte(page_folio(page), page);
+	mlock_vma_folio(page_folio(page), vma);
 	add_mm_counter(vma->vm_mm, PageSwapBacked(page) ? MM_SHMEMPAGES : MM_FILEPAGES, 1);
 	set_user_pte(vmf->pte, pte);
 }
@@ -223,6 +226,7 @@ static unsigned int do_cow_fault(struct vm_fault *vmf)
 		return ret & VM_FAULT_MAJOR;
 	}
 	folio_add_new_anon_rmap((struct folio *)copy, vma, vmf->address);
+	mlock_vma_folio((struct folio *)copy, vma);
 	add_mm_counter(vma->vm_mm, MM_ANONPAGES, 1);
 	set_user_pte(vmf->pte,
 		     maybe_mkwrite(pte_mkdirty(pfn_pte(page_to_pfn(copy), vma->vm_page_prot)),
@@ -349,12 +353,14 @@ static unsigned int wp_page_copy(struct vm_fault *vmf, struct page *old)
 	set_user_pte(vmf->pte, __pte(0));
 	flush_tlb_page(&mm->context, vmf->address);
 	folio_add_new_anon_rmap((struct folio *)new, vma, vmf->address);
+	mlock_vma_folio((struct folio *)new, vma);
 	set_user_pte(vmf->pte, pte);
 	if (!old) {
 		add_mm_counter(mm, MM_ANONPAGES, 1);
 		spin_unlock(vmf->ptl);
 		return 0;
 	}
+	munlock_vma_folio(page_folio(old), vma);
 	folio_remove_rmap_pte(page_folio(old), old);
 	if (!PageAnon(old)) {
 		add_mm_counter(mm, PageSwapBacked(old) ? MM_SHMEMPAGES : MM_FILEPAGES, -1);

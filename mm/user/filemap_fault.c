@@ -14,6 +14,7 @@
 #include "mm/cache/pagemap.h"
 #include "mm/debug/page_table_check.h"
 #include "mm/phys/vmstat.h"
+#include "mm/user/lazyfree.h"
 #include "mm/user/memory.h"
 #include "mm/user/rmap.h"
 
@@ -116,6 +117,7 @@ unsigned int filemap_map_pages(struct vm_fault *vmf, pgoff_t start, pgoff_t end)
 		if (vma->vm_flags & VM_SHARED)
 			pte = pte_wrprotect(pte);
 		folio_add_file_rmap_pte(folio, &folio->page);
+		mlock_vma_folio(folio, vma);
 		mapped++;
 		shmem += folio_test_swapbacked(folio);
 		set_user_pte(&base[i], pte);

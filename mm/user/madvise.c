@@ -1,13 +1,14 @@
 /*
  * madvise: advice about a range.
  *
- * Advice that only sets a flag cuts and merges areas like mprotect; DONTNEED and FREE drop pages; COLD and PAGEOUT make them
- * look unused; the POPULATE pair brings them in. Advice about mechanisms that do not exist yet answers EINVAL, as a
+ * Advice that only sets a flag cuts and merges areas like mprotect; DONTNEED drops pages; FREE lets reclaim
+ * drop them (lazyfree.c); COLD and PAGEOUT make them look unused; the POPULATE pair brings them in. Advice about mechanisms that do not exist yet answers EINVAL, as a
  * Linux without that configuration does.
  *
  * Locks: mmap_lock, for writing where areas change. Mirrors Linux mm/madvise.c.
  * Exercised by tests/user/{mmap_edge,anon_map,vmfuzz}.c.
  */
+#include "arch/x86/tlb.h"
 #include "kernel/current.h"
 #include "kernel/sched.h"
 #include "kernel/syscall.h"
@@ -16,8 +17,11 @@
 #include "lib/errno.h"
 #include "mm/cache/file.h"
 #include "mm/cache/pagemap.h"
+#include "mm/debug/page_table_check.h"
 #include "mm/user/fault.h"
+#include "mm/user/lazyfree.h"
 #include "mm/user/memory.h"
+#include "mm/user/rmap.h"
 #include "mm/user/mman.h"
 #include "mm/user/vma.h"
 #include "mm/user/vma_lock.h"
@@ -95,6 +99,47 @@ static void madvise_cold(struct vm_area_struct *vma, unsigned long start, unsign
 	}
 }
 
+/* Only pages of this process alone: what others share, they may still need. => ptl */
+static void free_lazily(pte_t *pte)
+{
+	struct folio *folio = page_folio(pfn_to_page(pte_pfn(*pte)));
+
+	if (!folio_test_anon(folio) || folio_test_large(folio) || folio_mapcount(folio) != 1 ||
+	    !folio_trylock(folio))
+		return;
+	/* A copy that fork's other side made may have left it to us just now, but none comes: that needs an entry. */
+	if (folio_mapcount(folio) == 1) {
+		folio_clear_dirty(folio);
+		if (pte_young(*pte) || pte_dirty(*pte))
+			set_user_pte(pte, pte_mkold(pte_mkclean(user_ptep_get_and_clear(pte))));
+		folio_mark_lazyfree(folio);
+	}
+	folio_unlock(folio);
+}
+
+/*
+ * The contents may go whenever memory is short, until the page is written again. From the flush on a write is seen; one that
+ * another thread does meanwhile may be lost, as its own luck.
+ */
+static void madvise_free(struct vm_area_struct *vma, unsigned long start, unsigned long end)
+{
+	unsigned long addr = start, next;
+	pmd_t *pmd;
+
+	for (; (pmd = mm_next_pmd(vma->vm_mm, &addr, end, &next)) != NULL; addr = next) {
+		spinlock_t *ptl = pte_lockptr(*pmd);
+		pte_t *pte = pte_offset_kernel(pmd, addr);
+
+		spin_lock(ptl);
+		for (; addr < next; addr += PAGE_SIZE, pte++)
+			if (pte_present(*pte) && !pte_special(*pte))
+				free_lazily(pte);
+		spin_unlock(ptl);
+		cond_resched();
+	}
+	flush_tlb_mm_range(&vma->vm_mm->context, start, end, PAGE_SHIFT, false);
+}
+
 /*
  * The file loses these pages: a hole that reads as zeroes. The file system takes its inode's lock, which comes
  * before mmap_lock, so that is let go meanwhile; returns with it held again, but vma may be gone.
@@ -168,7 +213,7 @@ static int madvise_vma(struct mm_struct *mm, struct vm_area_struct *vma, unsigne
 	case MADV_FREE:
 		if ((vma->vm_flags & (VM_LOCKED | VM_PFNMAP)) || !vma_is_anonymous(vma))
 			return -EINVAL;
-		zap_page_range_single(vma, start, end - start);
+		madvise_free(vma, start, end);
 		return 0;
 	case MADV_DONTNEED:
 		if (vma->vm_flags & VM_LOCKED)

@@ -29,6 +29,7 @@
 #include "mm/phys/buddy.h"
 #include "mm/phys/vmstat.h"
 #include "mm/user/i_mmap.h"
+#include "mm/user/lazyfree.h"
 #include "mm/user/leafops.h"
 #include "mm/user/mempolicy.h"
 #include "mm/user/mmu_gather.h"
@@ -289,8 +290,9 @@ int copy_page_range(struct vm_area_struct *dst_vma, struct vm_area_struct *src_v
  * Clears entries [pte, end of run) and gathers their pages; returns the address where the batch filled up,
  * or end.
  */
-static unsigned long zap_pte_run(struct mmu_gather *tlb, pte_t *pte, unsigned long addr,
-				 unsigned long end, struct rss_delta *rss)
+static unsigned long zap_pte_run(struct mmu_gather *tlb, const struct vm_area_struct *vma,
+				 pte_t *pte, unsigned long addr, unsigned long end,
+				 struct rss_delta *rss)
 {
 	for (; addr < end; addr += PAGE_SIZE, pte++) {
 		struct folio *folio;
@@ -320,6 +322,7 @@ static unsigned long zap_pte_run(struct mmu_gather *tlb, pte_t *pte, unsigned lo
 		rss->count[mm_counter_of(folio)]--;
 		if (!folio_test_anon(folio) && pte_dirty(old))
 			folio_mark_dirty(folio);
+		munlock_vma_folio(folio, vma);
 		folio_remove_rmap_pte(folio, page);
 		if (tlb_remove_page(tlb, page))
 			return addr + PAGE_SIZE;
@@ -327,14 +330,15 @@ static unsigned long zap_pte_run(struct mmu_gather *tlb, pte_t *pte, unsigned lo
 	return end;
 }
 
-static void zap_pmd_span(struct mmu_gather *tlb, pmd_t *pmd, unsigned long addr, unsigned long end)
+static void zap_pmd_span(struct mmu_gather *tlb, const struct vm_area_struct *vma, pmd_t *pmd,
+			 unsigned long addr, unsigned long end)
 {
 	struct rss_delta rss = { { 0 } };
 	spinlock_t *ptl = pte_lockptr(*pmd);
 
 	while (addr < end) {
 		spin_lock(ptl);
-		addr = zap_pte_run(tlb, pte_offset_kernel(pmd, addr), addr, end, &rss);
+		addr = zap_pte_run(tlb, vma, pte_offset_kernel(pmd, addr), addr, end, &rss);
 		spin_unlock(ptl);
 		if (tlb->full)
 			tlb_flush_mmu(tlb);
@@ -349,7 +353,7 @@ void unmap_page_range(struct mmu_gather *tlb, struct vm_area_struct *vma, unsign
 	pmd_t *pmd;
 
 	for (; (pmd = mm_next_pmd(vma->vm_mm, &addr, end, &next)) != NULL; addr = next) {
-		zap_pmd_span(tlb, pmd, addr, next);
+		zap_pmd_span(tlb, vma, pmd, addr, next);
 		cond_resched();
 	}
 }
@@ -511,7 +515,7 @@ static void zap_file_pages(struct mmu_gather *tlb, struct vm_area_struct *vma, u
 		spin_lock(ptl);
 		pte = pte_offset_kernel(pmd, addr);
 		if (is_file_entry(*pte))
-			zap_pte_run(tlb, pte, addr, addr + PAGE_SIZE, &rss);
+			zap_pte_run(tlb, vma, pte, addr, addr + PAGE_SIZE, &rss);
 		spin_unlock(ptl);
 		if (tlb->full)
 			tlb_flush_mmu(tlb);

@@ -26,6 +26,7 @@
 #include "lib/errno.h"
 #include "mm/cache/pagemap.h"
 #include "mm/phys/buddy.h"
+#include "mm/user/lazyfree.h"
 #include "mm/user/leafops.h"
 #include "mm/user/rmap.h"
 #include "mm/user/memory.h"
@@ -74,6 +75,7 @@ static int folio_migrate_mapping(struct folio *dst, struct folio *src)
 			return -EAGAIN;
 		copy_folio(dst, src);
 		dst->mapping = src->mapping;
+		folio_migrate_lazyfree(dst, src);
 		return 0;
 	}
 	spin_lock_irqsave(&mapping->i_pages_lock, flags);

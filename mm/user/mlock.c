@@ -5,7 +5,10 @@
  *    RLIMIT_MEMLOCK, and then its pages are brought in. With MLOCK_ONFAULT (VM_LOCKONFAULT too) they come when they are used.
  * 2. mlockall changes all areas, and with MCL_FUTURE the flags that new ones begin with (mm->def_flags).
  * 3. locked_vm counts the pages of locked areas, there or not. munmap, mremap and exit keep it; fork's child has none locked.
- * 4. A locked area's pages cannot be given up: MADV_DONTNEED, COLD and PAGEOUT refuse them, and reclaim has to.
+ * 4. The pages are counted too (lazyfree.h): Mlocked and Unevictable in meminfo, each page once however many lock it. A page
+ *    that migrates just while its area's flags change may be counted twice, or not at all, until it is freed; what keeps
+ *    it is the area's flag, which every walk looks at.
+ * 5. A locked area's pages cannot be given up: MADV_DONTNEED, COLD and PAGEOUT refuse them, and reclaim has to.
  *
  * Locks: mmap_lock for writing; pages come in under it for reading. Mirrors Linux mm/mlock.c.
  * Exercised by tests/user/mlock.c and vmfuzz.c.
@@ -17,8 +20,11 @@
 #include "kernel/task.h"
 #include "lib/err.h"
 #include "lib/errno.h"
+#include "mm/phys/vmstat.h"
 #include "mm/user/fault.h"
 #include "mm/user/file_ops.h"
+#include "mm/user/lazyfree.h"
+#include "mm/user/memory.h"
 #include "mm/user/mman.h"
 #include "mm/user/vma.h"
 #include "mm/user/vma_lock.h"
@@ -36,6 +42,77 @@ int mlock_future_ok(const struct mm_struct *mm, unsigned long vm_flags, unsigned
 	    mm_file_ops->capable_ipc_lock())
 		return 0;
 	return -EAGAIN;
+}
+
+/* ---- locked pages ---- */
+
+static void count_mlocked(struct folio *folio, long nr)
+{
+	struct zone *zone = page_zone(&folio->page);
+
+	node_stat_mod_folio(folio, NR_UNEVICTABLE, nr);
+	mod_zone_page_state(zone, NR_ZONE_UNEVICTABLE, nr);
+	mod_zone_page_state(zone, NR_MLOCK, nr);
+}
+
+void __mlock_folio(struct folio *folio)
+{
+	long nr = (long)folio_nr_pages(folio);
+
+	/* What shall stay is not for reclaim to take. */
+	if (unlikely(folio_test_anon(folio) && !folio_test_swapbacked(folio)))
+		folio_unmark_lazyfree(folio);
+	guard(spinlock_irqsave)(&folio_pgdat(folio)->__lruvec.lru_lock);
+	if (!folio_test_set_mlocked(folio)) {
+		folio_set_unevictable(folio);
+		folio->mlock_count = 0;
+		count_mlocked(folio, nr);
+		count_vm_events(UNEVICTABLE_PGMLOCKED, nr);
+	}
+	folio->mlock_count++;
+}
+
+void __munlock_folio(struct folio *folio)
+{
+	long nr = (long)folio_nr_pages(folio);
+
+	guard(spinlock_irqsave)(&folio_pgdat(folio)->__lruvec.lru_lock);
+	if (!folio_test_mlocked(folio) || --folio->mlock_count)
+		return;
+	folio_clear_mlocked(folio);
+	folio_clear_unevictable(folio);
+	count_mlocked(folio, -nr);
+	count_vm_events(UNEVICTABLE_PGMUNLOCKED, nr);
+}
+
+void folio_forget_mlock(struct folio *folio)
+{
+	folio->mlock_count = 1;
+	__munlock_folio(folio);
+}
+
+/* The pages that are there; what comes later counts as it comes. => mmap_lock for writing */
+static void count_range(struct mm_struct *mm, unsigned long addr, unsigned long end, bool lock)
+{
+	unsigned long next;
+	pmd_t *pmd;
+
+	for (; (pmd = mm_next_pmd(mm, &addr, end, &next)) != NULL; addr = next) {
+		spinlock_t *ptl = pte_lockptr(*pmd);
+		pte_t *pte = pte_offset_kernel(pmd, addr);
+
+		spin_lock(ptl);
+		for (; addr < next; addr += PAGE_SIZE, pte++) {
+			if (!pte_present(*pte) || pte_special(*pte))
+				continue;
+			if (lock)
+				__mlock_folio(page_folio(pfn_to_page(pte_pfn(*pte))));
+			else
+				__munlock_folio(page_folio(pfn_to_page(pte_pfn(*pte))));
+		}
+		spin_unlock(ptl);
+		cond_resched();
+	}
 }
 
 /* The part [start, end) of vma is locked as lock says (0: not). *next: where what is so ends. */
@@ -57,6 +134,9 @@ static int mlock_fixup(struct mm_struct *mm, struct vm_area_struct *vma, unsigne
 	else if (!(old & VM_LOCKED))
 		mm->locked_vm += pages;
 	vm_flags_reset(vma, new);
+	/* The area may be larger by now: it was merged with others that are locked. */
+	if ((old ^ new) & VM_LOCKED)
+		count_range(mm, start, end, new &VM_LOCKED);
 	*next = vma->vm_end;
 	return 0;
 }

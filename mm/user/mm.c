@@ -24,6 +24,7 @@
 #include "mm/slab/slab.h"
 #include "mm/user/anon_vma.h"
 #include "mm/user/fault.h"
+#include "mm/user/lazyfree.h"
 #include "mm/user/memory.h"
 #include "mm/user/user.h"
 #include "mm/user/vma.h"
@@ -50,6 +51,7 @@ void mm_user_init(void)
 	vma_lock_init();
 	overcommit_init();
 	anon_vma_init();
+	lazyfree_init();
 	user_pgtable_init();
 	fault_init();
 }

@@ -26,6 +26,7 @@
 #include "mm/cache/file.h"
 #include "mm/debug/page_table_check.h"
 #include "mm/user/i_mmap.h"
+#include "mm/user/lazyfree.h"
 #include "mm/user/leafops.h"
 #include "mm/user/page_vma_mapped.h"
 
@@ -50,10 +51,14 @@ static void rmap_walk_anon(struct folio *folio, const struct rmap_walk_control *
 
 	if (!anon_vma)
 		return;
-	anon_vma_lock_read(anon_vma);
+	if (!rwc->try_lock)
+		anon_vma_lock_read(anon_vma);
+	else if (!down_read_trylock(&anon_vma->root->rwsem))
+		goto out;
 	anon_vma_interval_tree_foreach(avc, &anon_vma->rb_root, first,
 				       last) if (!visit(folio, avc->vma, rwc)) break;
 	anon_vma_unlock_read(anon_vma);
+out:
 	if (!rwc->anon_vma_held)
 		put_anon_vma(anon_vma);
 }
@@ -66,7 +71,10 @@ static void rmap_walk_file(struct folio *folio, const struct rmap_walk_control *
 
 	if (!mapping)
 		return;
-	down_read(&mapping->i_mmap_rwsem);
+	if (!rwc->try_lock)
+		down_read(&mapping->i_mmap_rwsem);
+	else if (!down_read_trylock(&mapping->i_mmap_rwsem))
+		return;
 	for (vma = vma_interval_tree_iter_first(&mapping->i_mmap, first, last); vma;
 	     vma = vma_interval_tree_iter_next(vma, first, last))
 		if (!visit(folio, vma, rwc))
@@ -133,6 +141,21 @@ int folio_referenced(struct folio *folio, unsigned long *vm_flags)
 	return r.count;
 }
 
+int folio_referenced_try(struct folio *folio, unsigned long *vm_flags)
+{
+	int mapcount = folio_mapcount(folio);
+	struct referenced r = { .left = mapcount };
+	const struct rmap_walk_control rwc = { .arg = &r,
+					       .try_lock = true,
+					       .rmap_one = folio_referenced_one };
+
+	if (mapcount)
+		rmap_walk(folio, &rwc);
+	*vm_flags = r.vm_flags;
+	/* Nothing was looked at: as good as used. */
+	return mapcount && r.left == mapcount ? 1 : r.count;
+}
+
 /* ---- folio_mkclean ---- */
 
 static bool not_shared(struct vm_area_struct *vma, void *arg)
@@ -178,6 +201,16 @@ struct unmap {
 	enum ttu_flags flags;
 };
 
+/*
+ * May the contents go with the entry, which is cleared and flushed: no news of writes can come any more? The references are the
+ * caller's and one for each entry; any other may be somebody who writes.
+ */
+static bool lazyfree_is_clean(struct folio *folio, pte_t pte)
+{
+	return !pte_dirty(pte) && !folio_test_dirty(folio) &&
+	       folio_ref_count(folio) == 1 + folio_mapcount(folio);
+}
+
 static bool try_to_unmap_one(struct folio *folio, struct vm_area_struct *vma, unsigned long address,
 			     void *arg)
 {
@@ -195,9 +228,18 @@ static bool try_to_unmap_one(struct folio *folio, struct vm_area_struct *vma, un
 		}
 		pte = user_ptep_get_and_clear(pvmw.pte);
 		flush_tlb_page(&mm->context, pvmw.address);
-		if (pte_dirty(pte))
+		if (folio_test_anon(folio)) {
+			if (!lazyfree_is_clean(folio, pte)) {
+				set_user_pte(pvmw.pte, pte);
+				folio_unmark_lazyfree(folio);
+				page_vma_mapped_walk_done(&pvmw);
+				return false;
+			}
+		} else if (pte_dirty(pte)) {
 			folio_mark_dirty(folio);
+		}
 		add_mm_counter(mm, mm_counter_of(folio), -1);
+		munlock_vma_folio(folio, vma);
 		folio_remove_rmap_pte(folio, pfn_to_page(pte_pfn(pte)));
 		/* Not the last: the caller has one. */
 		folio_put(folio);
@@ -209,10 +251,11 @@ bool try_to_unmap(struct folio *folio, enum ttu_flags flags)
 {
 	struct unmap u = { .flags = flags };
 	const struct rmap_walk_control rwc = { .arg = &u,
+					       .try_lock = flags & TTU_TRYLOCK,
 					       .rmap_one = try_to_unmap_one,
 					       .done = folio_not_mapped };
 
-	if (folio_mapped(folio) && !folio_test_anon(folio))
+	if (folio_mapped(folio) && !(folio_test_anon(folio) && folio_test_swapbacked(folio)))
 		rmap_walk(folio, &rwc);
 	return !folio_mapped(folio);
 }
@@ -256,6 +299,7 @@ static bool try_to_migrate_one(struct folio *folio, struct vm_area_struct *vma,
 		if (pte_dirty(pte) && !folio_test_anon(folio))
 			folio_mark_dirty(folio);
 		set_pte(pvmw.pte, migration_pte(pte, exclusive));
+		munlock_vma_folio(folio, vma);
 		folio_remove_rmap_pte(folio, page);
 		folio_put(folio);
 	}
@@ -296,6 +340,7 @@ static void restore_pte(struct page_vma_mapped_walk *pvmw, struct folio *src, st
 			dst, page, type == SOFTLEAF_MIGRATION_READ ? RMAP_NONE : RMAP_EXCLUSIVE);
 	else
 		folio_add_file_rmap_pte(dst, page);
+	mlock_vma_folio(dst, vma);
 	set_user_pte(pvmw->pte, pte);
 }
 

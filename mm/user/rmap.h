@@ -166,6 +166,8 @@ struct rmap_walk_control {
 	void *arg;
 	/* The caller has a reference of the anon_vma: the walk also finds what a folio without any mapping left behind. */
 	bool anon_vma_held;
+	/* The caller may hold such locks already: the walk does not wait for the tree's, and finds nothing then. */
+	bool try_lock;
 	/* False ends the walk. May sleep. */
 	bool (*rmap_one)(struct folio *folio, struct vm_area_struct *vma, unsigned long address,
 			 void *arg);
@@ -182,15 +184,19 @@ void rmap_walk(struct folio *folio, const struct rmap_walk_control *rwc);
  * => folio locked and referenced; may sleep
  */
 int folio_referenced(struct folio *folio, unsigned long *vm_flags);
+/* The same for reclaim, which does not wait for a tree's lock; 1 if it had to. */
+int folio_referenced_try(struct folio *folio, unsigned long *vm_flags);
 /* Write-protects and cleans the shared mappings of a file's folio: the number of entries changed. => as above */
 int folio_mkclean(struct folio *folio);
 
 enum ttu_flags {
 	TTU_IGNORE_MLOCK = BIT(0), /* from locked areas, too */
+	TTU_TRYLOCK = BIT(1),	   /* do not wait for the tree's lock */
 };
 /*
  * Takes a file's folio out of all page tables; dirty entries make it dirty. False: some mapping is left, as of a locked area.
- * Anonymous folios stay: there is no swap to go to. => folio locked and referenced; may sleep
+ * Of anonymous folios only lazily freed ones go, with their contents, if nobody wrote to them since: else they are ordinary
+ * again. There is no swap for the others. => folio locked and referenced, once by the caller; may sleep
  */
 bool try_to_unmap(struct folio *folio, enum ttu_flags flags);
 /*

@@ -13,6 +13,7 @@
 #include "kernel/task.h"
 #include "lib/errno.h"
 #include "mm/phys/buddy.h"
+#include "mm/user/lazyfree.h"
 #include "mm/user/leafops.h"
 #include "mm/user/migrate.h"
 #include "mm/user/page_vma_mapped.h"
@@ -459,6 +460,91 @@ static void unmap_leaves_anonymous_pages(struct ktest *t)
 	family_end(&f);
 }
 
+/* ---- lazily freed pages ---- */
+
+static unsigned long reclaim_lazyfree(bool force)
+{
+	unsigned long freed = 0;
+
+	for (int nid = 0; nid < MAX_NUMNODES; nid++)
+		if (node_data[nid])
+			freed += shrink_lazyfree(NODE_DATA(nid), 1000, force);
+	return freed;
+}
+
+/* Eight pages given up; three are written afterwards, one only read, one locked: reclaim takes the other three, and the read one later. */
+static void lazyfree_takes_what_stayed_clean(struct ktest *t)
+{
+	unsigned long pages = global_node_page_state(NR_INACTIVE_FILE);
+	struct mm_struct *mm = mm_alloc();
+	struct family f = { .mm = { mm } };
+	u8 value;
+
+	KTEST_ASSERT_NOT_NULL(t, mm);
+	/* What programs gave up before, or boot. */
+	reclaim_lazyfree(true);
+	pages = global_node_page_state(NR_INACTIVE_FILE);
+	KTEST_EXPECT_EQ(t, um_mmap(mm, AT(0), PAGES * PAGE_SIZE, UM_RW, UM_ANON, NULL, 0), 0L);
+	for (int i = 0; i < PAGES; i++)
+		KTEST_EXPECT_EQ(t, um_write(mm, AT(i), 100 + i), 0);
+	KTEST_EXPECT_EQ(t, um_madvise(mm, AT(0), PAGES * PAGE_SIZE, MADV_FREE), 0L);
+	KTEST_EXPECT_EQ(t, global_node_page_state(NR_INACTIVE_FILE), pages + PAGES);
+	for (int i = 0; i < 3; i++)
+		KTEST_EXPECT_EQ(t, um_write(mm, AT(i) + 8, 50), 0);
+	KTEST_EXPECT_EQ(t, um_read(mm, AT(3), &value), 0);
+	KTEST_EXPECT_EQ(t, value, 103);
+	KTEST_EXPECT_EQ(t, um_mlock(mm, AT(4), PAGE_SIZE), 0L);
+	KTEST_EXPECT_EQ(t, global_node_page_state(NR_INACTIVE_FILE), pages + PAGES - 1);
+
+	KTEST_EXPECT_EQ(t, reclaim_lazyfree(false), 3UL);
+	KTEST_EXPECT_EQ(t, get_mm_rss(mm), 5UL);
+	/* Used since, so they had one more round: now the one only read goes, and those written are ordinary pages. */
+	KTEST_EXPECT_EQ(t, global_node_page_state(NR_INACTIVE_FILE), pages + 4);
+	KTEST_EXPECT_EQ(t, reclaim_lazyfree(false), 1UL);
+	KTEST_EXPECT_EQ(t, global_node_page_state(NR_INACTIVE_FILE), pages);
+	KTEST_EXPECT_EQ(t, reclaim_lazyfree(true), 0UL);
+	for (int i = 0; i < PAGES; i++) {
+		KTEST_EXPECT_EQ(t, um_read(mm, AT(i), &value), 0);
+		KTEST_EXPECT_EQ(t, value, i < 3 || i == 4 ? 100 + i : 0);
+	}
+	expect_consistent(t, &f);
+	family_end(&f);
+	KTEST_EXPECT_EQ(t, global_node_page_state(NR_INACTIVE_FILE), pages);
+}
+
+/* It ends, moves to another frame, or is written by a child: the list follows. */
+static void lazyfree_list_follows_the_page(struct ktest *t)
+{
+	unsigned long pages;
+	struct family f;
+	struct folio *folio;
+	u8 value;
+
+	reclaim_lazyfree(true);
+	pages = global_node_page_state(NR_INACTIVE_FILE);
+	if (!family_forked(t, &f))
+		return;
+	/* Shared pages are passed over. */
+	KTEST_EXPECT_EQ(t, um_madvise(f.mm[0], AT(0), PAGES * PAGE_SIZE, MADV_FREE), 0L);
+	KTEST_EXPECT_EQ(t, global_node_page_state(NR_INACTIVE_FILE), pages);
+	KTEST_EXPECT_EQ(t, um_write(f.mm[1], AT(1), 43), 0);
+	KTEST_EXPECT_EQ(t, um_madvise(f.mm[1], AT(0), PAGES * PAGE_SIZE, MADV_FREE), 0L);
+	KTEST_EXPECT_EQ(t, global_node_page_state(NR_INACTIVE_FILE), pages + 1);
+	folio = um_folio(f.mm[1], AT(1));
+	if (folio)
+		KTEST_EXPECT_EQ(t, migrate_folio(folio, um_new_folio, NULL), 0);
+	KTEST_EXPECT_EQ(t, global_node_page_state(NR_INACTIVE_FILE), pages + 1);
+	KTEST_EXPECT_EQ(t, reclaim_lazyfree(true), 1UL);
+	KTEST_EXPECT_EQ(t, um_read(f.mm[1], AT(1), &value), 0);
+	KTEST_EXPECT_EQ(t, value, 0);
+	KTEST_EXPECT_EQ(t, um_write(f.mm[1], AT(2), 1), 0);
+	KTEST_EXPECT_EQ(t, um_madvise(f.mm[1], AT(0), PAGES * PAGE_SIZE, MADV_FREE), 0L);
+	KTEST_EXPECT_EQ(t, global_node_page_state(NR_INACTIVE_FILE), pages + 1);
+	expect_consistent(t, &f);
+	family_end(&f);
+	KTEST_EXPECT_EQ(t, global_node_page_state(NR_INACTIVE_FILE), pages);
+}
+
 /* ---- try_to_migrate, remove_migration_ptes ---- */
 
 static enum softleaf_type leaf_type(struct mm_struct *mm)
@@ -671,6 +757,8 @@ static const struct ktest_case rmap_cases[] = {
 	KTEST_CASE(unmap_leaves_nothing_and_keeps_contents),
 	KTEST_CASE(unmap_respects_locked_areas),
 	KTEST_CASE(unmap_leaves_anonymous_pages),
+	KTEST_CASE(lazyfree_takes_what_stayed_clean),
+	KTEST_CASE(lazyfree_list_follows_the_page),
 	KTEST_CASE(migration_entries_remember_rights),
 	KTEST_CASE(migration_undone_is_as_before),
 	KTEST_CASE(pinned_pages_do_not_migrate),

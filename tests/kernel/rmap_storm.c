@@ -14,6 +14,7 @@
 #include "lib/string.h"
 #include "lib/xarray.h"
 #include "mm/phys/buddy.h"
+#include "mm/user/lazyfree.h"
 #include "mm/user/migrate.h"
 #include "mm/user/rmap.h"
 #include "mm/user/rmap_check.h"
@@ -33,7 +34,9 @@ struct model_page {
 	bool writable;
 	bool own; /* a private page was written: own_value counts */
 	u8 own_value;
-	u8 pgoff; /* of the file */
+	u8 pgoff;    /* of the file */
+	bool locked; /* mlock */
+	bool lazy;   /* MADV_FREE, and not written since: reclaim may take it */
 };
 
 struct space {
@@ -46,7 +49,8 @@ static struct storm {
 	struct file *file;
 	u8 in_file[PAGES];
 	struct space space[SPACES];
-	int step, last; /* and which work it was: for messages */
+	unsigned long mlocked; /* pages that others keep locked: NR_MLOCK before the first step */
+	int step, last;	       /* and which work it was: for messages */
 } storm;
 
 static unsigned int below(unsigned int n)
@@ -65,6 +69,7 @@ static u8 expected(const struct model_page *p)
 
 struct scan {
 	struct xarray entries; /* by frame: how many entries map it */
+	struct xarray locked;  /* and how many of them lie in locked areas */
 	unsigned long rss[NR_MM_COUNTERS];
 	const char *wrong;
 	unsigned long where;
@@ -78,10 +83,23 @@ static void complain(struct scan *s, const char *what, unsigned long address)
 	}
 }
 
+static unsigned long count_at(struct xarray *counts, unsigned long pfn)
+{
+	return xa_to_value(xa_load(counts, pfn) ?: xa_mk_value(0));
+}
+
+static void count_one_more(struct scan *s, struct xarray *counts, unsigned long pfn)
+{
+	unsigned long n = count_at(counts, pfn);
+
+	if (xa_is_err(xa_store(counts, pfn, xa_mk_value(n + 1), GFP_KERNEL)))
+		complain(s, "no memory for the scan", pfn);
+}
+
 static void scan_entry(struct scan *s, const struct space *space, unsigned long address, pte_t pte)
 {
 	const struct model_page *p = &space->page[(address - AT(0)) >> PAGE_SHIFT];
-	unsigned long pfn = pte_pfn(pte), n;
+	unsigned long pfn = pte_pfn(pte);
 	struct page *page = pfn_to_page(pfn);
 
 	if (address < AT(0) || address >= AT(PAGES) || p->kind == NOTHING)
@@ -100,9 +118,9 @@ static void scan_entry(struct scan *s, const struct space *space, unsigned long 
 	if (folio_test_anon(page_folio(page)) != p->own)
 		return complain(s, "an anonymous page or none", address);
 	s->rss[mm_counter_of(page_folio(page))]++;
-	n = xa_to_value(xa_load(&s->entries, pfn) ?: xa_mk_value(0));
-	if (xa_is_err(xa_store(&s->entries, pfn, xa_mk_value(n + 1), GFP_KERNEL)))
-		complain(s, "no memory for the scan", address);
+	count_one_more(s, &s->entries, pfn);
+	if (p->locked)
+		count_one_more(s, &s->locked, pfn);
 }
 
 static void scan_space(struct scan *s, const struct space *space)
@@ -131,10 +149,10 @@ static void scan_space(struct scan *s, const struct space *space)
 			complain(s, "rss_stat", i);
 }
 
-/* Mapcount and references of each page that some entry maps; how many pages there are. */
+/* Mapcount, references and locks of each page that some entry maps. */
 static void scan_counts(struct scan *s)
 {
-	unsigned long pfn;
+	unsigned long pfn, mlocked = 0;
 	void *entry;
 
 	xa_for_each(&s->entries, pfn, entry) {
@@ -147,7 +165,15 @@ static void scan_counts(struct scan *s)
 			complain(s, "references", folio_ref_count(folio));
 		if (!cache && PageAnonExclusive(&folio->page) && entries != 1)
 			complain(s, "an exclusive page with many entries", entries);
+		if (folio_test_mlocked(folio) != !!count_at(&s->locked, pfn) ||
+		    (folio_test_mlocked(folio) && folio->mlock_count != count_at(&s->locked, pfn)))
+			complain(s, "mlock_count", count_at(&s->locked, pfn));
+		if (cache && folio_test_lru(folio))
+			complain(s, "a file's page on the list of lazily freed ones", pfn);
+		mlocked += folio_test_mlocked(folio);
 	}
+	if (global_zone_page_state(NR_MLOCK) != storm.mlocked + mlocked)
+		complain(s, "NR_MLOCK", global_zone_page_state(NR_MLOCK));
 }
 
 static bool all_is_right(void)
@@ -158,6 +184,7 @@ static bool all_is_right(void)
 	void *entry;
 
 	xa_init(&s.entries);
+	xa_init(&s.locked);
 	for (int i = 0; i < SPACES; i++) {
 		struct mm_struct *mm = storm.space[i].mm;
 
@@ -172,6 +199,7 @@ static bool all_is_right(void)
 	xa_for_each(&s.entries, pfn, entry)
 		entries += xa_to_value(entry);
 	xa_destroy(&s.entries);
+	xa_destroy(&s.locked);
 	if (r.unreachable || r.miscounted || r.shared)
 		complain(&s, "the rmap checker", r.unreachable + r.miscounted + r.shared);
 	if (r.entries != entries)
@@ -189,7 +217,7 @@ struct piece {
 	unsigned int first, n;
 };
 
-#define for_each_page(p, piece)                                            \
+#define for_each_page_of(p, piece)                                         \
 	for (struct model_page *p = (piece)->space->page + (piece)->first; \
 	     p < (piece)->space->page + (piece)->first + (piece)->n; p++)
 
@@ -205,8 +233,18 @@ static unsigned long len_of(const struct piece *w)
 
 static bool all_mapped(const struct piece *w)
 {
-	for_each_page(p, w) if (p->kind == NOTHING) return false;
+	for_each_page_of(p, w)
+		if (p->kind == NOTHING)
+			return false;
 	return true;
+}
+
+static bool any_locked(const struct piece *w)
+{
+	for_each_page_of(p, w)
+		if (p->locked)
+			return true;
+	return false;
 }
 
 static long map_piece(const struct piece *w)
@@ -216,15 +254,16 @@ static long map_piece(const struct piece *w)
 	unsigned long flags = kind == ANON ? UM_ANON : kind == PRIVATE ? MAP_PRIVATE : MAP_SHARED;
 	bool writable = below(8) != 0;
 
-	for_each_page(p, w) *p =
-		(struct model_page){ .kind = kind, .writable = writable, .pgoff = at++ };
+	for_each_page_of(p, w)
+		*p = (struct model_page){ .kind = kind, .writable = writable, .pgoff = at++ };
 	return um_mmap(w->space->mm, start_of(w), len_of(w), writable ? UM_RW : PROT_READ, flags,
 		       kind == ANON ? NULL : storm.file, pgoff);
 }
 
 static long unmap_piece(const struct piece *w)
 {
-	for_each_page(p, w) *p = (struct model_page){ .kind = NOTHING };
+	for_each_page_of(p, w)
+		*p = (struct model_page){ .kind = NOTHING };
 	return um_munmap(w->space->mm, start_of(w), len_of(w));
 }
 
@@ -237,7 +276,8 @@ static long move_piece(const struct piece *w)
 	if (!apart || !all_mapped(w))
 		return 0;
 	memcpy(moved, w->space->page + w->first, w->n * sizeof(moved[0]));
-	for_each_page(p, w) *p = (struct model_page){ .kind = NOTHING };
+	for_each_page_of(p, w)
+		*p = (struct model_page){ .kind = NOTHING };
 	memcpy(w->space->page + to, moved, w->n * sizeof(moved[0]));
 	return um_move(w->space->mm, start_of(w), len_of(w), AT(to)) == (long)AT(to) ? 0 : -EFAULT;
 }
@@ -246,9 +286,11 @@ static long protect_piece(const struct piece *w)
 {
 	bool writable = below(2);
 
-	if (!all_mapped(w))
+	/* A locked area that becomes writable may get its copies at once, or later. */
+	if (!all_mapped(w) || any_locked(w))
 		return 0;
-	for_each_page(p, w) p->writable = writable;
+	for_each_page_of(p, w)
+		p->writable = writable;
 	return um_mprotect(w->space->mm, start_of(w), len_of(w), writable ? UM_RW : PROT_READ);
 }
 
@@ -256,8 +298,7 @@ static long write_piece(const struct piece *w)
 {
 	unsigned long address = start_of(w);
 
-	for_each_page(p, w)
-	{
+	for_each_page_of(p, w) {
 		u8 value = 1 + below(255);
 		int err = um_write(w->space->mm, address, value);
 
@@ -271,6 +312,7 @@ static long write_piece(const struct piece *w)
 		} else {
 			p->own = true;
 			p->own_value = value;
+			p->lazy = false;
 		}
 	}
 	return 0;
@@ -280,8 +322,7 @@ static long read_piece(const struct piece *w)
 {
 	unsigned long address = start_of(w);
 
-	for_each_page(p, w)
-	{
+	for_each_page_of(p, w) {
 		u8 value;
 		int err = um_read(w->space->mm, address, &value);
 
@@ -294,10 +335,64 @@ static long read_piece(const struct piece *w)
 
 static long forget_piece(const struct piece *w)
 {
+	if (!all_mapped(w) || any_locked(w))
+		return 0;
+	for_each_page_of(p, w)
+		p->own = p->lazy = false;
+	return um_madvise(w->space->mm, start_of(w), len_of(w), MADV_DONTNEED);
+}
+
+/* Locked pages come in at once, and private writable ones as copies. */
+static long lock_piece(const struct piece *w)
+{
 	if (!all_mapped(w))
 		return 0;
-	for_each_page(p, w) p->own = false;
-	return um_madvise(w->space->mm, start_of(w), len_of(w), MADV_DONTNEED);
+	for_each_page_of(p, w) {
+		if (p->kind != SHARED && p->writable && !p->own) {
+			p->own_value = expected(p);
+			p->own = true;
+		}
+		p->locked = true;
+		/* Bringing it in may write to it. */
+		p->lazy = p->lazy && !p->writable;
+	}
+	return um_mlock(w->space->mm, start_of(w), len_of(w));
+}
+
+static long unlock_piece(const struct piece *w)
+{
+	if (!all_mapped(w))
+		return 0;
+	for_each_page_of(p, w)
+		p->locked = false;
+	return um_munlock(w->space->mm, start_of(w), len_of(w));
+}
+
+/* Allowed to go; whether it does, reclaim decides. */
+static long free_piece(const struct piece *w)
+{
+	for_each_page_of(p, w)
+		if (p->kind != ANON || p->locked)
+			return 0;
+	for_each_page_of(p, w)
+		p->lazy = p->own;
+	return um_madvise(w->space->mm, start_of(w), len_of(w), MADV_FREE);
+}
+
+/* Memory is short. What went is what was allowed to; the scan finds any other. */
+static long reclaim_some(const struct piece *w)
+{
+	for (int nid = 0; nid < MAX_NUMNODES; nid++)
+		if (node_data[nid])
+			shrink_lazyfree(NODE_DATA(nid), w->n, below(2));
+	for (int i = 0; i < SPACES; i++)
+		for (int j = 0; storm.space[i].mm && j < PAGES; j++) {
+			struct model_page *p = &storm.space[i].page[j];
+
+			if (p->lazy && pte_none(um_pte(storm.space[i].mm, AT(j))))
+				p->own = p->lazy = false;
+		}
+	return 0;
 }
 
 /* A hole in the file: shared areas see it, and private ones where they have no page of their own. */
@@ -316,6 +411,8 @@ static long fork_space(const struct piece *w)
 		if (storm.space[i].mm)
 			continue;
 		storm.space[i] = *w->space;
+		for (int j = 0; j < PAGES; j++)
+			storm.space[i].page[j].locked = false;
 		storm.space[i].mm = dup_mm(w->space->mm);
 		return storm.space[i].mm ? 0 : -ENOMEM;
 	}
@@ -356,6 +453,7 @@ static long migrate_piece(const struct piece *w)
 static long walk_piece(const struct piece *w)
 {
 	unsigned int what = below(3);
+	long err = 0;
 
 	for (unsigned int i = 0; i < w->n; i++) {
 		struct folio *folio = um_folio(w->space->mm, AT(w->first + i));
@@ -368,18 +466,20 @@ static long walk_piece(const struct piece *w)
 			folio_referenced(folio, &vm_flags);
 		else if (what == 1)
 			folio_mkclean(folio);
-		else if (try_to_unmap(folio, 0) == folio_test_anon(folio))
-			storm.last = -storm.last;
+		else if (!folio_test_anon(folio) &&
+			 try_to_unmap(folio, 0) == folio_test_mlocked(folio))
+			err = -EBUSY;
 		folio_unlock(folio);
 		folio_put(folio);
 	}
-	return storm.last < 0 ? -EBUSY : 0;
+	return err;
 }
 
 static long (*const works[])(const struct piece *) = {
-	map_piece,   map_piece,	  unmap_piece, move_piece, move_piece,	  protect_piece,
-	write_piece, write_piece, write_piece, read_piece, read_piece,	  forget_piece,
-	punch_file,  fork_space,  exit_space,  walk_piece, migrate_piece, migrate_piece,
+	map_piece,   map_piece,	   unmap_piece, move_piece,    move_piece,    protect_piece,
+	write_piece, write_piece,  write_piece, read_piece,    read_piece,    forget_piece,
+	lock_piece,  unlock_piece, free_piece,	free_piece,    reclaim_some,  punch_file,
+	fork_space,  exit_space,   walk_piece,	migrate_piece, migrate_piece,
 };
 
 static long one_step(void)
@@ -411,6 +511,7 @@ static void every_page_is_counted_and_found(struct ktest *t)
 {
 	memset(&storm, 0, sizeof(storm));
 	storm.t = t;
+	storm.mlocked = global_zone_page_state(NR_MLOCK);
 	storm.file = shmem_file_setup("rmap_storm", PAGES * PAGE_SIZE);
 	KTEST_ASSERT_FALSE(t, IS_ERR(storm.file));
 	storm.space[0].mm = mm_alloc();

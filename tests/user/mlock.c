@@ -231,3 +231,102 @@ TEST(random_locks_match_a_model)
 		ASSERT_EQ(locked(), sum);
 	}
 }
+
+/* A line of /proc/meminfo in pages; without stdio, as above. */
+static long meminfo(const char *name)
+{
+	static char text[8192];
+	int fd = open("/proc/meminfo", O_RDONLY);
+	ssize_t n = read(fd, text, sizeof(text) - 1);
+	char *p;
+
+	close(fd);
+	ASSERT_GT(n, 0);
+	text[n] = 0;
+	p = strstr(text, name);
+	ASSERT(p);
+	return strtol(p + strlen(name), NULL, 10) / 4;
+}
+
+/* Mlocked in pages. What each CPU has counted for itself must be added first. */
+static long mlocked(void)
+{
+	int fd = open("/proc/sys/vm/stat_refresh", O_WRONLY);
+	ssize_t n = fd < 0 ? -1 : write(fd, "1", 1);
+
+	if (fd >= 0)
+		close(fd);
+	if (n != 1)
+		skip("needs to write to stat_refresh");
+	return meminfo("Mlocked:");
+}
+
+/* Others may lock and unlock, and Linux counts in batches: the number must come in the end. */
+static void expect_mlocked(long base, long more)
+{
+	long now = 0;
+
+	for (int i = 0; i < 200; i++) {
+		now = mlocked() - base;
+		if (now == more && meminfo("Unevictable:") >= now)
+			return;
+		usleep(10000);
+	}
+	EXPECT_EQ(now, more);
+}
+
+TEST_LIMIT(locked_pages_are_counted_once_each, 60)
+{
+	char *p = map(16);
+	char *shared =
+		mmap(NULL, 16 * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	long base = mlocked();
+	int up[2];
+	char c;
+
+	ASSERT_NE(shared, MAP_FAILED);
+	ASSERT_OK(pipe(up));
+	ASSERT_OK(mlock(p, 8 * PAGE));
+	expect_mlocked(base, 8);
+	/* Twice is once. */
+	ASSERT_OK(mlock(p, 12 * PAGE));
+	expect_mlocked(base, 12);
+	ASSERT_OK(munlock(p + 4 * PAGE, 4 * PAGE));
+	expect_mlocked(base, 8);
+	/* What comes in later counts when it comes. */
+	ASSERT_OK(syscall(SYS_mlock2, p + 12 * PAGE, 4 * PAGE, ONFAULT));
+	expect_mlocked(base, 8);
+	p[13 * PAGE] = 1;
+	expect_mlocked(base, 9);
+	ASSERT_OK(munmap(p + 8 * PAGE, 8 * PAGE));
+	expect_mlocked(base, 4);
+	/* Two processes lock the same pages. The one that ends takes only its own lock with it. */
+	ASSERT_OK(mlock(shared, 2 * PAGE));
+	expect_mlocked(base, 6);
+	pid_t pid = test_fork();
+
+	if (pid == 0) {
+		close(up[1]);
+		ASSERT_OK(mlock(shared, 3 * PAGE));
+		expect_mlocked(base, 7);
+		ASSERT_OK(munlock(shared, PAGE));
+		expect_mlocked(base, 7);
+		_exit(test_failed);
+	}
+	EXPECT_EXIT(pid, 0);
+	expect_mlocked(base, 6);
+	/* A copy of its own, made after the fork by the write, is locked; the child's is not. */
+	pid = test_fork();
+	if (pid == 0) {
+		close(up[1]);
+		p[0] = 1;
+		_exit(read(up[0], &c, 1));
+	}
+	p[0] = 2;
+	p[PAGE] = 2;
+	expect_mlocked(base, 6);
+	close(up[1]);
+	EXPECT_EXIT(pid, 0);
+	ASSERT_OK(munlockall());
+	expect_mlocked(base, 0);
+}

@@ -22,7 +22,7 @@
 #define PSS_SHIFT 12
 
 struct mem_size_stats {
-	unsigned long resident, referenced, anonymous;
+	unsigned long resident, referenced, anonymous, lazyfree;
 	unsigned long shared_clean, shared_dirty, private_clean, private_dirty;
 	u64 pss, pss_anon, pss_file, pss_shmem, pss_locked, pss_dirty;
 	bool locked; /* the area that is gathered just now */
@@ -41,6 +41,8 @@ static void smaps_account(struct page *page, pte_t *ptep, void *arg)
 	st->resident += PAGE_SIZE;
 	if (folio_test_anon(folio))
 		st->anonymous += PAGE_SIZE;
+	if (folio_test_anon(folio) && !folio_test_swapbacked(folio) && !dirty)
+		st->lazyfree += PAGE_SIZE;
 	if (pte_young(pte) || folio_test_young(folio) || folio_test_referenced(folio))
 		st->referenced += PAGE_SIZE;
 	if (mapcount > 1) {
@@ -90,7 +92,7 @@ static void show_smap(struct seq_file *m, const struct mem_size_stats *st, bool 
 	show_kb(m, "Anonymous:", st->anonymous);
 	/* There are no such pages, and no swap. */
 	show_kb(m, "KSM:", 0);
-	show_kb(m, "LazyFree:", 0);
+	show_kb(m, "LazyFree:", st->lazyfree);
 	show_kb(m, "AnonHugePages:", 0);
 	show_kb(m, "ShmemPmdMapped:", 0);
 	show_kb(m, "FilePmdMapped:", 0);
