@@ -25,8 +25,8 @@
 #include "kernel/syscall.h"
 #include "kernel/timer.h"
 #include "lib/errno.h"
-#include "mm/cache/file.h"
-#include "mm/user/mm.h"
+#include "mm/cache/pagemap.h"
+#include "mm/user/gup.h"
 
 #define FUTEX_BUCKET_BITS 8
 
@@ -57,22 +57,64 @@ core_initcall(futex_init);
 
 /* ---- keys ---- */
 
-static int shared_key(unsigned long addr, struct futex_key *key)
-{
-	struct mm_struct *mm = current->mm;
-	struct vm_area_struct *vma;
-	int ret = 0;
+#define KEY_INODE 1 /* in key->offset: a page of a file */
+#define KEY_MM	  2 /* private memory, by a call that may also mean shared memory */
 
-	mmap_read_lock(mm);
-	vma = vma_lookup(mm, addr);
-	if (!vma) {
-		ret = -EFAULT;
-	} else if ((vma->vm_flags & VM_MAYSHARE) && vma->vm_file) {
-		key->object = vma->vm_file->f_mapping;
-		key->index = vma->vm_pgoff + ((addr - vma->vm_start) >> PAGE_SHIFT);
-		key->offset |= 1;
+/* A number for each inode that is never given twice: unlike the inode, it cannot come back as another one. */
+static u64 inode_sequence(struct inode *inode)
+{
+	static u64 last;
+	u64 none = 0, mine;
+
+	if (READ_ONCE(inode->i_sequence))
+		return inode->i_sequence;
+	mine = __atomic_add_fetch(&last, 1, __ATOMIC_RELAXED);
+	__atomic_compare_exchange_n(&inode->i_sequence, &none, mine, false, __ATOMIC_RELAXED,
+				    __ATOMIC_RELAXED);
+	return inode->i_sequence;
+}
+
+/* The key of a file's page; -EFAULT: it is of no file (any more). => page referenced */
+static int file_key(struct page *page, struct futex_key *key)
+{
+	struct folio *folio = page_folio(page);
+	struct address_space *mapping;
+
+	/* Truncation may take the folio out just now; but inodes are freed after a grace period. */
+	guard(rcu)();
+	mapping = READ_ONCE(folio->mapping);
+	if (!mapping || ((unsigned long)mapping & PAGE_MAPPING_FLAGS) || !mapping->host)
+		return -EFAULT;
+	key->object = (void *)inode_sequence(mapping->host);
+	key->index = folio->index + (page - &folio->page);
+	key->offset |= KEY_INODE;
+	return 0;
+}
+
+/*
+ * What kind of memory it is the page tells. Asked for as if to write, so that a private page is the one that stays; a word of
+ * a file that may only be read can still be waited for.
+ */
+static int shared_key(unsigned long addr, struct futex_key *key, bool write)
+{
+	struct page *page;
+	bool readonly = false;
+	int ret = get_user_pages_fast(addr, 1, FOLL_WRITE, &page);
+
+	if (ret == -EFAULT && !write) {
+		readonly = true;
+		ret = get_user_pages_fast(addr, 1, 0, &page);
 	}
-	mmap_read_unlock(mm);
+	if (ret != 1)
+		return ret;
+	ret = 0;
+	if (!PageAnon(page))
+		ret = file_key(page, key);
+	else if (readonly)
+		ret = -EFAULT; /* nobody can ever change it */
+	else
+		key->offset |= KEY_MM;
+	put_page(page);
 	return ret;
 }
 
@@ -84,13 +126,10 @@ int get_futex_key(u32 __user *uaddr, bool shared, struct futex_key *key, bool wr
 		return -EINVAL;
 	if (!access_ok(uaddr, sizeof(u32)))
 		return -EFAULT;
-	/*
-	 * The key of private memory: right for anonymous memory that only says it is shared, too.
-	 */
 	key->object = current->mm;
 	key->index = addr & PAGE_MASK;
 	key->offset = addr & ~PAGE_MASK;
-	return shared ? shared_key(addr, key) : 0;
+	return shared ? shared_key(addr, key, write) : 0;
 }
 
 static bool key_eq(const struct futex_key *a, const struct futex_key *b)

@@ -2,8 +2,8 @@
  * Futexes: user-space locks' way to sleep in the kernel.
  *
  * 1. A futex is an aligned 32-bit word of user memory. A key names it for all who share it: (mm,
- *    address) for private ones; for shared ones (inode, page index, offset) in a mapping of a file,
- *    (mm, address) in anonymous memory.
+ *    address) for private ones; for shared ones the page decides (mm/user/gup.h): (inode, page index, offset) if it is
+ *    a file's, else (mm, address) again, marked, since it is not the same futex as a private one.
  * 2. Waiters sit in hash buckets by key. FUTEX_WAIT compares the word under the bucket's lock, so a
  *    waker that changed the word before FUTEX_WAKE cannot be missed.
  *
@@ -49,9 +49,9 @@ struct robust_list_head {
 
 /* The identity of a word; equal keys are the same futex. */
 struct futex_key {
-	void *object;	     /* mm_struct, or inode of a shared file mapping */
+	void *object;	     /* mm_struct, or the number of an inode */
 	unsigned long index; /* page address, or page index in the inode */
-	unsigned int offset; /* byte in the page; bit 0: shared */
+	unsigned int offset; /* byte in the page; bits 0, 1: KEY_* of futex.c */
 };
 
 /*

@@ -113,6 +113,18 @@ static struct pid *get_pidfd_pid(int fd)
 	return pid ? pid : ERR_PTR(-EBADF);
 }
 
+struct task_struct *pidfd_get_task(int fd)
+{
+	struct pid *pid = get_pidfd_pid(fd);
+	struct task_struct *task;
+
+	if (IS_ERR(pid))
+		return ERR_CAST(pid);
+	task = get_pid_task(pid, PIDTYPE_TGID);
+	put_pid(pid);
+	return task ? task : ERR_PTR(-ESRCH);
+}
+
 /* What is sent: the program's own words, within limits, or "from current". */
 static int signal_info(struct kernel_siginfo *info, int sig, const void __user *uinfo,
 		       const struct pid *pid)

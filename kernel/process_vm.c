@@ -1,5 +1,6 @@
 /*
- * process_vm_readv, process_vm_writev: bytes between the memory of two processes, without a file between them.
+ * process_vm_readv, process_vm_writev: bytes between the memory of two processes, without a file between them. And advice
+ * about another process's memory, process_madvise.
  *
  * 1. Some pages of the other process are pinned (mm/user/gup.h), and the ordinary user copies move bytes between them and this
  *    process. So each byte is copied once, and neither process's mmap_lock is held across the other's fault.
@@ -7,7 +8,8 @@
  *    the call: it answers what was copied before, or EFAULT when that is nothing.
  * 3. Allowed is what would be allowed to a debugger: the same user in all ids, and a memory that may be dumped.
  *
- * Locks: the other mm's mmap_lock. Mirrors Linux mm/process_vm_access.c. Exercised by tests/user/processvm.c.
+ * Locks: the other mm's mmap_lock. Mirrors Linux mm/process_vm_access.c and mm/madvise.c. Exercised by
+ * tests/user/{processvm,errnos_advice}.c.
  */
 #include "kernel/process_vm.h"
 
@@ -15,10 +17,12 @@
 #include "kernel/cred.h"
 #include "kernel/fs/fs.h"
 #include "kernel/pid.h"
+#include "kernel/pidfd.h"
 #include "kernel/sched.h"
 #include "kernel/syscall.h"
 #include "mm/slab/slab.h"
 #include "mm/user/gup.h"
+#include "mm/user/mman.h"
 
 #define UIO_MAXIOV 1024
 #define NR_FAST	   8
@@ -212,3 +216,74 @@ static long sys_process_vm_writev(pid_t pid, const struct iovec __user *lvec, un
 	return process_vm_rw(pid, lvec, nl, rvec, nr, flags, true);
 }
 SYSCALL(311, process_vm_writev);
+
+/* ---- process_madvise ---- */
+
+/* For others only what changes nothing but speed. */
+static bool remote_advice(int advice)
+{
+	return advice == MADV_COLD || advice == MADV_PAGEOUT || advice == MADV_WILLNEED;
+}
+
+/* Range after range; bytes, or the error of the first. */
+static ssize_t advise_vector(struct mm_struct *mm, const struct iovec *iov, unsigned long nr,
+			     int advice)
+{
+	ssize_t done = 0;
+	int err = 0;
+
+	for (unsigned long i = 0; i < nr && !err; i++) {
+		err = do_madvise(mm, (unsigned long)iov[i].iov_base, iov[i].iov_len, advice);
+		if (!err)
+			done += iov[i].iov_len;
+	}
+	return done ? done : err;
+}
+
+/* The memory of the process, with a reference (mmput), if current may give this advice; ERR_PTR. */
+static struct mm_struct *advised_memory(int pidfd, int advice)
+{
+	struct task_struct *task = pidfd_get_task(pidfd);
+	struct mm_struct *mm;
+	int err = 0;
+
+	if (IS_ERR(task))
+		return ERR_CAST(task);
+	mm = get_task_mm(task);
+	if (!mm)
+		err = -ESRCH;
+	else if (!task_may_attach(task))
+		err = -EACCES;
+	else if (mm != current->mm && !remote_advice(advice))
+		err = -EINVAL;
+	else if (mm != current->mm && !capable(CAP_SYS_NICE))
+		err = -EPERM;
+	put_task_struct(task);
+	if (err && mm)
+		mmput(mm);
+	return err ? ERR_PTR(err) : mm;
+}
+
+static long sys_process_madvise(int pidfd, const struct iovec __user *vec, unsigned long nr,
+				int advice, unsigned int flags)
+{
+	struct iovec fast[NR_FAST], *iov = fast;
+	struct mm_struct *mm;
+	ssize_t ret;
+
+	if (flags)
+		return -EINVAL;
+	ret = import_iovec(vec, nr, fast, &iov);
+	if (ret >= 0) {
+		mm = advised_memory(pidfd, advice);
+		ret = PTR_ERR_OR_ZERO(mm);
+		if (!ret) {
+			ret = advise_vector(mm, iov, nr, advice);
+			mmput(mm);
+		}
+	}
+	if (iov != fast)
+		kfree(iov);
+	return ret;
+}
+SYSCALL(440, process_madvise);

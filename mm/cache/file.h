@@ -105,6 +105,7 @@ struct inode {
 	struct super_block *i_sb;	     /* - */
 	struct address_space *i_mapping;     /* - usually &i_data */
 	struct address_space i_data;
+	u64 i_sequence;	      /* a futex asked; 0: none yet */
 	unsigned int i_seals; /* I F_SEAL_* of a shmem file */
 	struct rw_semaphore i_rwsem;
 	spinlock_t i_lock;

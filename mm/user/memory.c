@@ -207,6 +207,7 @@ static unsigned long copy_pte_run(struct vm_area_struct *dst_vma, struct vm_area
 			folio_get(folio);
 			if (!folio_test_anon(folio)) {
 				folio_dup_file_rmap_pte(folio, page);
+				rss->count[mm_counter_of(folio)]++;
 			} else if (unlikely(folio_try_dup_anon_rmap_pte(folio, page, has_pins))) {
 				folio_put(folio);
 				if (!*new)
@@ -214,8 +215,9 @@ static unsigned long copy_pte_run(struct vm_area_struct *dst_vma, struct vm_area
 				rss->count[MM_ANONPAGES]++;
 				copy_pinned_page(dst_vma, dst, end - (nr << PAGE_SHIFT), page, new);
 				continue;
+			} else {
+				rss->count[MM_ANONPAGES]++;
 			}
-			rss->count[mm_counter_of(folio)]++;
 		}
 		if (cow && pte_write(pte)) {
 			ptep_set_wrprotect(src);

@@ -306,6 +306,64 @@ TEST(private_waiters_are_not_woken_by_another_process)
 	pthread_join(t[0], NULL);
 }
 
+/* The page decides what a shared word is, not the address or the rights of the mapping. */
+static volatile uint32_t *reader;
+static int reader_op;
+
+static void *wait_at_reader(void *arg unused)
+{
+	if (futex(reader, reader_op, 0, NULL, NULL, 0) && errno != EAGAIN)
+		test_fail();
+	return NULL;
+}
+
+/* Does a wake of @word by @op reach who waits at reader? The waiter is woken in any case. */
+static int reaches(volatile uint32_t *w, int op, int tries)
+{
+	struct timespec ms = { 0, 1000000 };
+	int n = 0;
+
+	for (int i = 0; i < tries && !n; i++, nanosleep(&ms, NULL))
+		n = futex(w, op, 1, NULL, NULL, 0);
+	return n;
+}
+
+TEST(the_page_of_a_shared_word_says_who_meets)
+{
+	int fd = memfd_create("word", 0);
+	volatile uint32_t *p, *copy;
+	pthread_t t;
+
+	ASSERT_OK(fd);
+	ASSERT_OK(ftruncate(fd, 2 * PAGE));
+	p = mmap(NULL, 2 * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	reader = mmap(NULL, PAGE, PROT_READ, MAP_SHARED, fd, PAGE);
+	copy = mmap(NULL, 2 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, 0);
+	ASSERT(p != MAP_FAILED && reader != MAP_FAILED && copy != MAP_FAILED);
+	reader_op = FUTEX_WAIT;
+	ASSERT_EQ(pthread_create(&t, NULL, wait_at_reader, NULL), 0);
+	/* Neither a private copy of the page, nor the other page, nor a private wake. */
+	EXPECT_EQ(reaches(copy + PAGE / 4, FUTEX_WAKE, 20), 0);
+	EXPECT_EQ(reaches(p, FUTEX_WAKE, 20), 0);
+	EXPECT_EQ(reaches(reader, FUTEX_WAKE | FUTEX_PRIVATE_FLAG, 20), 0);
+	EXPECT_EQ(reaches(p + PAGE / 4, FUTEX_WAKE, 20000), 1);
+	pthread_join(t, NULL);
+	/* A page that may only be read can be waited for, but nothing can be stored there on behalf of a waker. */
+	EXPECT_ERR(futex(p, FUTEX_WAKE_OP, 1, (void *)1, reader, 0), EFAULT);
+}
+
+TEST(a_private_and_a_shared_wait_on_private_memory_do_not_meet)
+{
+	pthread_t t;
+
+	reader = &word;
+	reader_op = FUTEX_WAIT | FUTEX_PRIVATE_FLAG;
+	ASSERT_EQ(pthread_create(&t, NULL, wait_at_reader, NULL), 0);
+	EXPECT_EQ(reaches(&word, FUTEX_WAKE, 20), 0);
+	EXPECT_EQ(reaches(&word, FUTEX_WAKE | FUTEX_PRIVATE_FLAG, 20000), 1);
+	pthread_join(t, NULL);
+}
+
 /* ---- what exit does for others ---- */
 
 TEST(clear_child_tid_is_zeroed_and_woken_at_exit)
