@@ -472,6 +472,7 @@ void unmap_all(struct mm_struct *mm)
 		unmap_page_range(&tlb, vma, vma->vm_start, vma->vm_end);
 		unlink_anon_vmas(vma);
 		unlink_file_vma(vma);
+		cond_resched();
 		/* Neighbours that may share a table lose it together. */
 		if (next && next->vm_start - vma->vm_end <= PMD_SIZE)
 			continue;
