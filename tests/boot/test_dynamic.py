@@ -39,6 +39,38 @@ if __name__ == '__main__':
     with multiprocessing.Pool(3) as pool:
         print('sum', sum(pool.map(abs, range(-100, 1))))
 """,
+    "events": """
+import asyncio, socket, array, os
+
+async def serve(reader, writer):
+    while line := await reader.readline():
+        writer.write(line.upper())
+        await writer.drain()
+    writer.close()
+
+async def client(i):
+    reader, writer = await asyncio.open_unix_connection('/tmp/sock')
+    lines = []
+    for k in range(5):
+        writer.write(b'line %d %d\\n' % (i, k))
+        lines.append(await reader.readline())
+    writer.close()
+    return lines
+
+async def main():
+    server = await asyncio.start_unix_server(serve, '/tmp/sock')
+    got = await asyncio.gather(*(client(i) for i in range(10)))
+    print('lines', sum(g == [b'LINE %d %d\\n' % (i, k) for k in range(5)] for i, g in enumerate(got)))
+    process = await asyncio.create_subprocess_exec('/deb/seq', '2', stdout=asyncio.subprocess.PIPE)
+    out, _ = await process.communicate()
+    print('process', out, process.returncode)
+    server.close()
+
+asyncio.run(main())
+a, b = socket.socketpair()
+socket.send_fds(a, [b'fd'], [os.memfd_create('x')])
+print('fds', socket.recv_fds(b, 10, 4)[0], b.getsockopt(socket.SOL_SOCKET, socket.SO_TYPE) == socket.SOCK_STREAM)
+""",
     "descriptors": """
 import os, select
 fd = os.memfd_create('x')
@@ -128,6 +160,12 @@ def test_python_subprocess_and_mmap(debian):
 def test_python_multiprocessing(debian):
     """A pool of processes: semaphores in shared memory, pipes, futexes between processes."""
     assert "sum 5050" in python(debian, "pool")
+
+
+def test_python_asyncio(debian):
+    """An event loop over epoll and unix-domain sockets: a server with ten clients, a child process; a file sent through a pair."""
+    out = python(debian, "events")
+    assert "lines 10" in out and "process b'1\\n2\\n' 0" in out and "fds b'fd' True" in out, out
 
 
 def test_python_descriptors(debian):
