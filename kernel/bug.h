@@ -41,6 +41,7 @@ bool oops_on_this_cpu(void);
 #define TAINT_BAD_PAGE 5
 #define TAINT_DIE      7
 #define TAINT_WARN     9
+#define NR_TAINT_FLAGS 19 /* Linux's letters P to T */
 void add_taint(unsigned int flag);
 unsigned long get_taint(void);
 /* Between them reports of several CPUs do not mix; nests on one CPU. */

@@ -26,3 +26,4 @@
 
 /* The current process's soft limit; RLIM_INFINITY for kernel threads. (kernel/sys.c) */
 unsigned long rlimit(unsigned int limit);
+extern int sysctl_nr_open; /* fs.nr_open: the most that RLIMIT_NOFILE may be set to */

@@ -155,7 +155,7 @@ SYSCALL(112, setsid);
 
 /* ---- limits ---- */
 
-#define NR_OPEN_LIMIT 1048576UL
+int sysctl_nr_open = 1048576;
 
 struct rlimit64 {
 	unsigned long rlim_cur, rlim_max;
@@ -179,7 +179,8 @@ static int do_prlimit(struct task_struct *tsk, unsigned int resource, const stru
 	if (new) {
 		if (new->rlim_cur > new->rlim_max)
 			return -EINVAL;
-		if (resource == RLIMIT_NOFILE && new->rlim_max > NR_OPEN_LIMIT)
+		if (resource == RLIMIT_NOFILE &&
+		    new->rlim_max > (unsigned long)READ_ONCE(sysctl_nr_open))
 			return -EPERM;
 	}
 	guard(spinlock)(&sig->rlim_lock);

@@ -55,13 +55,26 @@ void rt_say_throttled(void)
 		pr_info("sched: RT throttling activated\n");
 }
 
+int sched_rr_timeslice_ms = RR_TIMESLICE_MS;
+
+/* 0 and less ask for the default. */
+static void rr_timeslice_changed(void)
+{
+	if (READ_ONCE(sched_rr_timeslice_ms) <= 0)
+		WRITE_ONCE(sched_rr_timeslice_ms, RR_TIMESLICE_MS);
+}
+
 static int __init rt_sysctl_init(void)
 {
-	struct proc_dir_entry *dir = proc_sys_dir("kernel");
+	struct proc_dir_entry *dir = proc_sys_dir("kernel"), *rr;
 
 	if (!dir)
 		return -ENOMEM;
 	proc_create_int("sched_rt_period_us", 0644, dir, &sched_rt_period_us, 1, INT_MAX);
+	rr = proc_create_int("sched_rr_timeslice_ms", 0644, dir, &sched_rr_timeslice_ms, INT_MIN,
+			     INT_MAX);
+	if (rr)
+		((struct proc_int *)rr->data)->changed = rr_timeslice_changed;
 	proc_create_int("sched_rt_runtime_us", 0644, dir, &sched_rt_runtime_us, -1, INT_MAX);
 	return 0;
 }

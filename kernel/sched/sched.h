@@ -14,7 +14,9 @@
 #define SLICE_NS	(12 * NSEC_PER_MSEC) /* weighted ns that a task may use in an epoch */
 #define WAKEUP_GRAN_NS	(2 * NSEC_PER_MSEC)  /* a woken task preempts if it has so much more left */
 #define MAX_DEBT_NS	(128 * SLICE_NS)
-#define RR_TIMESLICE_NS (100 * NSEC_PER_MSEC)
+#define RR_TIMESLICE_MS 100
+extern int sched_rr_timeslice_ms; /* kernel.sched_rr_timeslice_ms, above 0 */
+#define RR_TIMESLICE_NS (READ_ONCE(sched_rr_timeslice_ms) * (s64)NSEC_PER_MSEC)
 
 struct rq {
 	spinlock_t lock;

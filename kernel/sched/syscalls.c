@@ -288,7 +288,7 @@ static long sys_sched_rr_get_interval(pid_t pid, struct timespec64 __user *uts)
 	if (!p)
 		return -ESRCH;
 	if (p->se.policy == SCHED_RR)
-		ts.tv_nsec = RR_TIMESLICE_NS;
+		ts = ktime_to_timespec64(RR_TIMESLICE_NS);
 	else if (p->se.policy != SCHED_FIFO)
 		ts.tv_nsec = TICK_NSEC;
 	return copy_to_user(uts, &ts, sizeof(ts)) ? -EFAULT : 0;

@@ -16,6 +16,7 @@
 #include "kernel/pid.h"
 #include "kernel/printk.h"
 #include "kernel/random.h"
+#include "kernel/rlimit.h"
 #include "kernel/version.h"
 #include "lib/string.h"
 
@@ -134,6 +135,48 @@ static const struct file_operations printk_fops = {
 	.release = single_release,
 };
 
+/* --- kernel.tainted: bits may be added, never taken away --- */
+
+static int tainted_show(struct seq_file *m, void *v)
+{
+	seq_printf(m, "%lu\n", get_taint());
+	return 0;
+}
+
+static int tainted_open(struct inode *inode, struct file *file)
+{
+	return single_open(file, tainted_show, NULL);
+}
+
+static ssize_t tainted_write(struct file *file, const char __user *buf, size_t count, loff_t *ppos)
+{
+	unsigned long bits;
+	char text[24];
+	int err;
+
+	if (!count || count >= sizeof(text))
+		return -EINVAL;
+	if (copy_from_user(text, buf, count))
+		return -EFAULT;
+	text[count] = 0;
+	err = kstrtoul(strim(text), 10, &bits);
+	if (err)
+		return err;
+	/* Flags that mean nothing are left out, as on Linux. */
+	for (unsigned int i = 0; i < NR_TAINT_FLAGS; i++)
+		if (bits & BIT(i))
+			add_taint(i);
+	return count;
+}
+
+static const struct file_operations tainted_fops = {
+	.open = tainted_open,
+	.read = seq_read,
+	.write = tainted_write,
+	.llseek = seq_lseek,
+	.release = single_release,
+};
+
 static struct proc_dir_entry *add_value(const char *name, struct proc_dir_entry *dir,
 					int (*show)(struct seq_file *, void *), const void *value)
 {
@@ -146,7 +189,7 @@ static struct proc_dir_entry *add_value(const char *name, struct proc_dir_entry 
 
 static int kernel_table_init(void)
 {
-	struct proc_dir_entry *dir = proc_sys_dir("kernel"), *random;
+	struct proc_dir_entry *dir = proc_sys_dir("kernel"), *random, *fs;
 
 	if (!dir)
 		return -ENOMEM;
@@ -161,7 +204,13 @@ static int kernel_table_init(void)
 	proc_create_int("threads-max", 0644, dir, &max_threads, 20, PID_MAX_DEFAULT);
 	proc_create_int("randomize_va_space", 0644, dir, &randomize_va_space, 0, 2);
 	proc_create_int("panic", 0644, dir, &panic_timeout, -INT_MAX, INT_MAX);
+	proc_create_int("panic_on_oops", 0644, dir, &panic_on_oops, 0, 1);
+	proc_create_data("tainted", 0644, dir, &tainted_fops, NULL);
 	proc_create_data("printk", 0644, dir, &printk_fops, NULL);
+	fs = proc_sys_dir("fs");
+	if (fs)
+		proc_create_int("nr_open", 0644, fs, &sysctl_nr_open, BITS_PER_LONG,
+				INT_MAX & ~(BITS_PER_LONG - 1));
 	random = proc_mkdir("random", dir);
 	if (!random)
 		return -ENOMEM;
