@@ -4,7 +4,7 @@
  * A writer that waits sleeps on one of a few queues, chosen by the area's address. They are no part of the area or its mm:
  * the reader that wakes the writer has let go of the area by then, and both may be gone.
  *
- * Mirrors Linux mm/mmap_lock.c. Exercised by tests/user/vmalock.c.
+ * Mirrors Linux mm/mmap_lock.c. Exercised by tests/kernel/vma_lock.c and tests/user/vmalock.c.
  */
 #include "mm/user/vma_lock.h"
 

@@ -20,7 +20,8 @@
  * Order: inside mmap_lock; outside of all that a fault takes. A reader never waits for mmap_lock.
  * Invariant: who changes a field of an attached area (vm_start, vm_end, vm_pgoff, vm_flags, vm_page_prot, vm_policy), or moves,
  * copies or frees its entries as a whole (fork, mremap, munmap), has marked it.
- * Mirrors Linux include/linux/mmap_lock.h and mm/mmap_lock.c (6.15). Exercised by tests/user/vmalock.c.
+ * Mirrors Linux include/linux/mmap_lock.h and mm/mmap_lock.c (6.15). Exercised by tests/kernel/vma_lock.c and
+ * tests/user/vmalock.c.
  */
 #pragma once
 

@@ -67,7 +67,7 @@ static void pin(void)
 /* Both on one CPU; the watcher goes before. */
 static pid_t start_watcher(void)
 {
-	struct sched_param fifo = { .sched_priority = 10 };
+	struct sched_param fifo = { .sched_priority = 10 }, below = { .sched_priority = 1 };
 	pid_t pid;
 
 	shared = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
@@ -83,6 +83,8 @@ static pid_t start_watcher(void)
 		sched_yield();
 	if (!shared->turns)
 		skip("SCHED_FIFO is not allowed here");
+	/* So a child of fork waits until its parent has looked at the turns. */
+	ASSERT_OK(syscall(SYS_sched_setscheduler, 0, SCHED_FIFO, &below));
 	return pid;
 }
 
