@@ -86,7 +86,7 @@ struct address_space {
 
 #define MAX_LFS_FILESIZE LLONG_MAX /* largest file, bytes */
 #define AS_UNEVICTABLE	 0	   /* pages live only here (tmpfs): never dropped */
-#define AS_SECRETMEM	 2 /* the kernel itself does not look at the pages: memfd_secret(2) */
+#define AS_SECRETMEM	 2 /* nobody may pin the pages; for memfd_secret(2), which does not exist yet */
 #define AS_ACCT_SIZE	 1 /* shmem: all of the file is promised, not only the pages it has */
 
 struct inode {
