@@ -44,6 +44,9 @@ bool oops_on_this_cpu(void);
 #define NR_TAINT_FLAGS 19 /* Linux's letters P to T */
 void add_taint(unsigned int flag);
 unsigned long get_taint(void);
+/* "Not tainted", or "Tainted: " and Linux's letter for each bit, a space where it is clear (G: no proprietary module). */
+#define TAINT_TEXT_LEN 32
+const char *print_tainted(char buf[TAINT_TEXT_LEN]);
 /* Between them reports of several CPUs do not mix; nests on one CPU. */
 unsigned long oops_begin(void);
 void oops_end(unsigned long flags);

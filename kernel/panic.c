@@ -56,6 +56,20 @@ unsigned long get_taint(void)
 	return READ_ONCE(tainted);
 }
 
+const char *print_tainted(char buf[TAINT_TEXT_LEN])
+{
+	static const char letters[] = "PFSRMBUDAWCIOELKXTN";
+	unsigned long taint = get_taint();
+	char *at = buf + scnprintf(buf, TAINT_TEXT_LEN, "Tainted: ");
+
+	if (!taint)
+		return "Not tainted";
+	for (unsigned int i = 0; i < sizeof(letters) - 1; i++)
+		*at++ = taint & BIT(i) ? letters[i] : i ? ' ' : 'G';
+	*at = 0;
+	return buf;
+}
+
 void bust_spinlocks(int yes)
 {
 	__atomic_add_fetch(&oops_in_progress, yes ? 1 : -1, __ATOMIC_SEQ_CST);

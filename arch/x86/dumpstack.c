@@ -51,24 +51,14 @@ static void show_code(const struct pt_regs *regs)
 	printk(KERN_DEFAULT "Code: %s\n", line);
 }
 
-static const char *taint_text(char buf[32])
-{
-	unsigned long taint = get_taint();
-
-	if (!taint)
-		return "Not tainted";
-	snprintf(buf, 32, "Tainted: %lx", taint);
-	return buf;
-}
-
 void show_regs(const struct pt_regs *regs)
 {
 	const struct pt_regs *r = regs;
 	unsigned long cr2 = read_cr2(); /* before show_code(), which may fault */
-	char taint[32];
+	char taint[TAINT_TEXT_LEN];
 
 	printk(KERN_DEFAULT "CPU: %u PID: %d Comm: %.15s %s\n", (unsigned int)smp_processor_id(),
-	       current->pid, current->comm, taint_text(taint));
+	       current->pid, current->comm, print_tainted(taint));
 	if (user_mode(r))
 		printk(KERN_DEFAULT "RIP: %04x:0x%lx\n", (unsigned int)r->cs, r->ip);
 	else

@@ -49,23 +49,13 @@ unsigned int get_info_end(const struct kmem_cache *s)
 	return freeptr_outside_object(s) ? s->inuse + sizeof(void *) : s->inuse;
 }
 
-static const char *taint_text(char *buf, size_t len)
-{
-	unsigned long taint = get_taint();
-
-	if (!taint)
-		return "Not tainted";
-	snprintf(buf, len, "Tainted: %lx", taint);
-	return buf;
-}
-
 static void slab_bug(const char *name, const char *fmt, va_list args)
 {
-	char taint[32], text[160];
+	char taint[TAINT_TEXT_LEN], text[160];
 
 	vsnprintf(text, sizeof(text), fmt, args);
 	pr_err("=============================================================================\n");
-	pr_err("BUG %s (%s): %s\n", name, taint_text(taint, sizeof(taint)), text);
+	pr_err("BUG %s (%s): %s\n", name, print_tainted(taint), text);
 	pr_err("-----------------------------------------------------------------------------\n\n");
 }
 

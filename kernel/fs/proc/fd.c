@@ -162,7 +162,9 @@ static const struct inode_operations fdinfo_iops = { 0 };
 
 /* --- the two directories --- */
 
-static struct dentry *fdinfo_lookup(struct inode *dir, struct dentry *dentry, unsigned int flags)
+/* The entry of a descriptor that is open just now: an inode of mode, made ready by prepare. */
+static struct dentry *lookup_open_fd(struct inode *dir, struct dentry *dentry, umode_t mode,
+				     void (*prepare)(struct inode *inode, const struct file *file))
 {
 	struct inode *inode;
 	struct file *file;
@@ -173,41 +175,39 @@ static struct dentry *fdinfo_lookup(struct inode *dir, struct dentry *dentry, un
 	file = proc_get_fd(dir, fd);
 	if (!file)
 		return ERR_PTR(-ENOENT);
+	inode = proc_pid_make_inode(dir->i_sb, proc_pid(dir), mode);
+	if (inode)
+		prepare(inode, file);
 	fput(file);
-	inode = proc_pid_make_inode(dir->i_sb, proc_pid(dir), S_IFREG | 0444);
 	if (!inode)
 		return ERR_PTR(-ENOMEM);
-	inode->i_op = &fdinfo_iops;
-	inode->i_fop = &fdinfo_fops;
 	dentry->d_op = &fd_dentry_ops;
 	d_add(dentry, inode);
 	return NULL;
 }
 
+static void prepare_fdinfo(struct inode *inode, const struct file *file)
+{
+	inode->i_op = &fdinfo_iops;
+	inode->i_fop = &fdinfo_fops;
+}
+
+static struct dentry *fdinfo_lookup(struct inode *dir, struct dentry *dentry, unsigned int flags)
+{
+	return lookup_open_fd(dir, dentry, S_IFREG | 0444, prepare_fdinfo);
+}
+
+static void prepare_fd(struct inode *inode, const struct file *file)
+{
+	inode->i_op = &fd_link_iops;
+	inode->i_mode |= (file->f_mode & FMODE_READ ? 0500 : 0) |
+			 (file->f_mode & FMODE_WRITE ? 0300 : 0);
+	inode->i_size = 64;
+}
+
 static struct dentry *fd_lookup(struct inode *dir, struct dentry *dentry, unsigned int flags)
 {
-	struct inode *inode;
-	struct file *file;
-	unsigned int fd;
-
-	if (kstrtouint(dentry->d_name.name, 10, &fd))
-		return ERR_PTR(-ENOENT);
-	file = proc_get_fd(dir, fd);
-	if (!file)
-		return ERR_PTR(-ENOENT);
-	inode = proc_pid_make_inode(dir->i_sb, proc_pid(dir), S_IFLNK);
-	if (inode) {
-		inode->i_op = &fd_link_iops;
-		inode->i_mode |= (file->f_mode & FMODE_READ ? 0500 : 0) |
-				 (file->f_mode & FMODE_WRITE ? 0300 : 0);
-		inode->i_size = 64;
-	}
-	fput(file);
-	if (!inode)
-		return ERR_PTR(-ENOMEM);
-	dentry->d_op = &fd_dentry_ops;
-	d_add(dentry, inode);
-	return NULL;
+	return lookup_open_fd(dir, dentry, S_IFLNK, prepare_fd);
 }
 
 static int iterate_fds(struct file *dir, struct dir_context *ctx, unsigned int type)
