@@ -73,6 +73,16 @@ def test_panic_restarts_after_a_while(quire):
     assert "Rebooting in 1 seconds.." in m.log and "Restarting system" in m.log, m.tail()
 
 
+def test_taint_is_told_in_letters(quire):
+    """What happened before a report stands in it, a letter for each bit in its column: D (7) and W (9)."""
+    m = quire(cmdline="panic=-1")
+    m.prompt()
+    m.run("echo 640 > /proc/sys/kernel/tainted")
+    m.sendline(CRASH)
+    assert m.wait() == machine.FAIL, m.tail()
+    assert "Comm: sh Tainted: G      D W" in m.log, m.tail()
+
+
 def test_program_fault_ends_the_program_alone(shell):
     """A program that faults is killed with a line in the log; the shell goes on."""
     shell.run("sh -c 'kill -SEGV $$'", status=139)
