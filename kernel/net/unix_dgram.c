@@ -91,21 +91,25 @@ static unsigned int unix_dgram_poll(struct file *file, struct socket *sock, stru
 
 /* ---- connect ---- */
 
+/* The oldest message, with the reader, who may be looking at it, kept out. */
+static struct sk_buff *take_unread(struct sock *sk)
+{
+	guard(mutex)(&unix_sk(sk)->iolock);
+	return skb_dequeue(&sk->sk_receive_queue);
+}
+
 void unix_dgram_disconnected(struct sock *sk, struct sock *other)
 {
-	struct sk_buff *skb;
+	struct sk_buff *skb = take_unread(sk);
 
-	if (!skb_queue_empty(&sk->sk_receive_queue)) {
-		/* A reader may be looking at the first one. */
-		mutex_lock(&unix_sk(sk)->iolock);
-		while ((skb = skb_dequeue(&sk->sk_receive_queue)))
-			kfree_skb(skb);
-		mutex_unlock(&unix_sk(sk)->iolock);
-		wake_up_interruptible_all(&unix_sk(sk)->peer_wait);
-		if (!sock_flag(other, SOCK_DEAD) && READ_ONCE(unix_sk(other)->peer) == sk) {
-			WRITE_ONCE(other->sk_err, ECONNRESET);
-			sock_state_change(other);
-		}
+	if (!skb)
+		return;
+	for (; skb; skb = take_unread(sk))
+		kfree_skb(skb);
+	wake_up_interruptible_all(&unix_sk(sk)->peer_wait);
+	if (!sock_flag(other, SOCK_DEAD) && READ_ONCE(unix_sk(other)->peer) == sk) {
+		WRITE_ONCE(other->sk_err, ECONNRESET);
+		sock_state_change(other);
 	}
 }
 

@@ -21,7 +21,7 @@ BUILD = os.path.join(ROOT, os.environ.get("O", "build"))
 sys.path.insert(0, os.path.join(ROOT, "tools"))
 
 # What a kernel in trouble says; seen in any output that did not ask for it, the test fails at once.
-TROUBLE = r"Kernel panic - |BUG: |Oops: |kernel BUG at|WARNING: (?:CPU|at )|general protection fault, |lockdep: |UBSAN: "
+TROUBLE = r"Kernel panic - |BUG: |Oops: |kernel BUG at|WARNING: (?:CPU|at )|general protection fault, |lockdep: |possible deadlock|UBSAN: "
 ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\r")
 PROMPT = r"(?:^|[\r\n])[^\r\n#]*# (?:\x1b\[[0-9;]*[A-Za-z])*$"
 
