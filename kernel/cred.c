@@ -4,7 +4,8 @@
  * A struct cred never changes once a task carries it: prepare_creds() copies, the caller changes the copy, commit_creds()
  * exchanges. Readers of other tasks use RCU. fork shares the parent's.
  *
- * Mirrors Linux kernel/cred.c, kernel/groups.c and the first half of kernel/sys.c. Exercised by tests/user/process.c.
+ * What privileges follow from the IDs is told in capability.c. Mirrors Linux kernel/cred.c, kernel/groups.c and the first half of
+ * kernel/sys.c. Exercised by tests/user/process.c.
  */
 #include "kernel/cred.h"
 
@@ -18,7 +19,9 @@
 #include "lib/sort.h"
 #include "mm/slab/slab.h"
 
-struct cred init_cred = { .usage = 4 };
+struct cred init_cred = { .usage = 4,
+			  .cap_permitted = CAP_FULL_SET,
+			  .cap_effective = CAP_FULL_SET };
 
 static void put_groups(struct group_info *gi)
 {
@@ -139,6 +142,7 @@ static struct ids current_ids(enum id_kind kind)
 
 static long commit_ids(enum id_kind kind, struct ids ids)
 {
+	const struct cred *old = current_cred();
 	struct cred *new = prepare_creds();
 
 	if (!new)
@@ -148,6 +152,7 @@ static long commit_ids(enum id_kind kind, struct ids ids)
 		new->euid = ids.effective;
 		new->suid = ids.saved;
 		new->fsuid = ids.fs;
+		cap_follow_ids(new, old);
 	} else {
 		new->gid = ids.real;
 		new->egid = ids.effective;
@@ -364,85 +369,3 @@ static long sys_setgroups(int size, const u32 __user *list)
 	return 0;
 }
 SYSCALL(116, setgroups);
-
-/* ---- capabilities: effective uid 0 has all, others none ---- */
-
-#define LINUX_CAPABILITY_VERSION_1 0x19980330
-#define LINUX_CAPABILITY_VERSION_2 0x20071026
-#define LINUX_CAPABILITY_VERSION_3 0x20080522
-#define CAP_LAST_CAP		   40
-
-struct cap_header {
-	u32 version;
-	int pid;
-};
-struct cap_data {
-	u32 effective, permitted, inheritable;
-};
-
-/* Words of each set that this version has; -EINVAL, and the version that the kernel prefers, if unknown. */
-static int cap_words(struct cap_header __user *uheader, struct cap_header *header)
-{
-	if (copy_from_user(header, uheader, sizeof(*header)))
-		return -EFAULT;
-	switch (header->version) {
-	case LINUX_CAPABILITY_VERSION_1:
-		return 1;
-	case LINUX_CAPABILITY_VERSION_2:
-	case LINUX_CAPABILITY_VERSION_3:
-		return 2;
-	}
-	return put_user((u32)LINUX_CAPABILITY_VERSION_3, &uheader->version) ? -EFAULT : -EINVAL;
-}
-
-static u64 cap_set_of(const struct cred *cred)
-{
-	return cred->euid ? 0 : BIT(CAP_LAST_CAP + 1) - 1;
-}
-
-static long sys_capget(struct cap_header __user *uheader, struct cap_data __user *udata)
-{
-	struct cap_data data[2] = { 0 };
-	struct cap_header header;
-	struct task_struct *t;
-	int words = cap_words(uheader, &header);
-	u64 caps;
-
-	if (words == -EINVAL && !udata)
-		return 0;
-	if (words < 0)
-		return words;
-	if (header.pid < 0)
-		return -EINVAL;
-	rcu_read_lock();
-	t = header.pid ? find_task_by_vpid(header.pid) : current;
-	caps = t ? cap_set_of(rcu_dereference(t->cred)) : 0;
-	rcu_read_unlock();
-	if (!t)
-		return -ESRCH;
-	for (int i = 0; i < words; i++)
-		data[i].effective = data[i].permitted = caps >> (32 * i);
-	return udata && copy_to_user(udata, data, words * sizeof(data[0])) ? -EFAULT : 0;
-}
-SYSCALL(125, capget);
-
-/* Sets follow from the user ID, so only what is so already can be set: a part cannot be given up. */
-static long sys_capset(struct cap_header __user *uheader, const struct cap_data __user *udata)
-{
-	struct cap_data data[2] = { 0 };
-	struct cap_header header;
-	int words = cap_words(uheader, &header);
-	u64 effective, permitted, caps = cap_set_of(current_cred()), known;
-
-	if (words < 0)
-		return words;
-	if (header.pid && header.pid != task_pid_nr(current))
-		return -EPERM;
-	if (copy_from_user(data, udata, words * sizeof(data[0])))
-		return -EFAULT;
-	effective = data[0].effective | (u64)data[1].effective << 32;
-	permitted = data[0].permitted | (u64)data[1].permitted << 32;
-	known = words == 1 ? caps & U32_MAX : caps;
-	return permitted == known && effective == known ? 0 : -EPERM;
-}
-SYSCALL(126, capset);

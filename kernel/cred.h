@@ -1,7 +1,7 @@
 /*
  * Credentials: who a task is. Immutable once installed; a change makes a new copy (prepare, commit).
  *
- * There are no file capabilities: a task with effective uid 0 has every capability, others none.
+ * Privileges are capabilities, one bit each (capability.c). capable() asks the effective set; the permitted set bounds it.
  *
  * Legend: all fields constant after commit_creds(); usage atomic.
  * Mirrors Linux include/linux/cred.h. Exercised by tests/user/{attrs,process}.c.
@@ -23,7 +23,8 @@ struct group_info {
 struct cred {
 	int usage;
 	u32 uid, gid, suid, sgid, euid, egid, fsuid, fsgid;
-	struct group_info *group_info; /* NULL: no supplementary groups */
+	u64 cap_inheritable, cap_permitted, cap_effective; /* effective is part of permitted */
+	struct group_info *group_info;			   /* NULL: no supplementary groups */
 	void *rcu_next[2];
 };
 
@@ -46,6 +47,7 @@ extern struct cred init_cred;
 #define CAP_SETGID	    6
 #define CAP_SETUID	    7
 #define CAP_SETPCAP	    8
+#define CAP_LINUX_IMMUTABLE 9
 #define CAP_NET_ADMIN	    12
 #define CAP_IPC_LOCK	    14
 #define CAP_SYS_RAWIO	    17
@@ -58,14 +60,17 @@ extern struct cred init_cred;
 #define CAP_SYS_TIME	    25
 #define CAP_SYS_TTY_CONFIG  26
 #define CAP_MKNOD	    27
+#define CAP_MAC_OVERRIDE    32
 #define CAP_SYSLOG	    34
 #define CAP_WAKE_ALARM	    35
 #define CAP_BLOCK_SUSPEND   36
+#define CAP_LAST_CAP	    40
+#define CAP_FULL_SET	    (BIT(CAP_LAST_CAP + 1) - 1)
 
-/* Does current's effective identity include this privilege? */
+/* Does current's effective set have this privilege? */
 static inline bool capable(int cap)
 {
-	return current->cred->euid == 0;
+	return current->cred->cap_effective >> cap & 1;
 }
 
 static inline const struct cred *get_cred(const struct cred *c)
@@ -78,3 +83,9 @@ void put_cred(const struct cred *c); /* frees after a grace period */
 struct cred *prepare_creds(void);    /* a copy of current's to change; NULL: no memory */
 void commit_creds(struct cred *new); /* current becomes new; takes over the reference */
 bool in_group_p(u32 gid);	     /* fsgid or a supplementary group of current */
+
+/* What becomes of new's sets as the user IDs change from old's to new's. => new->fsuid and the other IDs are in place */
+void cap_follow_ids(struct cred *new, const struct cred *old);
+
+/* The sets of a program after exec: => new's user IDs are those of the program; no_new_privs: it may gain nothing over old */
+void cap_follow_exec(struct cred *new, const struct cred *old, bool no_new_privs);

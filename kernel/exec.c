@@ -359,9 +359,13 @@ static void creds_from_file(struct linux_binprm *bprm)
 static int install_creds(const struct linux_binprm *bprm)
 {
 	const struct cred *old = current_cred();
+	const bool root = !old->uid || !bprm->euid;
 	struct cred *new;
 
-	if (likely(old->euid == bprm->euid && old->suid == bprm->euid && old->fsuid == bprm->euid &&
+	/* Root that has its privileges, or anyone without any, and no bit on the file: nothing changes. */
+	if (likely(old->cap_permitted == (root ? CAP_FULL_SET : 0) &&
+		   old->cap_effective == (bprm->euid ? 0 : CAP_FULL_SET) &&
+		   old->euid == bprm->euid && old->suid == bprm->euid && old->fsuid == bprm->euid &&
 		   old->egid == bprm->egid && old->sgid == bprm->egid && old->fsgid == bprm->egid))
 		return 0;
 	new = prepare_creds();
@@ -369,6 +373,7 @@ static int install_creds(const struct linux_binprm *bprm)
 		return -ENOMEM;
 	new->euid = new->suid = new->fsuid = bprm->euid;
 	new->egid = new->sgid = new->fsgid = bprm->egid;
+	cap_follow_exec(new, old, current->no_new_privs);
 	commit_creds(new);
 	return 0;
 }

@@ -68,7 +68,6 @@
 #define PR_CAP_AMBIENT_RAISE	 2
 #define PR_CAP_AMBIENT_LOWER	 3
 #define PR_CAP_AMBIENT_CLEAR_ALL 4
-#define CAP_LAST_CAP		 40
 #define DEFAULT_TIMER_SLACK	 50000UL
 
 /* Orphans of such a process may end up with current. => tasklist_lock held */
@@ -335,7 +334,7 @@ static long sys_prctl(int option, unsigned long arg2, unsigned long arg3, unsign
 	case PR_CAPBSET_READ:
 		return arg2 > CAP_LAST_CAP ? -EINVAL : 1;
 	case PR_CAPBSET_DROP:
-	case PR_SET_SECUREBITS: /* rights are all or nothing here: no set of them can be made smaller */
+	case PR_SET_SECUREBITS: /* the bounding set stays full (capability.c) */
 		return capable(CAP_SETPCAP) ? -EINVAL : -EPERM;
 	case PR_SET_TIMERSLACK:
 		me->timer_slack_ns = (long)arg2 > 0 ? arg2 : DEFAULT_TIMER_SLACK;

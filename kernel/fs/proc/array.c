@@ -242,19 +242,20 @@ static void status_ids(struct seq_file *m, struct task_struct *task)
 		   !!(task->flags & PF_KTHREAD));
 }
 
-/* Rights are all or none (kernel/cred.h), and never more for a program than for its user. */
+/* The bounding set is always full, the ambient one empty (kernel/capability.c). */
 static void status_caps(struct seq_file *m, struct task_struct *task)
 {
-	const u64 all = 0x1ffffffffffULL;
-	u64 caps;
+	u64 inheritable, permitted, effective;
 
 	rcu_read_lock();
-	caps = task->cred->euid ? 0 : all;
+	inheritable = task->cred->cap_inheritable;
+	permitted = task->cred->cap_permitted;
+	effective = task->cred->cap_effective;
 	rcu_read_unlock();
 	seq_printf(m,
 		   "CapInh:\t%016llx\nCapPrm:\t%016llx\nCapEff:\t%016llx\nCapBnd:\t%016llx\n"
 		   "CapAmb:\t%016llx\n",
-		   0ULL, caps, caps, all, 0ULL);
+		   inheritable, permitted, effective, (u64)CAP_FULL_SET, 0ULL);
 }
 
 static void status_signals(struct seq_file *m, struct task_struct *task)
