@@ -10,7 +10,7 @@ import pytest
 # Left out: vm-segv and ptrace (there is no ptrace: vm-segv stops its child and never sees it go on), userfaultfd, and what
 # stress-ng itself calls pathological.
 MAPPING = {"mmap": 4, "mmapaddr": 200, "mmapfixed": 500, "mmapfork": 2, "mremap": 10, "vm": 20, "vm-addr": 2, "vm-rw": 4, "brk": 5000,
-           "malloc": 5000, "madvise": 1, "mincore": 200, "mlock": 100, "mprotect": 50, "msync": 50, "munmap": 20, "pagemove": 2,
+           "malloc": 5000, "mincore": 200, "mlock": 100, "mprotect": 50, "msync": 50, "munmap": 20, "pagemove": 2,
            "remap": 2, "rmap": 20, "shm": 4, "shm-sysv": 4, "memfd": 4, "seal": 100, "fault": 200, "stack": 50, "stackmmap": 4}
 PROCESSES = {"fork": 60, "vfork": 200, "clone": 40, "zombie": 40, "exit-group": 20, "spawn": 5, "wait": 20, "sigsegv": 500, "sigq": 200,
              "signal": 500, "switch": 500, "schedpolicy": 100, "affinity": 100, "yield": 1000, "nanosleep": 20, "itimer": 50, "rlimit": 50}
