@@ -160,8 +160,9 @@ struct task_struct {
 	struct mm_struct *mm;		/* A NULL for kernel threads */
 	struct mm_struct *active_mm;	/* R page tables in use */
 	unsigned long min_flt, maj_flt; /* C */
-	struct mempolicy *mempolicy;	/* A NULL: the default; written by itself */
-	short il_prev;			/* C node of the last interleaved page */
+	struct blk_plug *plug; /* requests that wait for their neighbours; written by itself */
+	struct mempolicy *mempolicy; /* A NULL: the default; written by itself */
+	short il_prev;		     /* C node of the last interleaved page */
 
 	/* kernel/pid, fork, exit */
 	pid_t pid, tgid;			  /* - */

@@ -34,7 +34,7 @@ struct file *alloc_empty_file(int flags)
 		return ERR_PTR(-ENOMEM);
 	atomic_long_inc(&nr_files);
 	atomic_long_set(&f->f_count, 1);
-	f->f_flags = flags & ~(O_CREAT | O_EXCL | O_CLOEXEC);
+	f->f_flags = flags & ~(O_CREAT | O_CLOEXEC);
 	f->f_mode = (flags + 1) & O_ACCMODE;
 	if ((flags & O_ACCMODE) == O_ACCMODE)
 		f->f_mode = 0;

@@ -5,6 +5,7 @@
  * Exercised by tests/user/{names,process}.c.
  */
 #include "arch/x86/uaccess.h"
+#include "kernel/block/genhd.h"
 #include "kernel/fs/fs.h"
 #include "kernel/fs/internal.h"
 #include "kernel/syscall.h"
@@ -172,6 +173,8 @@ SYSCALL(95, umask);
 static long sys_sync(void)
 {
 	sync_filesystems();
+	sync_bdevs(false);
+	sync_bdevs(true);
 	return 0;
 }
 SYSCALL(162, sync);

@@ -11,6 +11,7 @@
  * Locks: inode_hash_lock for the hash, and for the step of a hashed inode's count to and from 0; i_lock for counts of blocks and times; i_rwsem for attributes. Mirrors Linux fs/inode.c, attr.c.
  * Exercised by tests/user/files.c, caches.c.
  */
+#include "kernel/block/genhd.h"
 #include "kernel/bug.h"
 #include "kernel/fs/fs.h"
 #include "kernel/fs/internal.h"
@@ -67,6 +68,8 @@ void init_special_inode(struct inode *inode, umode_t mode, dev_t rdev)
 	inode->i_rdev = rdev;
 	if (S_ISCHR(mode))
 		inode->i_fop = &def_chr_fops;
+	else if (S_ISBLK(mode))
+		inode->i_fop = &def_blk_fops;
 	else if (S_ISFIFO(mode))
 		inode->i_fop = &pipefifo_fops;
 }

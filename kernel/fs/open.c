@@ -83,8 +83,8 @@ int vfs_open_file(struct file *file, const struct path *path, int flags)
 			return err;
 		}
 	}
-	/* Terminals look at the one, tracefs at the other; fcntl(F_GETFL) shows neither. */
-	file->f_flags &= ~(O_NOCTTY | O_TRUNC);
+	/* Terminals, tracefs and block devices look at one of them each; fcntl(F_GETFL) shows none. */
+	file->f_flags &= ~(O_EXCL | O_NOCTTY | O_TRUNC);
 	return 0;
 }
 

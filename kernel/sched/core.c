@@ -25,6 +25,7 @@
 #include "arch/x86/switch.h"
 #include "arch/x86/tlb.h"
 #include "arch/x86/uaccess.h"
+#include "kernel/block/blkdev.h"
 #include "kernel/bug.h"
 #include "kernel/printk.h"
 #include "kernel/rcu.h"
@@ -338,6 +339,8 @@ static void __schedule(bool yielded)
 void schedule(void)
 {
 	might_sleep();
+	if (unlikely(current->plug))
+		__blk_flush_plug(current->plug);
 	local_irq_disable();
 	__schedule(false);
 }

@@ -174,8 +174,9 @@ struct file_operations {
 #define FMODE_PREAD  0x8u
 #define FMODE_PWRITE 0x10u
 #define FMODE_EXEC   0x20u
-#define FMODE_NOPOS  0x80u /* lseek may be called, but reads and writes have no position */
-#define FMODE_WRITER 0x40u /* counted in i_writecount */
+#define FMODE_NOPOS  0x80u  /* lseek may be called, but reads and writes have no position */
+#define FMODE_WRITER 0x40u  /* counted in i_writecount */
+#define FMODE_EXCL   0x100u /* a block device that nobody else may have alone */
 #define FMODE_PATH   0x4000u
 
 struct path {

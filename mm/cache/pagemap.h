@@ -89,6 +89,11 @@ int generic_file_mmap(struct file *file, struct vm_area_struct *vma);
 
 /* Folios wholly inside [lstart, lend] (bytes; lend -1: to the end) leave; partial ones are zeroed there. */
 void truncate_inode_pages_range(struct address_space *mapping, loff_t lstart, loff_t lend);
+/*
+ * Clean folios [first, last] leave the cache, unmapped everywhere: what is on the disk is newer. -EBUSY: some were dirty, and stay.
+ * => may sleep
+ */
+int invalidate_inode_pages2_range(struct address_space *mapping, pgoff_t first, pgoff_t last);
 /* The file now ends at newsize (i_size is set already): unmaps and drops what is behind it. */
 void truncate_pagecache(struct inode *inode, loff_t newsize);
 

@@ -74,6 +74,29 @@ void truncate_inode_pages_range(struct address_space *mapping, loff_t lstart, lo
 	}
 }
 
+int invalidate_inode_pages2_range(struct address_space *mapping, pgoff_t first, pgoff_t last)
+{
+	unsigned long index = first;
+	struct folio *folio;
+	int err = 0;
+
+	while ((folio = next_locked(mapping, &index, last))) {
+		folio_wait_writeback(folio);
+		if (folio_mapped(folio))
+			mapping_ops->unmap_pages(mapping, folio->index, 1, false);
+		if (folio_test_dirty(folio))
+			err = -EBUSY;
+		else
+			filemap_remove_folio(folio);
+		folio_unlock(folio);
+		folio_put(folio);
+		if (index++ == last)
+			break;
+		cond_resched();
+	}
+	return err;
+}
+
 void truncate_pagecache(struct inode *inode, loff_t newsize)
 {
 	struct address_space *mapping = inode->i_mapping;

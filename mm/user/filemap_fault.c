@@ -12,15 +12,31 @@
 #include "lib/err.h"
 #include "lib/errno.h"
 #include "mm/cache/pagemap.h"
+#include "mm/cache/writeback.h"
 #include "mm/debug/page_table_check.h"
 #include "mm/phys/vmstat.h"
 #include "mm/user/lazyfree.h"
 #include "mm/user/memory.h"
 #include "mm/user/rmap.h"
 
+/* A store through a shared mapping, of files that need no room for it: the page is dirty from now on. */
+static unsigned int filemap_page_mkwrite(struct vm_fault *vmf)
+{
+	struct folio *folio = page_folio(vmf->page);
+
+	folio_lock(folio);
+	if (folio->mapping != vmf->vma->vm_file->f_mapping) {
+		folio_unlock(folio);
+		return VM_FAULT_NOPAGE;
+	}
+	folio_mark_dirty(folio);
+	return VM_FAULT_LOCKED;
+}
+
 static const struct vm_operations_struct generic_file_vm_ops = {
 	.fault = filemap_fault,
 	.map_pages = filemap_map_pages,
+	.page_mkwrite = filemap_page_mkwrite,
 };
 
 int generic_file_mmap(struct file *file, struct vm_area_struct *vma)

@@ -6,6 +6,7 @@
  * fs/proc/{uptime,loadavg,stat,version,cmdline,devices, interrupts}.c and fs/filesystems.c.
  * Exercised by tests/user/procfs.c.
  */
+#include "kernel/block/genhd.h"
 #include "kernel/dev/chrdev.h"
 #include "kernel/fork.h"
 #include "kernel/fs/internal.h"
@@ -69,14 +70,7 @@ static int devices_show(struct seq_file *m, void *v)
 {
 	int err = chrdev_show(m);
 
-	seq_puts(m, "\nBlock devices:\n");
-	return err;
-}
-
-static int partitions_show(struct seq_file *m, void *v)
-{
-	seq_puts(m, "major minor  #blocks  name\n\n");
-	return 0;
+	return err ? err : blkdev_show(m);
 }
 
 static int swaps_show(struct seq_file *m, void *v)
@@ -162,7 +156,6 @@ static int proc_system_init(void)
 		{ "filesystems", filesystems_show },
 		{ "devices", devices_show },
 		{ "interrupts", show_interrupts },
-		{ "partitions", partitions_show },
 		{ "swaps", swaps_show },
 	};
 	unsigned int i;

@@ -1,0 +1,388 @@
+/*
+ * Block devices as files: /dev/vda, /dev/ram0. Their page cache is the device's contents.
+ *
+ * 1. Each block_device has an inode of its own in the file system "bdev", which nobody can mount. All names of a device, in whatever
+ *    file system, lead to this inode's mapping: one copy of each sector in the cache.
+ * 2. Its extent function is the simplest there is: byte n of the file is byte n of the device.
+ * 3. The last one to close it writes what is dirty. A mount opens it for itself alone (holder).
+ *
+ * Locks: the disk's open_mutex for openers and holder; the inode's i_rwsem for writes. Mirrors Linux block/{bdev,fops,ioctl}.c.
+ * Exercised by tests/user/blockdev.c.
+ */
+#include "arch/x86/uaccess.h"
+#include "kernel/block/genhd.h"
+#include "kernel/bug.h"
+#include "kernel/current.h"
+#include "kernel/fs/internal.h"
+#include "kernel/fs/iomap.h"
+#include "kernel/init.h"
+#include "kernel/printk.h"
+#include "lib/errno.h"
+#include "mm/user/file_ops.h"
+
+#define BDEVFS_MAGIC 0x62646576
+
+static struct mount *bdev_mnt;
+
+static int bdev_iomap_begin(struct inode *inode, loff_t pos, loff_t length, unsigned int flags,
+			    struct iomap *iomap)
+{
+	loff_t size = READ_ONCE(inode->i_size);
+
+	if (pos >= size)
+		return -EIO;
+	*iomap = (struct iomap){
+		.addr = 0, .offset = 0, .length = size, .type = IOMAP_MAPPED, .bdev = I_BDEV(inode)
+	};
+	return 0;
+}
+
+static const struct iomap_ops bdev_iomap_ops = { .iomap_begin = bdev_iomap_begin };
+
+static int bdev_read_folio(struct file *file, struct folio *folio)
+{
+	return iomap_read_folio(folio, &bdev_iomap_ops);
+}
+
+static int bdev_write_begin(struct file *file, struct address_space *mapping, loff_t pos,
+			    unsigned int len, struct folio **foliop)
+{
+	return iomap_write_begin(mapping->host, pos, len, foliop, &bdev_iomap_ops);
+}
+
+static int bdev_write_end(struct file *file, struct address_space *mapping, loff_t pos,
+			  unsigned int len, unsigned int copied, struct folio *folio)
+{
+	int ret = iomap_write_end(mapping->host, pos, len, copied, folio);
+
+	folio_unlock(folio);
+	folio_put(folio);
+	return ret;
+}
+
+static int bdev_writepages(struct address_space *mapping, struct writeback_control *wbc)
+{
+	return iomap_writepages(mapping, wbc, &bdev_iomap_ops);
+}
+
+static const struct address_space_operations bdev_aops = {
+	.read_folio = bdev_read_folio,
+	.write_begin = bdev_write_begin,
+	.write_end = bdev_write_end,
+	.writepages = bdev_writepages,
+	.dirty_folio = iomap_dirty_folio,
+};
+
+struct block_device *I_BDEV(const struct inode *inode)
+{
+	return inode->i_private;
+}
+
+struct inode *bdev_new_inode(struct block_device *bdev)
+{
+	struct inode *inode = new_inode(bdev_mnt->mnt_sb);
+
+	if (!inode)
+		return NULL;
+	inode->i_mode = S_IFBLK;
+	inode->i_rdev = bdev->bd_dev;
+	inode->i_private = bdev;
+	inode->i_data.a_ops = &bdev_aops;
+	inode->i_data.gfp_mask = GFP_USER;
+	return inode;
+}
+
+void bdev_free_inode(struct block_device *bdev)
+{
+	truncate_inode_pages_range(&bdev->bd_inode->i_data, 0, -1);
+	iput(bdev->bd_inode);
+}
+
+/* Blocks of the cache are as large as the device's size allows, up to a page. */
+void bdev_set_size(struct block_device *bdev)
+{
+	u64 size = bdev_nr_sectors(bdev) << SECTOR_SHIFT;
+	unsigned int bits = PAGE_SHIFT;
+
+	while (bits > SECTOR_SHIFT && size & ((1UL << bits) - 1))
+		bits--;
+	WRITE_ONCE(bdev->bd_inode->i_size, size);
+	bdev->bd_inode->i_blkbits = bits;
+}
+
+/* ---- open and close ---- */
+
+static int get_bdev(struct block_device *bdev, unsigned int mode, void *holder)
+{
+	const struct block_device_operations *ops = bdev->bd_disk->fops;
+	int err = 0;
+
+	guard(mutex)(&bdev->bd_disk->open_mutex);
+	if ((mode & FMODE_WRITE) && bdev->bd_read_only)
+		return -EACCES;
+	if (holder && bdev->bd_holder && bdev->bd_holder != holder)
+		return -EBUSY;
+	if (ops->open)
+		err = ops->open(bdev->bd_disk);
+	if (err)
+		return err;
+	bdev->bd_openers++;
+	if (holder)
+		bdev->bd_holder = holder;
+	return 0;
+}
+
+struct block_device *blkdev_get_by_dev(dev_t dev, unsigned int mode, void *holder)
+{
+	struct block_device *bdev = bdev_lookup(dev);
+	int err = bdev ? get_bdev(bdev, mode, holder) : -ENXIO;
+
+	return err ? ERR_PTR(err) : bdev;
+}
+
+void blkdev_put(struct block_device *bdev, void *holder)
+{
+	const struct block_device_operations *ops = bdev->bd_disk->fops;
+
+	/* Without the mutex first: it may take long. */
+	if (bdev->bd_openers == 1)
+		sync_blockdev(bdev);
+	guard(mutex)(&bdev->bd_disk->open_mutex);
+	if (holder && bdev->bd_holder == holder)
+		bdev->bd_holder = NULL;
+	if (!--bdev->bd_openers)
+		sync_blockdev(bdev);
+	if (ops->release)
+		ops->release(bdev->bd_disk);
+}
+
+int sync_blockdev(struct block_device *bdev)
+{
+	return filemap_write_and_wait(bdev->bd_inode->i_mapping);
+}
+
+static int sync_one(struct block_device *bdev, void *wait)
+{
+	struct address_space *mapping = bdev->bd_inode->i_mapping;
+
+	if (!wait)
+		return filemap_fdatawrite_range(mapping, 0, LLONG_MAX), 0;
+	if (!filemap_write_and_wait(mapping) && bdev->bd_openers)
+		blkdev_issue_flush(bdev);
+	return 0;
+}
+
+void sync_bdevs(bool wait)
+{
+	for_each_bdev(sync_one, (void *)(unsigned long)wait);
+}
+
+static int blkdev_open(struct inode *inode, struct file *file)
+{
+	void *holder = file->f_flags & O_EXCL ? file : NULL;
+	struct block_device *bdev = blkdev_get_by_dev(inode->i_rdev, file->f_mode, holder);
+
+	if (IS_ERR(bdev))
+		return PTR_ERR(bdev);
+	if (holder)
+		file->f_mode |= FMODE_EXCL;
+	file->private_data = bdev;
+	file->f_mapping = bdev->bd_inode->i_mapping;
+	file->f_wb_err = errseq_sample(&file->f_mapping->wb_err);
+	return 0;
+}
+
+static int blkdev_release(struct inode *inode, struct file *file)
+{
+	blkdev_put(file->private_data, file->f_mode & FMODE_EXCL ? file : NULL);
+	return 0;
+}
+
+/* ---- read, write ---- */
+
+static ssize_t blkdev_write_iter(struct kiocb *iocb, struct iov_iter *from)
+{
+	struct file *file = iocb->ki_filp;
+	struct inode *inode = file->f_mapping->host;
+	loff_t size = READ_ONCE(inode->i_size);
+	ssize_t ret;
+
+	if (READ_ONCE(I_BDEV(inode)->bd_read_only))
+		return -EPERM;
+	if (!iov_iter_count(from))
+		return 0;
+	if (iocb->ki_pos < 0)
+		return -EINVAL;
+	if (iocb->ki_pos >= size)
+		return -ENOSPC;
+	iov_iter_truncate(from, size - iocb->ki_pos);
+	down_write(&inode->i_rwsem);
+	ret = generic_perform_write(iocb, from);
+	up_write(&inode->i_rwsem);
+	if (ret > 0 && iocb->ki_flags & IOCB_DSYNC) {
+		int err = file->f_op->fsync(file, iocb->ki_pos - ret, iocb->ki_pos - 1, 1);
+
+		ret = err ? err : ret;
+	}
+	return ret;
+}
+
+static int blkdev_fsync(struct file *file, loff_t start, loff_t end, int datasync)
+{
+	int err = file_write_and_wait_range(file, start, end);
+
+	return err ? err : blkdev_issue_flush(file->private_data);
+}
+
+/* ---- ioctl: linux/fs.h ---- */
+
+#define BLKROSET      0x125d
+#define BLKROGET      0x125e
+#define BLKGETSIZE    0x1260
+#define BLKFLSBUF     0x1261
+#define BLKRASET      0x1262
+#define BLKRAGET      0x1263
+#define BLKSECTGET    0x1267
+#define BLKSSZGET     0x1268
+#define BLKDISCARD    0x1277
+#define BLKIOMIN      0x1278
+#define BLKIOOPT      0x1279
+#define BLKALIGNOFF   0x127a
+#define BLKPBSZGET    0x127b
+#define BLKROTATIONAL 0x127e
+#define BLKZEROOUT    0x127f
+#define BLKBSZGET     0x80081270
+#define BLKGETSIZE64  0x80081272
+
+/* BLKDISCARD, BLKZEROOUT: a range in bytes; what the cache has of it is old afterwards. */
+static int range_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
+{
+	struct block_device *bdev = file->private_data;
+	struct inode *inode = bdev->bd_inode;
+	u64 range[2], size = READ_ONCE(inode->i_size);
+	sector_t sector, nr;
+	int err;
+
+	if (!(file->f_mode & FMODE_WRITE))
+		return -EBADF;
+	if (copy_from_user(range, (void __user *)arg, sizeof(range)))
+		return -EFAULT;
+	if ((range[0] | range[1]) & (SECTOR_SIZE - 1) || range[0] > size ||
+	    range[1] > size - range[0])
+		return -EINVAL;
+	if (!range[1])
+		return 0;
+	sector = range[0] >> SECTOR_SHIFT;
+	nr = range[1] >> SECTOR_SHIFT;
+	down_write(&inode->i_rwsem);
+	err = filemap_write_and_wait_range(inode->i_mapping, range[0], range[0] + range[1] - 1);
+	if (!err) {
+		err = cmd == BLKDISCARD ? blkdev_issue_discard(bdev, sector, nr)
+					: blkdev_issue_zeroout(bdev, sector, nr);
+		invalidate_inode_pages2_range(inode->i_mapping, range[0] >> PAGE_SHIFT,
+					      (range[0] + range[1] - 1) >> PAGE_SHIFT);
+	}
+	up_write(&inode->i_rwsem);
+	return err;
+}
+
+static int set_read_only(struct block_device *bdev, unsigned long arg)
+{
+	int ro;
+
+	if (!capable(CAP_SYS_ADMIN))
+		return -EACCES;
+	if (get_user(ro, (int __user *)arg))
+		return -EFAULT;
+	guard(mutex)(&bdev->bd_disk->open_mutex);
+	bdev->bd_read_only = ro;
+	return 0;
+}
+
+static int flush_buffers(struct block_device *bdev)
+{
+	if (!capable(CAP_SYS_ADMIN))
+		return -EACCES;
+	sync_blockdev(bdev);
+	invalidate_inode_pages2_range(bdev->bd_inode->i_mapping, 0, ULONG_MAX);
+	return 0;
+}
+
+static long blkdev_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
+{
+	struct block_device *bdev = file->private_data;
+	const struct queue_limits *lim = bdev_limits(bdev);
+	struct request_queue *q = bdev->bd_disk->queue;
+	u64 size = bdev_nr_sectors(bdev) << SECTOR_SHIFT;
+
+	switch (cmd) {
+	case BLKGETSIZE64:
+		return put_user(size, (u64 __user *)arg);
+	case BLKGETSIZE:
+		return put_user(size >> SECTOR_SHIFT, (unsigned long __user *)arg);
+	case BLKSSZGET:
+		return put_user((int)lim->logical_block_size, (int __user *)arg);
+	case BLKPBSZGET:
+	case BLKIOMIN:
+		return put_user(lim->physical_block_size, (unsigned int __user *)arg);
+	case BLKIOOPT:
+		return put_user(0U, (unsigned int __user *)arg);
+	case BLKALIGNOFF:
+		return put_user(0, (int __user *)arg);
+	case BLKBSZGET:
+		return put_user(1 << bdev->bd_inode->i_blkbits, (int __user *)arg);
+	case BLKROGET:
+		return put_user((int)bdev->bd_read_only, (int __user *)arg);
+	case BLKROSET:
+		return set_read_only(bdev, arg);
+	case BLKROTATIONAL:
+		return put_user((unsigned short)lim->rotational, (unsigned short __user *)arg);
+	case BLKSECTGET:
+		return put_user((unsigned short)min(lim->max_sectors, 65535U),
+				(unsigned short __user *)arg);
+	case BLKRAGET:
+		return put_user((long)q->read_ahead_kb * 2, (long __user *)arg);
+	case BLKRASET:
+		if (!capable(CAP_SYS_ADMIN))
+			return -EACCES;
+		WRITE_ONCE(q->read_ahead_kb, min(arg / 2, 1UL << 20));
+		return 0;
+	case BLKFLSBUF:
+		return flush_buffers(bdev);
+	case BLKDISCARD:
+	case BLKZEROOUT:
+		return range_ioctl(file, cmd, arg);
+	default:
+		return bdev->bd_disk->fops->ioctl ? bdev->bd_disk->fops->ioctl(bdev, cmd, arg)
+						  : -ENOTTY;
+	}
+}
+
+const struct file_operations def_blk_fops = {
+	.open = blkdev_open,
+	.release = blkdev_release,
+	.llseek = generic_file_llseek,
+	.read_iter = generic_file_read_iter,
+	.write_iter = blkdev_write_iter,
+	.mmap = generic_file_mmap,
+	.fsync = blkdev_fsync,
+	.unlocked_ioctl = blkdev_ioctl,
+};
+
+static struct super_block *bdev_mount(struct file_system_type *type, int flags, const char *dev,
+				      char *data)
+{
+	return mount_pseudo(type, flags, BDEVFS_MAGIC);
+}
+
+static struct file_system_type bdev_fs_type = { .name = "bdev", .mount = bdev_mount };
+
+static int __init bdev_init(void)
+{
+	register_filesystem(&bdev_fs_type);
+	bdev_mnt = kern_mount(&bdev_fs_type);
+	if (IS_ERR(bdev_mnt))
+		panic("block: cannot set up the file system of block devices");
+	return 0;
+}
+fs_initcall(bdev_init);

@@ -1,0 +1,274 @@
+/*
+ * Disks by number: add_disk() gives a disk its device numbers, its node in /dev and its place in the lists.
+ *
+ * 1. Minor first_minor is the disk, the ones behind it its partitions. All block_devices are found by their number in one xarray.
+ * 2. Disks and partitions that were added stay until del_gendisk(), which needs that nobody has them open.
+ *
+ * Locks: disks_mutex for the list and the xarray's writers; readers of the xarray use RCU. Mirrors Linux block/genhd.c.
+ * Exercised by the suite block and tests/user/blockdev.c.
+ */
+#include "kernel/block/genhd.h"
+
+#include "kernel/bug.h"
+#include "kernel/dev/chrdev.h"
+#include "kernel/fs/proc/proc.h"
+#include "kernel/fs/seq_file.h"
+#include "kernel/init.h"
+#include "kernel/printk.h"
+#include "kernel/rcu.h"
+#include "kernel/smp.h"
+#include "kernel/time.h"
+#include "lib/err.h"
+#include "lib/errno.h"
+#include "lib/printf.h"
+#include "lib/string.h"
+#include "mm/slab/percpu.h"
+#include "mm/slab/slab.h"
+
+#define MAX_MAJORS 512
+
+static DEFINE_MUTEX(disks_mutex);
+static LIST_HEAD(disks);
+static DEFINE_XARRAY(bdevs); /* block_device by device number */
+static const char *major_names[MAX_MAJORS];
+
+int register_blkdev(unsigned int major, const char *name)
+{
+	if (major >= MAX_MAJORS)
+		return -EINVAL;
+	guard(mutex)(&disks_mutex);
+	if (major_names[major])
+		return -EBUSY;
+	major_names[major] = name;
+	return 0;
+}
+
+int blkdev_show(struct seq_file *m)
+{
+	unsigned int i;
+
+	seq_puts(m, "\nBlock devices:\n");
+	guard(mutex)(&disks_mutex);
+	for (i = 0; i < MAX_MAJORS; i++)
+		if (major_names[i])
+			seq_printf(m, "%3u %s\n", i, major_names[i]);
+	return 0;
+}
+
+struct block_device *bdev_lookup(dev_t dev)
+{
+	struct block_device *bdev;
+
+	rcu_read_lock();
+	bdev = xa_load(&bdevs, dev);
+	rcu_read_unlock();
+	return bdev;
+}
+
+char *bdev_name(const struct block_device *bdev, char *buf, size_t len)
+{
+	const char *disk = bdev->bd_disk->disk_name;
+
+	if (!bdev->bd_partno)
+		snprintf(buf, len, "%s", disk);
+	else /* "nvme0n1p1", but "vda1" */
+		snprintf(buf, len, "%s%s%u", disk, isdigit(disk[strlen(disk) - 1]) ? "p" : "",
+			 bdev->bd_partno);
+	return buf;
+}
+
+struct block_device *bdev_alloc(struct gendisk *disk, unsigned int partno)
+{
+	struct block_device *bdev = kzalloc(sizeof(*bdev), GFP_KERNEL);
+
+	if (!bdev)
+		return NULL;
+	bdev->bd_disk = disk;
+	bdev->bd_partno = partno;
+	bdev->bd_dev = MKDEV(disk->major, disk->first_minor + partno);
+	bdev->bd_stamp = jiffies;
+	bdev->bd_stats = alloc_percpu(struct disk_stats);
+	bdev->bd_inode = bdev->bd_stats ? bdev_new_inode(bdev) : NULL;
+	if (!bdev->bd_inode) {
+		free_percpu(bdev->bd_stats);
+		kfree(bdev);
+		return NULL;
+	}
+	return bdev;
+}
+
+void bdev_free(struct block_device *bdev)
+{
+	bdev_free_inode(bdev);
+	free_percpu(bdev->bd_stats);
+	kfree(bdev);
+}
+
+int bdev_add(struct block_device *bdev)
+{
+	char name[BDEVNAME_SIZE];
+	int err;
+
+	mutex_lock(&disks_mutex);
+	err = xa_insert(&bdevs, bdev->bd_dev, bdev, GFP_KERNEL);
+	if (!err)
+		err = xa_insert(&bdev->bd_disk->part_tbl, bdev->bd_partno, bdev, GFP_KERNEL);
+	if (err)
+		xa_erase(&bdevs, bdev->bd_dev);
+	mutex_unlock(&disks_mutex);
+	if (err)
+		return err;
+	device_add_node(bdev_name(bdev, name, sizeof(name)), S_IFBLK | 0660, bdev->bd_dev);
+	return 0;
+}
+
+struct gendisk *alloc_disk(struct request_queue *q, const struct block_device_operations *fops,
+			   int major, int first_minor)
+{
+	struct gendisk *disk = kzalloc(sizeof(*disk), GFP_KERNEL);
+
+	if (!disk)
+		return ERR_PTR(-ENOMEM);
+	disk->queue = q;
+	disk->fops = fops;
+	disk->major = major;
+	disk->first_minor = first_minor;
+	mutex_init(&disk->open_mutex);
+	xa_init(&disk->part_tbl);
+	disk->part0 = bdev_alloc(disk, 0);
+	if (!disk->part0) {
+		kfree(disk);
+		return ERR_PTR(-ENOMEM);
+	}
+	return disk;
+}
+
+void put_disk(struct gendisk *disk)
+{
+	bdev_free(disk->part0);
+	kfree(disk);
+}
+
+void set_capacity(struct gendisk *disk, sector_t sectors)
+{
+	WRITE_ONCE(disk->part0->bd_nr_sectors, sectors);
+	bdev_set_size(disk->part0);
+}
+
+int add_disk(struct gendisk *disk)
+{
+	int err = bdev_add(disk->part0);
+
+	if (err) {
+		pr_err("%s: cannot add the disk: error %d\n", disk->disk_name, err);
+		return err;
+	}
+	mutex_lock(&disks_mutex);
+	list_add_tail(&disk->list, &disks);
+	mutex_unlock(&disks_mutex);
+	return 0;
+}
+
+int for_each_bdev(int (*fn)(struct block_device *bdev, void *arg), void *arg)
+{
+	struct block_device *bdev;
+	struct gendisk *disk;
+	unsigned long i;
+	int ret = 0;
+
+	guard(mutex)(&disks_mutex);
+	list_for_each_entry(disk, &disks, list) {
+		xa_for_each(&disk->part_tbl, i, bdev) {
+			ret = fn(bdev, arg);
+			if (ret)
+				return ret;
+		}
+	}
+	return ret;
+}
+
+/* ---- /proc ---- */
+
+static int partition_line(struct block_device *bdev, void *arg)
+{
+	char name[BDEVNAME_SIZE];
+
+	if (bdev_nr_sectors(bdev))
+		seq_printf(arg, "%4u  %7u %10lu %s\n", MAJOR(bdev->bd_dev), MINOR(bdev->bd_dev),
+			   bdev_nr_sectors(bdev) >> 1, bdev_name(bdev, name, sizeof(name)));
+	return 0;
+}
+
+static int partitions_show(struct seq_file *m, void *v)
+{
+	seq_puts(m, "major minor  #blocks  name\n\n");
+	return for_each_bdev(partition_line, m);
+}
+
+void bdev_read_stats(struct block_device *bdev, struct disk_stats *sum)
+{
+	unsigned int cpu, g;
+
+	memset(sum, 0, sizeof(*sum));
+	for_each_possible_cpu(cpu) {
+		const struct disk_stats *s = per_cpu_ptr(bdev->bd_stats, cpu);
+
+		for (g = 0; g < NR_STAT_GROUPS; g++) {
+			sum->nsecs[g] += s->nsecs[g];
+			sum->ios[g] += s->ios[g];
+			sum->merges[g] += s->merges[g];
+			sum->sectors[g] += s->sectors[g];
+		}
+		sum->io_ticks += s->io_ticks;
+		sum->in_flight[0] += s->in_flight[0];
+		sum->in_flight[1] += s->in_flight[1];
+	}
+}
+
+/* Seventeen numbers, as Documentation/admin-guide/iostats.rst of Linux describes them; times in milliseconds. */
+int bdev_format_stats(struct block_device *bdev, char *buf, size_t len)
+{
+	struct disk_stats s;
+	u64 ms[NR_STAT_GROUPS], all = 0;
+	unsigned int g;
+
+	bdev_read_stats(bdev, &s);
+	for (g = 0; g < NR_STAT_GROUPS; g++) {
+		ms[g] = s.nsecs[g] / 1000000;
+		all += ms[g];
+	}
+	return scnprintf(buf, len,
+			 "%lu %lu %lu %llu %lu %lu %lu %llu %d %u %llu %lu %lu %lu %llu %lu %llu",
+			 s.ios[STAT_READ], s.merges[STAT_READ], s.sectors[STAT_READ], ms[STAT_READ],
+			 s.ios[STAT_WRITE], s.merges[STAT_WRITE], s.sectors[STAT_WRITE],
+			 ms[STAT_WRITE], max(s.in_flight[0] + s.in_flight[1], 0),
+			 jiffies_to_msecs(s.io_ticks), all, s.ios[STAT_DISCARD],
+			 s.merges[STAT_DISCARD], s.sectors[STAT_DISCARD], ms[STAT_DISCARD],
+			 s.ios[STAT_FLUSH], ms[STAT_FLUSH]);
+}
+
+static int diskstats_line(struct block_device *bdev, void *arg)
+{
+	char name[BDEVNAME_SIZE], stats[256];
+
+	if (!bdev_nr_sectors(bdev))
+		return 0;
+	bdev_format_stats(bdev, stats, sizeof(stats));
+	seq_printf(arg, "%4u %7u %s %s\n", MAJOR(bdev->bd_dev), MINOR(bdev->bd_dev),
+		   bdev_name(bdev, name, sizeof(name)), stats);
+	return 0;
+}
+
+static int diskstats_show(struct seq_file *m, void *v)
+{
+	return for_each_bdev(diskstats_line, m);
+}
+
+static int __init genhd_proc_init(void)
+{
+	if (!proc_create_single("partitions", 0444, NULL, partitions_show) ||
+	    !proc_create_single("diskstats", 0444, NULL, diskstats_show))
+		return -ENOMEM;
+	return 0;
+}
+fs_initcall(genhd_proc_init);
