@@ -22,6 +22,7 @@ struct unix_address {
 	int len;	 /* - of name, with its family */
 	bool abstract;	 /* - */
 	struct sockaddr_un name;
+	char end; /* the zero behind a path of all 108 bytes */
 };
 
 struct unix_sock {
