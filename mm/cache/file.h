@@ -86,8 +86,9 @@ struct address_space {
 
 #define MAX_LFS_FILESIZE LLONG_MAX /* largest file, bytes */
 #define AS_UNEVICTABLE	 0	   /* pages live only here (tmpfs): never dropped */
-#define AS_SECRETMEM	 2 /* nobody may pin the pages; for memfd_secret(2), which does not exist yet */
-#define AS_ACCT_SIZE	 1 /* shmem: all of the file is promised, not only the pages it has */
+#define AS_SECRETMEM \
+	2 /* not in the linear map, so nobody may pin or copy the pages: memfd_secret(2) */
+#define AS_ACCT_SIZE 1 /* shmem: all of the file is promised, not only the pages it has */
 
 struct inode {
 	umode_t i_mode; /* I type and permissions */

@@ -28,6 +28,7 @@
 #include "mm/user/memory.h"
 #include "mm/user/migrate.h"
 #include "mm/user/rmap.h"
+#include "mm/user/secretmem.h"
 #include "mm/user/vma.h"
 
 static bool is_zero_page(const struct page *page)
@@ -240,7 +241,7 @@ static int check_vma_flags(const struct vm_area_struct *vma, unsigned int flags)
 
 	if (vm_flags & (VM_IO | VM_PFNMAP))
 		return -EFAULT;
-	if (vma->vm_file && test_bit(AS_SECRETMEM, &vma->vm_file->f_mapping->flags))
+	if (vma_is_secretmem(vma))
 		return -EFAULT;
 	if (!(flags & FOLL_WRITE)) {
 		if (vm_flags & VM_READ)

@@ -102,7 +102,10 @@ static bool folio_can_move(struct folio *folio)
 
 	if (folio_test_writeback(folio) || folio_test_private(folio))
 		return false;
-	return folio_test_anon(folio) ? folio_mapped(folio) : mapping && mapping->host;
+	if (folio_test_anon(folio))
+		return folio_mapped(folio);
+	/* What the kernel cannot read it cannot copy. */
+	return mapping && mapping->host && !test_bit(AS_SECRETMEM, &mapping->flags);
 }
 
 /* => src and dst locked */

@@ -177,8 +177,9 @@ static int mmap_file_flags(struct file *file, unsigned long prot, unsigned long 
 	return -EINVAL;
 }
 
+/* *vm_flags: what the area shall have, and then what its file made of it. */
 static int mmap_new_vma(struct mm_struct *mm, struct file *file, unsigned long addr,
-			unsigned long len, unsigned long vm_flags, unsigned long pgoff)
+			unsigned long len, unsigned long *vm_flags, unsigned long pgoff)
 {
 	struct vm_area_struct *vma = vm_area_alloc(mm);
 	int err;
@@ -187,8 +188,8 @@ static int mmap_new_vma(struct mm_struct *mm, struct file *file, unsigned long a
 		return -ENOMEM;
 	vma->vm_start = addr;
 	vma->vm_end = addr + len;
-	vma->vm_flags = vm_flags;
-	vma->vm_page_prot = vm_get_page_prot(vm_flags);
+	vma->vm_flags = *vm_flags;
+	vma->vm_page_prot = vm_get_page_prot(*vm_flags);
 	vma->vm_pgoff = pgoff;
 	if (file) {
 		vma->vm_file = get_file(file);
@@ -206,6 +207,7 @@ static int mmap_new_vma(struct mm_struct *mm, struct file *file, unsigned long a
 		mapping_unmap_writable(file->f_mapping);
 	if (err)
 		goto out_put;
+	*vm_flags = vma->vm_flags;
 	return 0;
 out_put:
 	/* The file may have put pages in already (remap_pfn_range). */
@@ -236,7 +238,7 @@ static unsigned long mmap_region(struct file *file, unsigned long addr, unsigned
 	int err;
 
 	if (!mergeable || !vma_merge_new_range(&vmg)) {
-		err = mmap_new_vma(mm, file, addr, len, vm_flags, pgoff);
+		err = mmap_new_vma(mm, file, addr, len, &vm_flags, pgoff);
 		if (err)
 			return err;
 	}
@@ -551,7 +553,7 @@ static int do_brk_flags(struct mm_struct *mm, unsigned long addr, unsigned long 
 	    vm_enough_memory(mm->total_vm, pages))
 		return -ENOMEM;
 	if (!vma_merge_new_range(&vmg)) {
-		err = mmap_new_vma(mm, NULL, addr, len, vmg.flags, vmg.pgoff);
+		err = mmap_new_vma(mm, NULL, addr, len, &vmg.flags, vmg.pgoff);
 		if (err) {
 			vm_unacct_memory(pages);
 			return err;

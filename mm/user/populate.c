@@ -12,6 +12,7 @@
 #include "kernel/task.h"
 #include "lib/errno.h"
 #include "mm/user/fault.h"
+#include "mm/user/secretmem.h"
 
 /* Populating brings in what the area's usual access will want: a private writable page is made at once. */
 static bool populate_write(const struct vm_area_struct *vma)
@@ -28,7 +29,7 @@ int faultin_range(struct mm_struct *mm, unsigned long start, unsigned long len, 
 	for (addr = start; addr < start + len && !ret; addr += PAGE_SIZE) {
 		struct vm_area_struct *vma = vma_lookup(mm, addr);
 
-		if (!vma || (vma->vm_flags & (VM_IO | VM_PFNMAP))) {
+		if (!vma || (vma->vm_flags & (VM_IO | VM_PFNMAP)) || vma_is_secretmem(vma)) {
 			ret = vma ? -EINVAL : -ENOMEM;
 			break;
 		}
@@ -57,7 +58,7 @@ int populate_vma_range(struct vm_area_struct *vma, unsigned long start, unsigned
 	if (vma->vm_flags & (VM_LOCKONFAULT | VM_IO | VM_PFNMAP))
 		return 0;
 	/* Also what may only be written or executed; what may not be touched at all is refused. */
-	if (!(vma->vm_flags & VM_ACCESS_FLAGS))
+	if (!(vma->vm_flags & VM_ACCESS_FLAGS) || vma_is_secretmem(vma))
 		return -EFAULT;
 	for (; start < end && !ret; start += PAGE_SIZE) {
 		ret = fixup_user_fault(vma->vm_mm, start, write);
