@@ -71,6 +71,30 @@ void seq_printf(struct seq_file *m, const char *fmt, ...)
 		m->count = m->size;
 }
 
+#define KB_COLUMNS 24
+
+void seq_put_kb(struct seq_file *m, const char *name, u64 kb)
+{
+	char line[KB_COLUMNS + 4], *digit = line + KB_COLUMNS;
+	size_t len = strlen(name);
+
+	if (len >= KB_COLUMNS - 1)
+		goto wide;
+	memset(line, ' ', KB_COLUMNS);
+	memcpy(line, name, len);
+	memcpy(line + KB_COLUMNS, " kB\n", 4);
+	do {
+		if (unlikely(digit == line + len + 1))
+			goto wide;
+		*--digit = '0' + kb % 10;
+		kb /= 10;
+	} while (kb);
+	seq_write(m, line, sizeof(line));
+	return;
+wide:
+	seq_printf(m, "%s %llu kB\n", name, kb);
+}
+
 void seq_escape(struct seq_file *m, const char *s, const char *esc)
 {
 	for (; *s; s++) {

@@ -53,6 +53,8 @@ void seq_printf(struct seq_file *m, const char *fmt, ...) __printf(2, 3);
 void seq_puts(struct seq_file *m, const char *s);
 void seq_putc(struct seq_file *m, char c);
 void seq_write(struct seq_file *m, const void *data, size_t len);
+/* "name    number kB", the number ending in column 24: the lines of meminfo and smaps, of which a reader may want thousands. */
+void seq_put_kb(struct seq_file *m, const char *name, u64 kb);
 /* s with the characters of esc (and backslash) as octal escapes. */
 void seq_escape(struct seq_file *m, const char *s, const char *esc);
 /* A file's path, escaped; 0 or -1 when the buffer was too small. */

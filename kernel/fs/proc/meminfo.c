@@ -19,15 +19,9 @@
 #include "mm/phys/vmstat.h"
 #include "mm/slab/percpu.h"
 
-/* A line in KiB; name with its colon, padded to the column of the numbers. */
-static void show_kb(struct seq_file *m, const char *name, unsigned long kb)
-{
-	seq_printf(m, "%-15s %8lu kB\n", name, kb);
-}
-
 static void show_pages(struct seq_file *m, const char *name, unsigned long pages)
 {
-	show_kb(m, name, pages << (PAGE_SHIFT - 10));
+	seq_put_kb(m, name, pages << (PAGE_SHIFT - 10));
 }
 
 static void show_node_item(struct seq_file *m, const char *name, enum node_stat_item item)
@@ -67,12 +61,12 @@ static void show_page_uses(struct seq_file *m)
 	show_pages(m, "Slab:", reclaimable + unreclaimable);
 	show_pages(m, "SReclaimable:", reclaimable);
 	show_pages(m, "SUnreclaim:", unreclaimable);
-	show_kb(m, "KernelStack:", global_node_page_state(NR_KERNEL_STACK_KB));
+	seq_put_kb(m, "KernelStack:", global_node_page_state(NR_KERNEL_STACK_KB));
 	show_node_item(m, "PageTables:", NR_PAGETABLE);
 	show_node_item(m, "SecPageTables:", NR_SECONDARY_PAGETABLE);
-	show_kb(m, "NFS_Unstable:", 0);
+	seq_put_kb(m, "NFS_Unstable:", 0);
 	show_pages(m, "Bounce:", global_zone_page_state(NR_BOUNCE));
-	show_kb(m, "WritebackTmp:", 0);
+	seq_put_kb(m, "WritebackTmp:", 0);
 	show_pages(m, "CommitLimit:", vm_commit_limit());
 	show_pages(m, "Committed_AS:", vm_memory_committed());
 }
@@ -81,9 +75,9 @@ static void show_kernel_space(struct seq_file *m)
 {
 	unsigned long direct[PG_LEVEL_NUM];
 
-	show_kb(m, "VmallocTotal:", VMALLOC_TOTAL >> 10);
+	seq_put_kb(m, "VmallocTotal:", VMALLOC_TOTAL >> 10);
 	show_pages(m, "VmallocUsed:", vmalloc_nr_pages());
-	show_kb(m, "VmallocChunk:", 0);
+	seq_put_kb(m, "VmallocChunk:", 0);
 	show_pages(m, "Percpu:", pcpu_nr_pages());
 	show_node_item(m, "AnonHugePages:", NR_ANON_THPS);
 	show_node_item(m, "ShmemHugePages:", NR_SHMEM_THPS);
@@ -93,9 +87,9 @@ static void show_kernel_space(struct seq_file *m)
 	show_pages(m, "CmaTotal:", 0);
 	show_pages(m, "CmaFree:", global_zone_page_state(NR_FREE_CMA_PAGES));
 	direct_map_bytes(direct);
-	show_kb(m, "DirectMap4k:", direct[PG_LEVEL_4K] >> 10);
-	show_kb(m, "DirectMap2M:", direct[PG_LEVEL_2M] >> 10);
-	show_kb(m, "DirectMap1G:", direct[PG_LEVEL_1G] >> 10);
+	seq_put_kb(m, "DirectMap4k:", direct[PG_LEVEL_4K] >> 10);
+	seq_put_kb(m, "DirectMap2M:", direct[PG_LEVEL_2M] >> 10);
+	seq_put_kb(m, "DirectMap1G:", direct[PG_LEVEL_1G] >> 10);
 }
 
 static int meminfo_show(struct seq_file *m, void *v)
@@ -116,8 +110,8 @@ static int meminfo_show(struct seq_file *m, void *v)
 	show_pages(m, "Cached:", file > other ? file - other : 0);
 	show_pages(m, "SwapCached:", swapcache);
 	show_lru(m);
-	show_kb(m, "SwapTotal:", 0);
-	show_kb(m, "SwapFree:", 0);
+	seq_put_kb(m, "SwapTotal:", 0);
+	seq_put_kb(m, "SwapFree:", 0);
 	show_page_uses(m);
 	show_kernel_space(m);
 	return 0;

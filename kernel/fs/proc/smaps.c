@@ -71,7 +71,7 @@ static void smaps_gather(struct vm_area_struct *vma, struct mem_size_stats *st)
 
 static void show_kb(struct seq_file *m, const char *name, u64 bytes)
 {
-	seq_printf(m, "%-15s %8llu kB\n", name, bytes >> 10);
+	seq_put_kb(m, name, bytes >> 10);
 }
 
 static void show_smap(struct seq_file *m, const struct mem_size_stats *st, bool rollup)
@@ -97,8 +97,7 @@ static void show_smap(struct seq_file *m, const struct mem_size_stats *st, bool 
 	show_kb(m, "ShmemPmdMapped:", 0);
 	show_kb(m, "FilePmdMapped:", 0);
 	show_kb(m, "Shared_Hugetlb:", 0);
-	/* Its name is a letter longer, and the column is not. */
-	seq_printf(m, "%-15s %7u kB\n", "Private_Hugetlb:", 0);
+	show_kb(m, "Private_Hugetlb:", 0);
 	show_kb(m, "Swap:", 0);
 	show_kb(m, "SwapPss:", 0);
 	show_kb(m, "Locked:", st->pss_locked >> PSS_SHIFT);
@@ -108,22 +107,22 @@ static void show_vm_flags(struct seq_file *m, unsigned long vm_flags)
 {
 	static const struct {
 		unsigned long flag;
-		char name[3];
+		char name[4];
 	} names[] = {
-		{ VM_READ, "rd" },	 { VM_WRITE, "wr" },	   { VM_EXEC, "ex" },
-		{ VM_SHARED, "sh" },	 { VM_MAYREAD, "mr" },	   { VM_MAYWRITE, "mw" },
-		{ VM_MAYEXEC, "me" },	 { VM_MAYSHARE, "ms" },	   { VM_GROWSDOWN, "gd" },
-		{ VM_PFNMAP, "pf" },	 { VM_LOCKED, "lo" },	   { VM_IO, "io" },
-		{ VM_SEQ_READ, "sr" },	 { VM_RAND_READ, "rr" },   { VM_DONTCOPY, "dc" },
-		{ VM_DONTEXPAND, "de" }, { VM_LOCKONFAULT, "lf" }, { VM_ACCOUNT, "ac" },
-		{ VM_NORESERVE, "nr" },	 { VM_WIPEONFORK, "wf" },  { VM_DONTDUMP, "dd" },
-		{ VM_MIXEDMAP, "mm" },	 { VM_SEALED, "sl" },
+		{ VM_READ, "rd " },	  { VM_WRITE, "wr " },	     { VM_EXEC, "ex " },
+		{ VM_SHARED, "sh " },	  { VM_MAYREAD, "mr " },     { VM_MAYWRITE, "mw " },
+		{ VM_MAYEXEC, "me " },	  { VM_MAYSHARE, "ms " },    { VM_GROWSDOWN, "gd " },
+		{ VM_PFNMAP, "pf " },	  { VM_LOCKED, "lo " },	     { VM_IO, "io " },
+		{ VM_SEQ_READ, "sr " },	  { VM_RAND_READ, "rr " },   { VM_DONTCOPY, "dc " },
+		{ VM_DONTEXPAND, "de " }, { VM_LOCKONFAULT, "lf " }, { VM_ACCOUNT, "ac " },
+		{ VM_NORESERVE, "nr " },  { VM_WIPEONFORK, "wf " },  { VM_DONTDUMP, "dd " },
+		{ VM_MIXEDMAP, "mm " },	  { VM_SEALED, "sl " },
 	};
 
 	seq_puts(m, "VmFlags: ");
 	for (unsigned int i = 0; i < ARRAY_SIZE(names); i++)
 		if (vm_flags & names[i].flag)
-			seq_printf(m, "%s ", names[i].name);
+			seq_write(m, names[i].name, 3);
 	seq_putc(m, '\n');
 }
 
