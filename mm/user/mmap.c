@@ -31,7 +31,13 @@
 #include "mm/user/vma.h"
 #include "mm/user/vma_lock.h"
 
-#define MMAP_MIN_ADDR 65536UL
+int sysctl_mmap_min_addr = 65536;
+
+/* Below it only the privileged map: a null pointer of the kernel's must not find a program's memory there. */
+static unsigned long mmap_min_addr(void)
+{
+	return PAGE_ALIGN((unsigned long)READ_ONCE(sysctl_mmap_min_addr));
+}
 
 const struct mm_file_ops *mm_file_ops;
 
@@ -127,20 +133,20 @@ unsigned long get_unmapped_area(struct file *file, unsigned long addr, unsigned 
 			return -EINVAL;
 		if (addr > TASK_SIZE - len)
 			return -ENOMEM;
-		return addr < MMAP_MIN_ADDR && !mm_file_ops->capable_rawio() ? -EPERM : addr;
+		return addr < mmap_min_addr() && !mm_file_ops->capable_rawio() ? -EPERM : addr;
 	}
+	addr &= PAGE_MASK;
 	if (addr) {
-		addr = PAGE_ALIGN(addr);
+		addr = max(addr, mmap_min_addr());
 		vma = find_vma(mm, addr);
-		if (addr >= MMAP_MIN_ADDR && addr <= TASK_SIZE - len &&
-		    (!vma || addr + len <= vm_start_gap(vma)))
+		if (addr <= TASK_SIZE - len && (!vma || addr + len <= vm_start_gap(vma)))
 			return addr;
 	}
 	if (flags & MAP_32BIT)
 		return unmapped_area(mm, 0x40000000, 0x7fffffff, len);
 	if (mm->mmap_legacy)
 		return unmapped_area(mm, mm->mmap_base, TASK_SIZE - 1, len);
-	addr = unmapped_area_topdown(mm, MMAP_MIN_ADDR, mm->mmap_base - 1, len);
+	addr = unmapped_area_topdown(mm, mmap_min_addr(), mm->mmap_base - 1, len);
 	return IS_ERR_VALUE(addr) ? unmapped_area(mm, mm->mmap_base, TASK_SIZE - 1, len) : addr;
 }
 

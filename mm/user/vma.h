@@ -77,6 +77,7 @@ static inline struct vm_area_struct *vma_modify_flags(struct mm_struct *mm,
 	return vma_modify(mm, vma, start, end, flags, vma->vm_policy);
 }
 extern int sysctl_max_map_count;
+extern int sysctl_mmap_min_addr; /* bytes */
 struct vm_area_struct *vma_prev(struct mm_struct *mm,
 				unsigned long addr); /* last one ending <= addr */
 

@@ -228,6 +228,29 @@ TEST(dontfork_and_wipeonfork_if_known)
 	EXPECT_EQ(p[0], 'a');
 }
 
+TEST(a_hint_is_rounded_down_and_up_to_the_least_address)
+{
+	const char *text = read_text("/proc/sys/vm/mmap_min_addr");
+	unsigned long min = text ? strtoul(text, NULL, 10) : 0;
+	char *far = (char *)0x612345000UL;
+	char *p = mmap(far + 0x678, PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	EXPECT_EQ(p, far);
+	EXPECT_OK(munmap(p, PAGE));
+	if (min < PAGE || min % PAGE)
+		skip("no least address");
+	p = mmap((void *)PAGE, PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	EXPECT_EQ(p, (char *)(on_quire() ? min
+					 : (min > 65536
+						    ? min
+						    : 65536))); /* LSMs have a limit of their own */
+	EXPECT_OK(munmap(p, PAGE));
+	/* One that rounds to nothing is none. */
+	p = mmap((void *)(PAGE - 1), PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	EXPECT_GT(p, far);
+	EXPECT_OK(munmap(p, PAGE));
+}
+
 TEST(msync_arguments)
 {
 	char *p = map_pages(4);

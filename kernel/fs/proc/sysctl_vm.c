@@ -72,6 +72,7 @@ static struct vm_setting settings[] = {
 	{ "user_reserve_kbytes", &sysctl_user_reserve_kbytes, 1, 0, INT_MAX, NULL, NULL },
 	{ "admin_reserve_kbytes", &sysctl_admin_reserve_kbytes, 1, 0, INT_MAX, NULL, NULL },
 	{ "max_map_count", &sysctl_max_map_count, 1, 0, INT_MAX, NULL, NULL },
+	{ "mmap_min_addr", &sysctl_mmap_min_addr, 1, 0, INT_MAX, NULL, NULL },
 	{ "legacy_va_layout", &sysctl_legacy_va_layout, 1, 0, 1, NULL, NULL },
 };
 
