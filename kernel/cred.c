@@ -62,15 +62,19 @@ void commit_creds(struct cred *new)
 {
 	const struct cred *old = current_cred();
 
-	rcu_assign_pointer(current->cred, new);
 	/* Who gains rights is no longer its parent's to signal at death. */
 	if (old->euid != new->euid || old->egid != new->egid || old->fsuid != new->fsuid ||
-	    old->fsgid != new->fsgid) {
+	    old->fsgid != new->fsgid || (new->cap_permitted & ~old->cap_permitted)) {
 		current->pdeath_signal = 0;
-		/* The memory may hold what the new identity's user must not see. */
+		/*
+		 * The memory may hold what the new identity's user must not see. Who meets the new identity must meet this, too:
+		 * task_may_attach() looks in the other order.
+		 */
 		if (current->mm)
 			set_dumpable(current->mm, suid_dumpable);
+		smp_wmb();
 	}
+	rcu_assign_pointer(current->cred, new);
 	put_cred(old);
 }
 

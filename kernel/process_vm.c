@@ -113,21 +113,52 @@ static ssize_t copy_vectors(struct mm_struct *mm, struct cursor *here, struct cu
 	return done;
 }
 
-bool task_may_attach(struct task_struct *task)
+/* The same identity throughout, and no right that current lacks. */
+static bool creds_may_attach(struct task_struct *task)
 {
 	const struct cred *me = current_cred(), *c;
+
+	guard(rcu)();
+	c = rcu_dereference(task->cred);
+	return me->uid == c->uid && me->uid == c->euid && me->uid == c->suid && me->gid == c->gid &&
+	       me->gid == c->egid && me->gid == c->sgid && !(c->cap_permitted & ~me->cap_permitted);
+}
+
+bool task_may_attach(struct task_struct *task)
+{
 	bool dumpable = true;
 
 	if (same_thread_group(task, current) || capable(CAP_SYS_PTRACE))
 		return true;
+	if (!creds_may_attach(task))
+		return false;
+	smp_rmb(); /* commit_creds() stores in the other order */
 	task_lock(task);
 	if (task->mm)
 		dumpable = (READ_ONCE(task->mm->flags) & 3) == 1;
 	task_unlock(task);
-	guard(rcu)();
-	c = task->cred;
-	return dumpable && me->uid == c->uid && me->uid == c->euid && me->uid == c->suid &&
-	       me->gid == c->gid && me->gid == c->egid && me->gid == c->sgid;
+	return dumpable;
+}
+
+struct mm_struct *mm_access(struct task_struct *task)
+{
+	struct mm_struct *mm = get_task_mm(task);
+	bool same;
+
+	if (!mm)
+		return ERR_PTR(-ESRCH);
+	if (mm == current->mm)
+		return mm;
+	if (task_may_attach(task)) {
+		/* After an exec in between it was not this memory that was looked at. */
+		task_lock(task);
+		same = task->mm == mm;
+		task_unlock(task);
+		if (same || capable(CAP_SYS_PTRACE))
+			return mm;
+	}
+	mmput(mm);
+	return ERR_PTR(-EPERM);
 }
 
 /* The memory of a process, with a reference (mmput); ERR_PTR(-ESRCH, -EPERM). */
@@ -138,13 +169,7 @@ static struct mm_struct *open_memory(pid_t pid)
 
 	if (!task)
 		return ERR_PTR(-ESRCH);
-	mm = get_task_mm(task);
-	if (!mm) {
-		mm = ERR_PTR(-ESRCH);
-	} else if (!task_may_attach(task)) {
-		mmput(mm);
-		mm = ERR_PTR(-EPERM);
-	}
+	mm = mm_access(task);
 	put_task_struct(task);
 	return mm;
 }
@@ -249,17 +274,15 @@ static struct mm_struct *advised_memory(int pidfd, int advice)
 
 	if (IS_ERR(task))
 		return ERR_CAST(task);
-	mm = get_task_mm(task);
-	if (!mm)
-		err = -ESRCH;
-	else if (!task_may_attach(task))
-		err = -EACCES;
+	mm = mm_access(task);
+	if (IS_ERR(mm))
+		err = PTR_ERR(mm) == -EPERM ? -EACCES : PTR_ERR(mm);
 	else if (mm != current->mm && !remote_advice(advice))
 		err = -EINVAL;
 	else if (mm != current->mm && !capable(CAP_SYS_NICE))
 		err = -EPERM;
 	put_task_struct(task);
-	if (err && mm)
+	if (err && !IS_ERR(mm))
 		mmput(mm);
 	return err ? ERR_PTR(err) : mm;
 }

@@ -91,10 +91,10 @@ static int bio_check(const struct bio *bio)
 	sector_t size = bdev_nr_sectors(bio->bi_bdev);
 	unsigned int mask = (lim->logical_block_size >> SECTOR_SHIFT) - 1;
 
-	if (op_is_write(bio->bi_opf) && READ_ONCE(bio->bi_bdev->bd_read_only))
-		return -EROFS;
 	if (bio_op(bio) == REQ_OP_FLUSH)
 		return !lim->write_cache;
+	if (op_is_write(bio->bi_opf) && READ_ONCE(bio->bi_bdev->bd_read_only))
+		return -EROFS;
 	if (bio_sectors(bio) > size || bio->bi_iter.bi_sector > size - bio_sectors(bio))
 		return beyond_end(bio);
 	if ((bio->bi_iter.bi_sector | bio_sectors(bio)) & mask ||

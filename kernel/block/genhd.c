@@ -111,10 +111,11 @@ int bdev_add(struct block_device *bdev)
 
 	mutex_lock(&disks_mutex);
 	err = xa_insert(&bdevs, bdev->bd_dev, bdev, GFP_KERNEL);
-	if (!err)
+	if (!err) {
 		err = xa_insert(&bdev->bd_disk->part_tbl, bdev->bd_partno, bdev, GFP_KERNEL);
-	if (err)
-		xa_erase(&bdevs, bdev->bd_dev);
+		if (err)
+			xa_erase(&bdevs, bdev->bd_dev);
+	}
 	mutex_unlock(&disks_mutex);
 	if (err)
 		return err;

@@ -40,17 +40,18 @@ static struct page *brd_lookup(struct brd *brd, sector_t sector)
 {
 	struct page *page;
 
-	rcu_read_lock();
-	do
+	guard(rcu)();
+	for (;;) {
 		page = xa_load(&brd->pages, sector / PAGE_SECTORS);
-	while (page && !folio_try_get(page_folio(page)));
-	rcu_read_unlock();
-	/* It may have become another disk's page between the two steps. */
-	if (page && unlikely(xa_load(&brd->pages, sector / PAGE_SECTORS) != page)) {
+		if (!page)
+			return NULL;
+		if (!folio_try_get(page_folio(page)))
+			continue;
+		/* It may have become another disk's page between the two steps. */
+		if (likely(xa_load(&brd->pages, sector / PAGE_SECTORS) == page))
+			return page;
 		put_page(page);
-		return brd_lookup(brd, sector);
 	}
-	return page;
 }
 
 static struct page *brd_insert(struct brd *brd, sector_t sector)

@@ -71,28 +71,30 @@ void seq_printf(struct seq_file *m, const char *fmt, ...)
 		m->count = m->size;
 }
 
+#define KB_NAME	   16 /* columns of the name, and a blank behind it */
 #define KB_COLUMNS 24
 
 void seq_put_kb(struct seq_file *m, const char *name, u64 kb)
 {
 	char line[KB_COLUMNS + 4], *digit = line + KB_COLUMNS;
-	size_t len = strlen(name);
+	size_t len = strlen(name), first = max(len + 1, (size_t)KB_NAME);
+	u64 rest = kb;
 
-	if (len >= KB_COLUMNS - 1)
+	if (first >= KB_COLUMNS)
 		goto wide;
 	memset(line, ' ', KB_COLUMNS);
 	memcpy(line, name, len);
 	memcpy(line + KB_COLUMNS, " kB\n", 4);
 	do {
-		if (unlikely(digit == line + len + 1))
+		if (unlikely(digit == line + first))
 			goto wide;
-		*--digit = '0' + kb % 10;
-		kb /= 10;
-	} while (kb);
+		*--digit = '0' + rest % 10;
+		rest /= 10;
+	} while (rest);
 	seq_write(m, line, sizeof(line));
 	return;
 wide:
-	seq_printf(m, "%s %llu kB\n", name, kb);
+	seq_printf(m, "%-15s %8llu kB\n", name, kb);
 }
 
 void seq_escape(struct seq_file *m, const char *s, const char *esc)

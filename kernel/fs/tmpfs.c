@@ -428,6 +428,8 @@ static struct file *shmem_zero_file(size_t size, bool account)
 		fput(file);
 		return ERR_PTR(-ENOMEM);
 	}
+	if (!IS_ERR(file))
+		set_bit(AS_ANON_SHMEM, &file->f_mapping->flags);
 	return file;
 }
 

@@ -282,8 +282,6 @@ static int get_int(struct socket *sock, int option)
 		return sk->sk_rcvlowat;
 	case SO_SNDLOWAT:
 		return 1;
-	case SO_PRIORITY:
-		return sk->sk_priority;
 	case SO_ACCEPTCONN:
 		return READ_ONCE(sk->sk_state) == TCP_LISTEN;
 	}
@@ -300,6 +298,9 @@ static int get_value(struct socket *sock, int option, union sockopt_value *v)
 	case SO_LINGER:
 		v->linger = sk->sk_linger;
 		return sizeof(v->linger);
+	case SO_PRIORITY: /* may be negative, which is no error */
+		v->val = sk->sk_priority;
+		return sizeof(v->val);
 	case SO_RCVTIMEO:
 	case SO_RCVTIMEO_NEW:
 		v->tv = get_timeout(READ_ONCE(sk->sk_rcvtimeo));

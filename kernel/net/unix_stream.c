@@ -18,8 +18,8 @@
 
 /* ---- connect ---- */
 
-/* A listener at addr that takes another connection, its state lock held, with a reference; waits for room. */
-static struct sock *find_listener(struct sockaddr_storage *addr, int len, int type, long timeo)
+/* A listener at addr that takes another connection, its state lock held, with a reference; waits for room. *timeo: jiffies, what is left. */
+static struct sock *find_listener(struct sockaddr_storage *addr, int len, int type, long *timeo)
 {
 	struct sock *other;
 
@@ -36,15 +36,15 @@ static struct sock *find_listener(struct sockaddr_storage *addr, int len, int ty
 		}
 		if (!unix_recvq_full(other))
 			return other;
-		if (!timeo) {
+		if (!*timeo) {
 			unix_state_unlock(other);
 			sock_put(other);
 			return ERR_PTR(-EAGAIN);
 		}
-		timeo = unix_wait_for_peer(other, timeo);
+		*timeo = unix_wait_for_peer(other, *timeo);
 		sock_put(other);
 		if (signal_pending(current))
-			return ERR_PTR(sock_intr_errno(timeo));
+			return ERR_PTR(sock_intr_errno(*timeo));
 	}
 }
 
@@ -122,7 +122,7 @@ static int unix_stream_connect(struct socket *sock, struct sockaddr_storage *add
 	if (!skb)
 		return -ENOMEM;
 	do {
-		other = find_listener(addr, len, sk->sk_type, timeo);
+		other = find_listener(addr, len, sk->sk_type, &timeo);
 		if (IS_ERR(other)) {
 			err = PTR_ERR(other);
 			break;

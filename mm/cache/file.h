@@ -86,9 +86,10 @@ struct address_space {
 
 #define MAX_LFS_FILESIZE LLONG_MAX /* largest file, bytes */
 #define AS_UNEVICTABLE	 0	   /* pages live only here (tmpfs): never dropped */
+#define AS_ACCT_SIZE	 1 /* shmem: all of the file is promised, not only the pages it has */
 #define AS_SECRETMEM \
 	2 /* not in the linear map, so nobody may pin or copy the pages: memfd_secret(2) */
-#define AS_ACCT_SIZE 1 /* shmem: all of the file is promised, not only the pages it has */
+#define AS_ANON_SHMEM 3 /* the file behind MAP_SHARED | MAP_ANONYMOUS, which nobody can open */
 
 struct inode {
 	umode_t i_mode; /* I type and permissions */

@@ -115,9 +115,13 @@ static unsigned int get_folios_tag(struct address_space *mapping, unsigned long 
 		folio = xa_find(&mapping->i_pages, index, last, tag);
 		if (!folio)
 			break;
-		/* One that goes or moves just now is found again, or not there any more. */
-		if (xa_is_value(folio) || !folio_try_get(folio)) {
+		if (xa_is_value(folio)) {
 			(*index)++;
+			continue;
+		}
+		/* It goes or moves just now: soon it is not there, or there again, and then it must not be passed over. */
+		if (!folio_try_get(folio)) {
+			cpu_relax();
 			continue;
 		}
 		if (unlikely(xa_load(&mapping->i_pages, *index) != folio)) {

@@ -67,6 +67,9 @@ void truncate_inode_pages_range(struct address_space *mapping, loff_t lstart, lo
 		return;
 	while ((folio = next_locked(mapping, &index, end - 1))) {
 		folio_wait_writeback(folio);
+		/* What an entry knows of dirt goes with it, while it still counts. */
+		if (folio_mapped(folio))
+			mapping_ops->unmap_pages(mapping, index, 1, false);
 		filemap_remove_folio(folio);
 		folio_unlock(folio);
 		folio_put(folio);
@@ -83,11 +86,15 @@ int invalidate_inode_pages2_range(struct address_space *mapping, pgoff_t first, 
 	while ((folio = next_locked(mapping, &index, last))) {
 		folio_wait_writeback(folio);
 		if (folio_mapped(folio))
-			mapping_ops->unmap_pages(mapping, folio->index, 1, false);
-		if (folio_test_dirty(folio))
+			mapping_ops->unmap_pages(mapping, index, 1, false);
+		if (folio_test_dirty(folio)) {
 			err = -EBUSY;
-		else
+		} else {
 			filemap_remove_folio(folio);
+			/* A fault that saw it in the cache may have mapped it meanwhile; now none can any more. */
+			if (folio_mapped(folio))
+				mapping_ops->unmap_pages(mapping, index, 1, false);
+		}
 		folio_unlock(folio);
 		folio_put(folio);
 		if (index++ == last)

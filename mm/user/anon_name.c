@@ -8,14 +8,12 @@
 #include "lib/err.h"
 #include "lib/errno.h"
 #include "mm/cache/file.h"
-#include "mm/cache/shmem.h"
 #include "mm/user/vma.h"
 
-/* Memory without a name of its own: private, or shared without a file, or of a file that nobody can find. */
+/* Memory without a name of its own: private, or shared without a file of the program's. */
 static bool may_have_name(const struct vm_area_struct *vma)
 {
-	return !vma->vm_file ||
-	       (vma->vm_ops == &shmem_vm_ops && !file_inode(vma->vm_file)->i_nlink);
+	return !vma->vm_file || test_bit(AS_ANON_SHMEM, &vma->vm_file->f_mapping->flags);
 }
 
 static int name_one(struct mm_struct *mm, struct vm_area_struct *vma, unsigned long start,

@@ -639,6 +639,15 @@ int do_user_addr_fault(struct pt_regs *regs, unsigned long error_code, unsigned 
 	return fault_rest(regs, error_code, address, fault);
 }
 
+/* Does the entry allow the access? => mmap_lock held */
+static bool entry_serves(struct mm_struct *mm, unsigned long address, bool write)
+{
+	pmd_t *pmd = mm_find_pmd(mm, address);
+	pte_t pte = pmd ? ptep_get(pte_offset_kernel(pmd, address)) : __pte(0);
+
+	return pte_present(pte) && (!write || pte_write(pte));
+}
+
 int fixup_user_fault(struct mm_struct *mm, unsigned long address, bool write)
 {
 	struct vm_area_struct *vma = vma_lookup(mm, address);
@@ -646,10 +655,15 @@ int fixup_user_fault(struct mm_struct *mm, unsigned long address, bool write)
 
 	if (!vma || !(vma->vm_flags & (write ? VM_WRITE : VM_ACCESS_FLAGS)))
 		return -EFAULT;
-	fault = handle_mm_fault(vma, address, write ? FAULT_FLAG_WRITE : 0);
-	if (fault & VM_FAULT_OOM)
-		return -ENOMEM;
-	return fault & VM_FAULT_ERROR ? -EFAULT : 0;
+	/* A fault that met another one has done nothing: a program would repeat the access. */
+	do {
+		fault = handle_mm_fault(vma, address, write ? FAULT_FLAG_WRITE : 0);
+		if (fault & VM_FAULT_OOM)
+			return -ENOMEM;
+		if (fault & VM_FAULT_ERROR)
+			return -EFAULT;
+	} while (unlikely(!entry_serves(mm, address, write)) && !fatal_signal_pending(current));
+	return 0;
 }
 
 void fault_init(void)

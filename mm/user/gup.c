@@ -24,6 +24,7 @@
 #include "lib/errno.h"
 #include "lib/string.h"
 #include "mm/cache/pagemap.h"
+#include "mm/cache/writeback.h"
 #include "mm/phys/buddy.h"
 #include "mm/user/memory.h"
 #include "mm/user/migrate.h"
@@ -102,7 +103,7 @@ void unpin_user_pages_dirty_lock(struct page **pages, unsigned long nr, bool mak
 		/* Under its lock the folio does not leave its file while it is marked. */
 		if (make_dirty && !folio_test_dirty(folio) && !is_zero_page(pages[i])) {
 			folio_lock(folio);
-			folio_set_dirty(folio);
+			folio_mark_dirty(folio);
 			folio_unlock(folio);
 		}
 		unpin_user_page(pages[i]);
@@ -490,8 +491,11 @@ int access_remote_vm(struct mm_struct *mm, unsigned long addr, void *buf, int le
 
 			memcpy(flags & FOLL_WRITE ? p : (char *)buf + done,
 			       flags & FOLL_WRITE ? (char *)buf + done : p, n);
-			if (flags & FOLL_WRITE)
-				SetPageDirty(page);
+			if (flags & FOLL_WRITE) {
+				lock_page(page);
+				folio_mark_dirty(page_folio(page));
+				unlock_page(page);
+			}
 			put_page(page);
 		} else {
 			n = access_device(mm, addr, (char *)buf + done, len - done, flags);

@@ -537,7 +537,8 @@ static void unmap_mapping_vma(struct vm_area_struct *vma, pgoff_t first, pgoff_t
 	unsigned long size = (vlast - vfirst + 1) << PAGE_SHIFT;
 	struct mmu_gather tlb;
 
-	if (even_cows || !vma->anon_vma) {
+	/* Private pages may come at any moment, but not into a shared area. */
+	if (even_cows || (vma->vm_flags & VM_SHARED)) {
 		zap_page_range_single(vma, start, size);
 		return;
 	}

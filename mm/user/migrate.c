@@ -332,7 +332,7 @@ int move_page_to_node(struct mm_struct *mm, unsigned long addr, int node, bool a
 		spin_unlock(ptl);
 	}
 	if (!folio)
-		return pte_none(pte) ? -ENOENT : -EFAULT;
+		return pte_present(pte) ? -EFAULT : -ENOENT;
 	if (folio_nid(folio) == node || (!all && folio_mapcount(folio) > 1)) {
 		err = folio_nid(folio) == node ? node : -EACCES;
 		folio_put(folio);

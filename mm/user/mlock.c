@@ -26,6 +26,7 @@
 #include "mm/user/lazyfree.h"
 #include "mm/user/memory.h"
 #include "mm/user/mman.h"
+#include "mm/user/secretmem.h"
 #include "mm/user/vma.h"
 #include "mm/user/vma_lock.h"
 
@@ -123,8 +124,8 @@ static int mlock_fixup(struct mm_struct *mm, struct vm_area_struct *vma, unsigne
 	unsigned long pages = (end - start) >> PAGE_SHIFT;
 
 	*next = end;
-	/* A device's memory is not ours to keep. */
-	if (new == old || (old & VM_SPECIAL))
+	/* A device's memory is not ours to keep; secret memory stays, and so does what it counts. */
+	if (new == old || (old & VM_SPECIAL) || vma_is_secretmem(vma))
 		return 0;
 	vma = vma_modify_flags(mm, vma, start, end, new);
 	if (IS_ERR(vma))

@@ -202,6 +202,9 @@ static int mmap_new_vma(struct mm_struct *mm, struct file *file, unsigned long a
 		err = file->f_op->mmap(file, vma);
 		if (err)
 			goto out_put;
+		/* A device's memory is not ours to keep: it is not locked, and does not count. */
+		if (vma->vm_flags & VM_SPECIAL)
+			vma->vm_flags &= ~VM_LOCKED_MASK;
 		/* Counted before it can be seen: a seal against writing that comes now finds it, or is found. */
 		if (vma_shared_maywrite(vma) && mapping_map_writable(file->f_mapping)) {
 			err = -EPERM;

@@ -340,6 +340,18 @@ static unsigned long mremap_to(struct mremap_args *m)
 	return err ? err : move_vma(m);
 }
 
+/* The area alone becomes longer: one with data of its own (a System V segment) does not merge, but grows. 0 or -ENOMEM */
+static int extend_alone(struct vm_area_struct *vma, unsigned long end)
+{
+	int err;
+
+	vma_start_write(vma);
+	err = vma_store(vma->vm_mm, vma, vma->vm_start, end);
+	if (!err)
+		vma_set_range(vma, vma->vm_start, end, vma->vm_pgoff);
+	return err;
+}
+
 /* The area grows at its end, and merges with what it meets there. -ENOMEM also when there is no room. */
 static unsigned long grow_in_place(struct mremap_args *m)
 {
@@ -362,7 +374,7 @@ static unsigned long grow_in_place(struct mremap_args *m)
 
 	if (!mremap_charge(m))
 		return -ENOMEM;
-	if (!vma_merge_new_range(&vmg)) {
+	if (!vma_merge_new_range(&vmg) && extend_alone(vma, end)) {
 		vm_unacct_memory(m->charged);
 		return -ENOMEM;
 	}

@@ -28,16 +28,15 @@ static int mem_open(struct inode *inode, struct file *file)
 
 	if (!task)
 		return -ESRCH;
-	mm = get_task_mm(task);
-	if (!task_may_attach(task))
-		err = -EACCES;
-	if (mm && !err) {
+	mm = mm_access(task);
+	if (!IS_ERR(mm)) {
 		/* The struct, not the memory: that would stay as long as the file is open. */
 		mmgrab(mm);
 		file->private_data = mm;
-	}
-	if (mm)
 		mmput(mm);
+	} else if (PTR_ERR(mm) != -ESRCH) { /* without memory it opens, and is empty */
+		err = -EACCES;
+	}
 	put_task_struct(task);
 	return err;
 }

@@ -148,14 +148,10 @@ static int proc_system_init(void)
 		const char *name;
 		int (*show)(struct seq_file *, void *);
 	} files[] = {
-		{ "uptime", uptime_show },
-		{ "loadavg", loadavg_show },
-		{ "stat", stat_show },
-		{ "version", version_show },
-		{ "cmdline", cmdline_show },
-		{ "filesystems", filesystems_show },
-		{ "devices", devices_show },
-		{ "interrupts", show_interrupts },
+		{ "uptime", uptime_show },   { "loadavg", loadavg_show },
+		{ "stat", stat_show },	     { "version", version_show },
+		{ "cmdline", cmdline_show }, { "filesystems", filesystems_show },
+		{ "devices", devices_show }, { "interrupts", show_interrupts },
 		{ "swaps", swaps_show },
 	};
 	unsigned int i;
