@@ -6,6 +6,7 @@
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include "files.h"
@@ -209,4 +210,31 @@ TEST(exec_leaves_others_nothing)
 	ASSERT_OK(setresuid(65534, 65534, 0));
 	ASSERT_OK(set((struct sets){ all.permitted, all.permitted, 0 }));
 	expect_after_exec(0);
+}
+
+TEST(who_gave_them_up_does_not_enter_who_has_them)
+{
+	static int value = 42;
+	int copy = 0;
+	struct iovec here = { &copy, sizeof(copy) }, there = { &value, sizeof(value) };
+	struct sets none = { 0, 0, 0 };
+	char path[40];
+	pid_t pid;
+
+	if (!get().permitted)
+		skip("has none to give up");
+	pid = test_fork();
+	if (!pid)
+		for (;;)
+			pause();
+	EXPECT_EQ(process_vm_readv(pid, &here, 1, &there, 1, 0), (ssize_t)sizeof(copy));
+	EXPECT_EQ(copy, 42);
+	ASSERT_OK(set(none));
+	EXPECT_ERR(process_vm_readv(pid, &here, 1, &there, 1, 0), EPERM);
+	snprintf(path, sizeof(path), "/proc/%d/mem", pid);
+	EXPECT_ERR(open(path, O_RDONLY), EACCES);
+	/* Itself it may. */
+	EXPECT_EQ(process_vm_readv(getpid(), &here, 1, &there, 1, 0), (ssize_t)sizeof(copy));
+	kill(pid, SIGKILL);
+	EXPECT_KILLED(pid, SIGKILL);
 }

@@ -301,3 +301,20 @@ TEST_LIMIT(random_users_leave_nothing, 60)
 	ASSERT_OK(shmctl(0, SHM_INFO, (void *)&after));
 	EXPECT_EQ(after.shm_tot, before.shm_tot);
 }
+
+TEST(an_attached_segment_grows_where_it_is)
+{
+	char *room = mmap(NULL, 8 * PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0), *p;
+	int id = make(4 * PAGE);
+
+	ASSERT_NE(room, MAP_FAILED);
+	ASSERT_OK(munmap(room, 8 * PAGE));
+	p = shmat(id, room, 0);
+	ASSERT_OK(shmctl(id, IPC_RMID, NULL));
+	ASSERT_EQ(p, room);
+	p[3 * PAGE] = 'x';
+	EXPECT_EQ(mremap(p, 2 * PAGE, PAGE, 0), p); /* shrinks: a hole at the second page */
+	EXPECT_EQ(mremap(p + 2 * PAGE, 2 * PAGE, 4 * PAGE, 0), p + 2 * PAGE);
+	EXPECT_EQ(p[3 * PAGE], 'x');
+	EXPECT_OK(munmap(p, 8 * PAGE));
+}
