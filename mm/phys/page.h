@@ -59,11 +59,12 @@ enum pageflags {
 	PG_reserved, /* see 2 */
 	PG_private,  /* ->private belongs to the file system */
 	PG_private_2,
-	PG_reclaim,	/* to be freed as soon as writeback ends */
-	PG_swapbacked,	/* anonymous or shmem: swap is its backing store */
-	PG_unevictable, /* on the unevictable list */
-	PG_mlocked,	/* in a VM_LOCKED area */
-	PG_hwpoison,	/* the memory is broken */
+	PG_reclaim,		  /* to be freed as soon as writeback ends */
+	PG_isolated = PG_reclaim, /* of a page with movable_operations: taken to be moved */
+	PG_swapbacked,		  /* anonymous or shmem: swap is its backing store */
+	PG_unevictable,		  /* on the unevictable list */
+	PG_mlocked,		  /* in a VM_LOCKED area */
+	PG_hwpoison,		  /* the memory is broken */
 	PG_young,
 	PG_idle,
 	__NR_PAGEFLAGS,
@@ -339,6 +340,7 @@ PAGEFLAG(AnonExclusive, anon_exclusive)
 PAGEFLAG(Reserved, reserved)
 PAGEFLAG(Private, private)
 PAGEFLAG(Reclaim, reclaim)
+PAGEFLAG(Isolated, isolated)
 PAGEFLAG(SwapBacked, swapbacked)
 PAGEFLAG(Unevictable, unevictable)
 PAGEFLAG(Mlocked, mlocked)

@@ -2,8 +2,8 @@
  * The rules of a page's life, checked in debug kernels (CONFIG_DEBUG_VM) whenever it is freed and given out.
  *
  * 1. A page that comes back must have no life left: nobody holds it (_refcount 0), nobody maps it (_mapcount, entire and
- *    pinned counts), no type, no mapping, and no flag that says that somebody still believes in it. Anonymous pages keep
- *    their mapping until here: nobody may change it earlier.
+ *    pinned counts), no type, no mapping, and no flag that says that somebody still believes in it. Anonymous pages, and those
+ *    of drivers that move theirs, keep their mapping until here: nobody may change it earlier.
  * 2. The tails of a compound page must point to their head; the other pages of a block that is none must be as they were
  *    given out, without references or flags of their own.
  * 3. A page that is given out must still be as it was freed. If not, somebody wrote into it through an old pointer, or its
@@ -101,7 +101,7 @@ bool page_free_ok(struct page *page, unsigned int order)
 		else
 			bad |= page_is_bad(page + i, PAGE_FLAGS_CHECK_AT_PREP);
 	}
-	if (folio_test_anon(folio))
+	if ((unsigned long)page->mapping & PAGE_MAPPING_FLAGS)
 		page->mapping = NULL;
 	return !page_is_bad(page, PAGE_FLAGS_CHECK_AT_FREE) && !bad;
 }

@@ -10,7 +10,7 @@
  *    entries of the new folio, with the rights they had. The old folio is free with the last reference, ours.
  * 4. If the count was wrong, the entries come back as they were. Some users are quick, so it is tried a few times.
  * 5. Who may not move: pages of no process and no file (kernel), of a file system that keeps data with the page, pinned
- *    ones.
+ *    ones. Pages of drivers that know how to move them (movable.h) are moved by their driver.
  *
  * Waiters hold no reference, else two who wait would keep the page from moving: they queue up at the folio under the table's
  * lock, while the entry proves that it is locked, and do not look at it again.
@@ -27,6 +27,7 @@
 #include "mm/cache/pagemap.h"
 #include "mm/phys/buddy.h"
 #include "mm/user/lazyfree.h"
+#include "mm/user/movable.h"
 #include "mm/user/leafops.h"
 #include "mm/user/rmap.h"
 #include "mm/user/memory.h"
@@ -139,14 +140,20 @@ int migrate_folio(struct folio *src, new_folio_t get_new, void *arg)
 		}
 		folio_lock(src);
 		__folio_set_locked(dst);
-		err = folio_can_move(src) ? __migrate_folio(dst, src) : -EBUSY;
+		if (__PageMovable(&src->page))
+			err = migrate_movable_page(&dst->page, &src->page);
+		else
+			err = folio_can_move(src) ? __migrate_folio(dst, src) : -EBUSY;
 		folio_unlock(dst);
 		folio_unlock(src);
 	}
 	count_vm_event(err ? PGMIGRATE_FAIL : PGMIGRATE_SUCCESS);
 	if (dst)
 		folio_put(dst);
-	folio_put(src);
+	if (__PageMovable(&src->page) && PageIsolated(&src->page))
+		putback_movable_page(&src->page);
+	else
+		folio_put(src);
 	return err;
 }
 
