@@ -13,6 +13,7 @@
 #include "kernel/fs/fdtable.h"
 
 #include "arch/x86/bitops.h"
+#include "arch/x86/uaccess.h"
 #include "kernel/bug.h"
 #include "kernel/rcu.h"
 #include "kernel/rlimit.h"
@@ -167,6 +168,32 @@ void fd_install(unsigned int fd, struct file *file)
 	spin_lock(&files->file_lock);
 	rcu_assign_pointer(files->fdt->fd[fd], file);
 	spin_unlock(&files->file_lock);
+}
+
+int fd_install_pair(struct file *files[2], int __user *ufds, int flags)
+{
+	int fds[2], err;
+
+	fds[0] = err = get_unused_fd_flags(flags);
+	if (err < 0)
+		goto out_files;
+	fds[1] = err = get_unused_fd_flags(flags);
+	if (err < 0)
+		goto out_fd0;
+	err = -EFAULT;
+	if (copy_to_user(ufds, fds, sizeof(fds)))
+		goto out_fd1;
+	fd_install(fds[0], files[0]);
+	fd_install(fds[1], files[1]);
+	return 0;
+out_fd1:
+	put_unused_fd(fds[1]);
+out_fd0:
+	put_unused_fd(fds[0]);
+out_files:
+	fput(files[0]);
+	fput(files[1]);
+	return err;
 }
 
 static struct file *fd_load(struct fdtable *fdt, unsigned int fd)

@@ -446,6 +446,11 @@ struct file *files_lookup_fd(struct files_struct *files,
 int get_unused_fd_flags(unsigned int flags);   /* -EMFILE */
 void put_unused_fd(unsigned int fd);
 void fd_install(unsigned int fd, struct file *file); /* takes over the reference */
+/*
+ * Descriptors for both files, told to the program at ufds; O_CLOEXEC in flags. Takes over both references, also when it fails:
+ * -EMFILE, -ENOMEM, -EFAULT, and nothing is left open. => may sleep
+ */
+int fd_install_pair(struct file *files[2], int __user *ufds, int flags);
 int close_fd(unsigned int fd);
 /* fork/exit/exec of tables; may sleep */
 struct files_struct *dup_fd(struct files_struct *old, int *err);

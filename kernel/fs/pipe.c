@@ -551,33 +551,12 @@ static int create_pipe_files(struct file **res, int flags)
 static long do_pipe2(int __user *ufds, int flags)
 {
 	struct file *files[2] = { NULL, NULL };
-	int fds[2], err;
+	int err;
 
 	if (flags & ~(O_CLOEXEC | O_NONBLOCK | O_DIRECT))
 		return -EINVAL;
 	err = create_pipe_files(files, flags);
-	if (err)
-		return err;
-	fds[0] = err = get_unused_fd_flags(flags);
-	if (err < 0)
-		goto out_files;
-	fds[1] = err = get_unused_fd_flags(flags);
-	if (err < 0)
-		goto out_fd0;
-	err = -EFAULT;
-	if (copy_to_user(ufds, fds, sizeof(fds)))
-		goto out_fd1;
-	fd_install(fds[0], files[0]);
-	fd_install(fds[1], files[1]);
-	return 0;
-out_fd1:
-	put_unused_fd(fds[1]);
-out_fd0:
-	put_unused_fd(fds[0]);
-out_files:
-	fput(files[0]);
-	fput(files[1]);
-	return err;
+	return err ? err : fd_install_pair(files, ufds, flags);
 }
 
 static long sys_pipe2(int __user *fds, int flags)

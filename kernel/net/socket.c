@@ -262,34 +262,13 @@ static int open_pair(int family, int type, int protocol, int flags, struct file 
 static long sys_socketpair(int family, int type, int protocol, int __user *ufds)
 {
 	struct file *files[2] = { NULL, NULL };
-	int flags, fds[2], err;
+	int flags, err;
 
 	err = check_type(type, &flags);
 	if (err)
 		return err;
 	err = open_pair(family, type & SOCK_TYPE_MASK, protocol, flags, files);
-	if (err)
-		return err;
-	err = fds[0] = get_unused_fd_flags(flags);
-	if (err < 0)
-		goto out_files;
-	err = fds[1] = get_unused_fd_flags(flags);
-	if (err < 0)
-		goto out_fd0;
-	err = -EFAULT;
-	if (copy_to_user(ufds, fds, sizeof(fds)))
-		goto out_fd1;
-	fd_install(fds[0], files[0]);
-	fd_install(fds[1], files[1]);
-	return 0;
-out_fd1:
-	put_unused_fd(fds[1]);
-out_fd0:
-	put_unused_fd(fds[0]);
-out_files:
-	fput(files[0]);
-	fput(files[1]);
-	return err;
+	return err ? err : fd_install_pair(files, ufds, flags);
 }
 SYSCALL(53, socketpair);
 
