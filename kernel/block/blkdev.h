@@ -35,7 +35,6 @@
 struct blk_mq_hw_ctx;
 struct gendisk;
 struct inode;
-struct kernfs_node;
 struct request_queue;
 
 /* Kinds of transfers in the statistics. */
@@ -61,8 +60,6 @@ struct block_device {
 	void *bd_holder;	 /* O who has it for himself (a mount); NULL */
 	unsigned long bd_stamp;	 /* jiffies: io_ticks are counted up to here */
 	struct disk_stats __percpu *bd_stats;
-	char bd_uuid[37]; /* - of a partition, as text */
-	struct kernfs_node *bd_kn;
 };
 
 struct block_device_operations {
@@ -128,7 +125,6 @@ struct request_queue {
 	unsigned int nr_hw_queues, depth, rq_size;
 	struct blk_mq_hw_ctx hctx[BLK_MAX_HW_QUEUES];
 	unsigned int read_ahead_kb;
-	void *queuedata;
 };
 
 struct gendisk {
@@ -141,8 +137,6 @@ struct gendisk {
 	struct xarray part_tbl; /* O; by number, part0 included */
 	struct mutex open_mutex;
 	struct list_head list; /* disks_mutex */
-	bool removable;
-	char serial[21];
 };
 
 /* Requests that wait for their neighbours. On the stack of whoever submits several bios. */
