@@ -447,10 +447,11 @@ TEST(pinned_pages_do_not_migrate)
 		char *page = pages[i];
 		void *one[1] = { page };
 
+		page[0] = 'x'; /* a page that is not mapped yet is on no node (-ENOENT) */
 		status[0] = -1000;
 		ASSERT_OK(syscall(SYS_move_pages, 0, 1UL, one, NULL, status, 0));
+		ASSERT(status[0] == 0 || status[0] == 1);
 		node[0] = !status[0];
-		page[0] = 'x';
 		ASSERT_OK(pin(fd, page, 1, PIN_WRITE));
 		if (syscall(SYS_move_pages, 0, 1UL, one, node, status, 2 /* MPOL_MF_MOVE */) < 0 &&
 		    errno == ENODEV)
