@@ -218,7 +218,7 @@ $(O)/quire.iso: $(O)/quire.stripped $(O)/initramfs.cpio $(O)/cmdline $(ISO_DEPS)
 	$(Q)O=$(O) tools/mkiso.sh $@ $(O)/quire.stripped $(O)/initramfs.cpio "$$(cat $(O)/cmdline)"
 
 # --- commands ----------------------------------------------------------------------------------------
-.PHONY: help iso run gdb console test fuzz vmfuzz bench clean format lint deps doctor user-tests host-tests
+.PHONY: help iso run gdb console test fuzz vmfuzz bench bench-disk clean format lint deps doctor user-tests host-tests
 
 help:
 	@sed -n 's/^#: *//p' Makefile
@@ -233,6 +233,7 @@ help:
 #: make vmfuzz       random memory calls on Quire and on this Linux, line by line; SEEDS="1 2" STEPS=20000
 #: make bench        the same programs on Quire and on Linux 6.1, in guest instructions; BENCH=time: in seconds,
 #:                   BENCH=smp: single pages a second on 1, 2 and 4 CPUs
+#: make bench-disk   the same for an ext2 image behind virtio-blk; BENCH=time as above
 #: make lint         formatting, clang-tidy, cppcheck, floors (who may include whom)
 #: make format       rewrite the C files in the project's format
 #: make deps         install the packages that are missing (apt)
@@ -292,6 +293,12 @@ bench:
 	@tools/doctor.sh quiet
 	@$(MAKE) all
 	@O=$(O) $(PYTHON) tools/bench.py
+
+bench-disk:
+	@tools/deps.sh bench
+	@tools/doctor.sh quiet
+	@$(MAKE) all
+	@O=$(O) $(PYTHON) tools/bench_disk.py
 
 C_FILES := $(sort $(shell find $(wildcard boot arch mm kernel lib user tests) -name '*.[ch]' 2>/dev/null))
 

@@ -27,6 +27,7 @@ table() {
 	run test gdb bench|busybox|busybox-static|shell and tools inside
 	run test|/usr/share/ovmf/OVMF.fd|ovmf|UEFI firmware for QEMU
 	bench|linux-headers|linux-headers-amd64|compiles the module that measures Linux from the inside
+	bench|mke2fs|e2fsprogs|makes the disk image of make bench-disk
 	test gdb|gdb|gdb|looks into the running kernel
 	test|/usr/lib/python3/dist-packages/pytest|python3-pytest|runs the boot tests
 	test|/usr/lib/python3/dist-packages/xdist|python3-pytest-xdist|runs several of them at once
