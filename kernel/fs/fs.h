@@ -234,12 +234,16 @@ struct file_system_type {
 #define MNT_FORCE	1
 #define MNT_DETACH	2
 
+struct block_device;
+
 struct super_block {
 	struct list_head s_list;
 	dev_t s_dev;
 	unsigned long s_blocksize;
-	unsigned long s_flags; /* SB_RDONLY */
-	unsigned int s_iflags; /* SB_I_NOEXEC */
+	unsigned int s_blocksize_bits;
+	struct block_device *s_bdev; /* file systems on a disk; NULL */
+	unsigned long s_flags;	     /* SB_RDONLY */
+	unsigned int s_iflags;	     /* SB_I_NOEXEC */
 	unsigned long s_magic;
 	struct file_system_type *s_type;
 	const struct super_operations *s_op;
@@ -316,6 +320,14 @@ struct inode *new_inode(struct super_block *sb);
  */
 void insert_inode_hash(struct inode *inode);
 struct inode *ilookup(struct super_block *sb, u64 ino);
+/*
+ * The inode with this number, with a reference: in use, kept, or a new one with I_NEW set, which the caller fills and ends with
+ * unlock_new_inode() or iget_failed(); others that want it wait for that. One that is being evicted is waited for. NULL: no
+ * memory. => may sleep, no locks that evict_inode() takes
+ */
+struct inode *iget_locked(struct super_block *sb, u64 ino);
+void unlock_new_inode(struct inode *inode);
+void iget_failed(struct inode *inode); /* drops the reference */
 void init_special_inode(struct inode *inode, umode_t mode, dev_t rdev);
 void inode_init_owner(struct inode *inode, const struct inode *dir, umode_t mode);
 void inc_nlink(struct inode *inode);

@@ -5,7 +5,8 @@
  *    left its data goes too (evict_inode). File systems in memory hold their inodes through pinned dentries.
  * 2. A hashed inode (insert_inode_hash) that still has a name is kept when its last user goes: count 0, on the list
  *    of unused inodes, found again by ilookup(). The shrinker takes the oldest; one that was used again meanwhile is
- *    only taken off the list then. I_FREEING: it is on its way out, and can no longer be found.
+ *    only taken off the list then. I_FREEING: it is on its way out, and can no longer be found; who wants
+ *    one of the same number (iget_locked) waits for its end.
  * 3. setattr_prepare holds the permission rules of chmod, chown, utimes and truncate in one place.
  *
  * Locks: inode_hash_lock for the hash, and for the step of a hashed inode's count to and from 0; i_lock for counts of blocks and times; i_rwsem for attributes. Mirrors Linux fs/inode.c, attr.c.
@@ -29,6 +30,7 @@ static struct kmem_cache *inode_cachep;
 static struct hlist_head inode_hashtable[1 << INODE_HASH_BITS];
 static DEFINE_SPINLOCK(inode_hash_lock);
 static struct list_lru inode_lru;
+static DECLARE_WAIT_QUEUE_HEAD(inode_wait); /* for the end of I_NEW and of I_FREEING */
 static atomic_long_t nr_inodes;
 
 struct timespec64 current_time(struct inode *inode)
@@ -96,13 +98,25 @@ static void inode_free_rcu(struct rcu_head *head)
 	kmem_cache_free(inode_cachep, container_of((void **)head, struct inode, rcu_next[0]));
 }
 
-/* Nobody can find it any more, and nobody has it. */
+/* Who looks for an inode in between waits: what it was is on the disk only when it is out of the hash. */
+static void unhash_and_wake(struct inode *inode)
+{
+	if (hlist_unhashed(&inode->i_hash))
+		return;
+	spin_lock(&inode_hash_lock);
+	hlist_del_init(&inode->i_hash);
+	spin_unlock(&inode_hash_lock);
+	wake_up_all(&inode_wait);
+}
+
+/* Nobody can get it any more, and nobody has it. */
 static void evict(struct inode *inode)
 {
 	if (inode->i_sb && inode->i_sb->s_op && inode->i_sb->s_op->evict_inode)
 		inode->i_sb->s_op->evict_inode(inode);
 	if (inode->i_data.nrpages)
 		truncate_inode_pages_range(&inode->i_data, 0, -1);
+	unhash_and_wake(inode);
 	kfree(inode->i_link);
 	kfree(inode->i_flctx);
 	atomic_long_dec(&nr_inodes);
@@ -121,24 +135,98 @@ void insert_inode_hash(struct inode *inode)
 	spin_unlock(&inode_hash_lock);
 }
 
-struct inode *ilookup(struct super_block *sb, u64 ino)
+/* With a reference, or NULL; *freeing: there is one on its way out. => inode_hash_lock held */
+static struct inode *find_inode(struct super_block *sb, u64 ino, bool *freeing)
 {
-	struct inode *inode, *found = NULL;
+	struct inode *inode;
 
-	spin_lock(&inode_hash_lock);
+	*freeing = false;
 	hlist_for_each_entry(inode, inode_bucket(sb, ino), i_hash) {
-		if (inode->i_sb == sb && inode->i_ino == ino) {
-			ihold(inode);
-			inode->i_state |= I_REFERENCED;
-			found = inode;
-			break;
+		if (inode->i_sb != sb || inode->i_ino != ino)
+			continue;
+		if (inode->i_state & I_FREEING) {
+			*freeing = true;
+			continue;
 		}
+		ihold(inode);
+		inode->i_state |= I_REFERENCED;
+		return inode;
 	}
-	spin_unlock(&inode_hash_lock);
-	return found;
+	return NULL;
 }
 
-/* The last user of a hashed inode goes: kept, or out of the hash, and true. => inode_hash_lock held */
+struct inode *ilookup(struct super_block *sb, u64 ino)
+{
+	struct inode *inode;
+	bool freeing;
+
+	spin_lock(&inode_hash_lock);
+	inode = find_inode(sb, ino, &freeing);
+	spin_unlock(&inode_hash_lock);
+	return inode;
+}
+
+/* The inode, or mine in its place, once none of this number is on its way out. */
+static bool find_or_insert(struct super_block *sb, u64 ino, struct inode *mine,
+			   struct inode **found)
+{
+	bool freeing;
+
+	spin_lock(&inode_hash_lock);
+	*found = find_inode(sb, ino, &freeing);
+	if (!*found && !freeing && mine) {
+		hlist_add_head(&mine->i_hash, inode_bucket(sb, ino));
+		*found = mine;
+	}
+	spin_unlock(&inode_hash_lock);
+	return *found || !freeing;
+}
+
+struct inode *iget_locked(struct super_block *sb, u64 ino)
+{
+	struct inode *inode, *mine = NULL;
+
+	for (;;) {
+		wait_event(inode_wait, find_or_insert(sb, ino, mine, &inode));
+		if (inode && inode == mine)
+			return mine;
+		if (inode) {
+			wait_event(inode_wait, !(READ_ONCE(inode->i_state) & I_NEW));
+			/* Whoever made it may have failed. */
+			if (!hlist_unhashed(&inode->i_hash))
+				break;
+			iput(inode);
+			continue;
+		}
+		mine = new_inode(sb);
+		if (!mine)
+			return NULL;
+		mine->i_ino = ino;
+		mine->i_state |= I_NEW;
+	}
+	iput(mine);
+	return inode;
+}
+
+void unlock_new_inode(struct inode *inode)
+{
+	spin_lock(&inode_hash_lock);
+	inode->i_state &= ~I_NEW;
+	spin_unlock(&inode_hash_lock);
+	wake_up_all(&inode_wait);
+}
+
+void iget_failed(struct inode *inode)
+{
+	spin_lock(&inode_hash_lock);
+	hlist_del_init(&inode->i_hash);
+	inode->i_state &= ~I_NEW;
+	spin_unlock(&inode_hash_lock);
+	wake_up_all(&inode_wait);
+	iput(inode);
+}
+
+/* The last user of a hashed inode goes: kept, or on its way out, and true. => inode_hash_lock held */
 static bool iput_final(struct inode *inode)
 {
 	if (inode->i_nlink) {
@@ -147,7 +235,6 @@ static bool iput_final(struct inode *inode)
 	}
 	inode->i_state |= I_FREEING;
 	list_lru_del(&inode_lru, &inode->i_lru);
-	hlist_del_init(&inode->i_hash);
 	return true;
 }
 
@@ -197,7 +284,6 @@ static enum lru_status inode_lru_isolate(struct list_head *item, struct list_lru
 		status = LRU_ROTATE;
 	} else {
 		inode->i_state |= I_FREEING;
-		hlist_del_init(&inode->i_hash);
 		list_lru_isolate_move(l, item, &walk->dispose);
 	}
 	spin_unlock(&inode_hash_lock);

@@ -37,6 +37,9 @@ void mount_unlock_read(void);
 struct mount *lookup_mnt(const struct path *path);
 /* The oldest pinned child of dir with a reference, or NULL. */
 struct dentry *d_first_pinned(struct dentry *dir);
+/* The super block on this device with one activity more, or NULL; deactivate_super() gives it back, the last one ends it. */
+struct super_block *get_active_super(dev_t dev);
+void deactivate_super(struct super_block *sb);
 /* Frees a super block that never got mounted. */
 void free_super(struct super_block *sb);
 /* ->tmpfile: points an empty file at path and opens it. */

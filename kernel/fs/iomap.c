@@ -289,7 +289,7 @@ int iomap_write_begin(struct inode *inode, loff_t pos, unsigned int len, struct 
 	return 0;
 }
 
-static void set_dirty(struct address_space *mapping, struct folio *folio, size_t off, size_t len)
+void iomap_dirty_range(struct address_space *mapping, struct folio *folio, size_t off, size_t len)
 {
 	__atomic_fetch_or(state_of(folio), block_bits(mapping->host, off, len) << DIRTY_SHIFT,
 			  __ATOMIC_SEQ_CST);
@@ -306,9 +306,16 @@ int iomap_write_end(struct inode *inode, loff_t pos, unsigned int len, unsigned 
 		copied = 0;
 	if (copied) {
 		set_uptodate(folio, inode, off, copied);
-		set_dirty(inode->i_mapping, folio, off, copied);
+		iomap_dirty_range(inode->i_mapping, folio, off, copied);
 	}
 	return copied;
+}
+
+void iomap_clean_range(struct folio *folio, size_t off, size_t len)
+{
+	__atomic_fetch_and(state_of(folio),
+			   ~(block_bits(folio->mapping->host, off, len) << DIRTY_SHIFT),
+			   __ATOMIC_SEQ_CST);
 }
 
 bool iomap_dirty_folio(struct address_space *mapping, struct folio *folio)

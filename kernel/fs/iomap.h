@@ -58,6 +58,9 @@ int iomap_write_end(struct inode *inode, loff_t pos, unsigned int len, unsigned 
 		    struct folio *folio);
 int iomap_writepages(struct address_space *mapping, struct writeback_control *wbc,
 		     const struct iomap_ops *ops);
+/* Blocks [off, off + len) of a folio are dirty now; or clean, whatever they were. => clean: locked */
+void iomap_dirty_range(struct address_space *mapping, struct folio *folio, size_t off, size_t len);
+void iomap_clean_range(struct folio *folio, size_t off, size_t len);
 bool iomap_dirty_folio(struct address_space *mapping, struct folio *folio);
 /* For vm_operations: a shared page's first store. Allocates what is a hole below it. VM_FAULT_* */
 unsigned int iomap_page_mkwrite(struct vm_fault *vmf, const struct iomap_ops *ops);

@@ -15,6 +15,7 @@
  */
 #include "arch/x86/uaccess.h"
 #include "boot/bootinfo.h"
+#include "kernel/block/genhd.h"
 #include "kernel/bug.h"
 #include "kernel/fs/fs.h"
 #include "kernel/fs/internal.h"
@@ -93,6 +94,7 @@ struct super_block *alloc_super(struct file_system_type *type, int flags)
 	sb->s_flags = flags & SB_RDONLY;
 	sb->s_dev = get_anon_bdev();
 	sb->s_blocksize = PAGE_SIZE;
+	sb->s_blocksize_bits = PAGE_SHIFT;
 	sb->s_time_gran = 1;
 	spin_lock(&mount_lock);
 	list_add_tail(&sb->s_list, &super_blocks);
@@ -100,7 +102,7 @@ struct super_block *alloc_super(struct file_system_type *type, int flags)
 	return sb;
 }
 
-static void put_super(struct super_block *sb)
+void deactivate_super(struct super_block *sb)
 {
 	spin_lock(&mount_lock);
 	if (--sb->s_active) {
@@ -115,7 +117,24 @@ static void put_super(struct super_block *sb)
 	evict_inodes(sb);
 	if (sb->s_op->put_super)
 		sb->s_op->put_super(sb);
+	if (sb->s_bdev)
+		blkdev_put(sb->s_bdev, sb);
 	kfree(sb);
+}
+
+struct super_block *get_active_super(dev_t dev)
+{
+	struct super_block *sb, *found = NULL;
+
+	spin_lock(&mount_lock);
+	list_for_each_entry(sb, &super_blocks, s_list) {
+		if (sb->s_dev == dev && sb->s_bdev && sb->s_active) {
+			sb->s_active++;
+			found = sb;
+		}
+	}
+	spin_unlock(&mount_lock);
+	return found;
 }
 
 void free_super(struct super_block *sb)
@@ -171,7 +190,7 @@ void mntput(struct mount *mnt)
 	if (!mnt || !atomic_dec_and_test(&mnt->mnt_count))
 		return;
 	dput(mnt->mnt_root);
-	put_super(mnt->mnt_sb);
+	deactivate_super(mnt->mnt_sb);
 	kfree(mnt->mnt_devname);
 	kfree(mnt);
 }
@@ -367,15 +386,15 @@ static struct mount *new_fs_mount(struct file_system_type *fs, unsigned long fla
 		return ERR_CAST(sb);
 	m = alloc_mount(sb, sb->s_root, dev,
 			flags & (MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_NOATIME));
-	if (!m) {
+	if (fs->fs_flags & FS_REQUIRES_DEV) {
+		/* What mount_bdev() held. */
+		deactivate_super(sb);
+	} else if (!m && !sb->s_active) {
 		/* An instance that is mounted elsewhere (devtmpfs, devpts) stays. */
-		if (!sb->s_active) {
-			sb->s_active = 1;
-			put_super(sb);
-		}
-		return ERR_PTR(-ENOMEM);
+		sb->s_active = 1;
+		deactivate_super(sb);
 	}
-	return m;
+	return m ? m : ERR_PTR(-ENOMEM);
 }
 
 struct mount *kern_mount(struct file_system_type *type)

@@ -128,6 +128,7 @@ struct inode {
 #define I_LINKABLE BIT(0) /* I no name yet, but may get one: O_TMPFILE */
 /* Of hashed inodes, which are never without a name: inode_hash_lock. */
 #define I_FREEING    BIT(1) /* on its way out */
+#define I_NEW	     BIT(3) /* being filled by whoever made it: iget_locked() */
 #define I_REFERENCED BIT(2) /* looked up since it came on the list of unused ones */
 
 /* What may not be done to a shmem file any more: fcntl(F_ADD_SEALS). */
