@@ -218,7 +218,7 @@ $(O)/quire.iso: $(O)/quire.stripped $(O)/initramfs.cpio $(O)/cmdline $(ISO_DEPS)
 	$(Q)O=$(O) tools/mkiso.sh $@ $(O)/quire.stripped $(O)/initramfs.cpio "$$(cat $(O)/cmdline)"
 
 # --- commands ----------------------------------------------------------------------------------------
-.PHONY: help iso run gdb console test fuzz vmfuzz bench bench-disk clean format lint deps doctor user-tests host-tests
+.PHONY: help iso run gdb console test fuzz vmfuzz bench bench-disk debian-root clean format lint deps doctor user-tests host-tests
 
 help:
 	@sed -n 's/^#: *//p' Makefile
@@ -234,6 +234,8 @@ help:
 #: make bench        the same programs on Quire and on Linux 6.1, in guest instructions; BENCH=time: in seconds,
 #:                   BENCH=smp: single pages a second on 1, 2 and 4 CPUs
 #: make bench-disk   the same for an ext2 image behind virtio-blk; BENCH=time as above
+#: make debian-root  an ext2 image with Debian in it, to be run with DISK=$(O)/debian.img CMDLINE="root=/dev/vda rw";
+#:                   DEBIAN_PKGS="..." names packages
 #: make lint         formatting, clang-tidy, cppcheck, floors (who may include whom)
 #: make format       rewrite the C files in the project's format
 #: make deps         install the packages that are missing (apt)
@@ -293,6 +295,13 @@ bench:
 	@tools/doctor.sh quiet
 	@$(MAKE) all
 	@O=$(O) $(PYTHON) tools/bench.py
+
+# A Debian on a disk; the packages stay in $(O)/debs.
+DEBIAN_PKGS ?= python3-minimal gcc libc6-dev
+debian-root: $(O)/user/init
+	@tools/deps.sh debian
+	@O=$(O) $(PYTHON) tools/debimage.py --output $(O)/debian.img --init $(O)/user/init $(DEBIAN_PKGS)
+	@echo "  make run DISK=$(O)/debian.img CMDLINE=\"root=/dev/vda rw\" MEM=1G"
 
 bench-disk:
 	@tools/deps.sh bench

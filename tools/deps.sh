@@ -1,5 +1,5 @@
 #!/bin/sh
-# Install the packages that are missing: deps.sh [run|test|gdb|bench|lint|all] (default all).
+# Install the packages that are missing: deps.sh [run|test|gdb|bench|debian|lint|all] (default all).
 #
 # Plain sh and nothing else, since on a bare machine there is neither a compiler nor Python yet. A package is missing when the
 # file or command that it is wanted for is not there, so tools installed in another way are respected. Nothing missing: silent
@@ -27,7 +27,8 @@ table() {
 	run test gdb bench|busybox|busybox-static|shell and tools inside
 	run test|/usr/share/ovmf/OVMF.fd|ovmf|UEFI firmware for QEMU
 	bench|linux-headers|linux-headers-amd64|compiles the module that measures Linux from the inside
-	bench|mke2fs|e2fsprogs|makes the disk image of make bench-disk
+	test bench debian|/sbin/mke2fs|e2fsprogs|makes and checks disk images
+	test debian|/usr/sbin/debootstrap|debootstrap|installs Debian into a folder
 	test gdb|gdb|gdb|looks into the running kernel
 	test|/usr/lib/python3/dist-packages/pytest|python3-pytest|runs the boot tests
 	test|/usr/lib/python3/dist-packages/xdist|python3-pytest-xdist|runs several of them at once
