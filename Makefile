@@ -218,7 +218,7 @@ $(O)/quire.iso: $(O)/quire.stripped $(O)/initramfs.cpio $(O)/cmdline $(ISO_DEPS)
 	$(Q)O=$(O) tools/mkiso.sh $@ $(O)/quire.stripped $(O)/initramfs.cpio "$$(cat $(O)/cmdline)"
 
 # --- commands ----------------------------------------------------------------------------------------
-.PHONY: help iso run gdb console test fuzz vmfuzz bench bench-disk debian-root clean format lint deps doctor user-tests host-tests
+.PHONY: help iso run gdb console test fuzz vmfuzz fsfuzz bench bench-disk debian-root clean format lint deps doctor user-tests host-tests
 
 help:
 	@sed -n 's/^#: *//p' Makefile
@@ -231,6 +231,7 @@ help:
 #: make gdb          QEMU paused before the first instruction, gdb with the project's commands (tools/gdb)
 #: make console      the serial console of the machine that `make gdb` started, in another terminal
 #: make vmfuzz       random memory calls on Quire and on this Linux, line by line; SEEDS="1 2" STEPS=20000
+#: make fsfuzz       random file operations, likewise, in tmpfs and on images of ext2; FS=tmpfs SEEDS= STEPS=
 #: make bench        the same programs on Quire and on Linux 6.1, in guest instructions; BENCH=time: in seconds,
 #:                   BENCH=smp: single pages a second on 1, 2 and 4 CPUs
 #: make bench-disk   the same for an ext2 image behind virtio-blk; BENCH=time as above
@@ -289,6 +290,12 @@ vmfuzz:
 	@tools/doctor.sh quiet
 	@$(MAKE) all user-tests
 	@O=$(O) $(PYTHON) tools/vmfuzz.py $(addprefix --seed ,$(SEEDS)) $(addprefix --steps ,$(STEPS))
+
+# Random file operations, in the same way: in tmpfs and on images of ext2.
+fsfuzz:
+	@tools/doctor.sh quiet
+	@$(MAKE) all user-tests
+	@O=$(O) $(PYTHON) tools/fsfuzz.py $(addprefix --seed ,$(SEEDS)) $(addprefix --steps ,$(STEPS)) $(addprefix --fs ,$(FS))
 
 bench:
 	@tools/deps.sh bench

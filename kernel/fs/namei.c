@@ -248,7 +248,7 @@ static const char *skip_slashes(const char *name)
 }
 
 /* Takes the next component off *name. */
-static int next_component(const char **name, struct qstr *q)
+static void next_component(const char **name, struct qstr *q)
 {
 	const char *s = *name;
 
@@ -257,7 +257,6 @@ static int next_component(const char **name, struct qstr *q)
 		s++;
 	q->len = s - q->name;
 	*name = s;
-	return q->len > NAME_MAX ? -ENAMETOOLONG : 0;
 }
 
 static int may_search(struct nameidata *nd)
@@ -298,9 +297,7 @@ static int walk_one(struct nameidata *nd, const char **name, bool *done)
 
 	if (err)
 		return err;
-	err = next_component(name, &q);
-	if (err)
-		return err;
+	next_component(name, &q);
 	trailing = **name == '/';
 	*name = skip_slashes(*name);
 	last = !**name && nothing_left(nd);
@@ -319,6 +316,9 @@ static int walk_one(struct nameidata *nd, const char **name, bool *done)
 		follow_dotdot(nd);
 		return 0;
 	}
+	/* Of the last component under LOOKUP_PARENT __lookup_hash says it, when all parents are known to exist. */
+	if (q.len > NAME_MAX)
+		return -ENAMETOOLONG;
 	return walk_component(nd, &q, !last || (nd->flags & LOOKUP_FOLLOW), name);
 }
 

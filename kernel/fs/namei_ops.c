@@ -578,18 +578,24 @@ static long rename_locked(struct nameidata *from, struct nameidata *to, unsigned
 	old = __lookup_hash(&from->last, from->path.dentry, 0);
 	if (IS_ERR(old))
 		return PTR_ERR(old);
+	if (!d_inode(old)) {
+		dput(old);
+		return -ENOENT;
+	}
 	new = __lookup_hash(&to->last, to->path.dentry, LOOKUP_RENAME_TARGET);
 	if (IS_ERR(new)) {
 		dput(old);
 		return PTR_ERR(new);
 	}
-	err = -ENOENT;
-	if (!d_inode(old))
-		goto out;
 	err = -EEXIST;
 	if ((flags & RENAME_NOREPLACE) && d_inode(new))
 		goto out;
+	err = -ENOENT;
+	if ((flags & RENAME_EXCHANGE) && !d_inode(new))
+		goto out;
 	err = -ENOTDIR;
+	if ((flags & RENAME_EXCHANGE) && !S_ISDIR(d_inode(new)->i_mode) && to->trailing_slash)
+		goto out;
 	if (!S_ISDIR(d_inode(old)->i_mode) &&
 	    (from->trailing_slash || (to->trailing_slash && !(flags & RENAME_EXCHANGE))))
 		goto out;

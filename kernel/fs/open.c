@@ -207,7 +207,9 @@ static struct file *open_last(struct nameidata *nd, int flags, umode_t mode)
 		/* A magic link led straight to an object. */
 		if (nd->last_type == LAST_BIND && !nd->trailing_slash)
 			return open_existing(&nd->path, flags, false);
-		if (nd->last_type != LAST_NORM || nd->trailing_slash)
+		if (nd->last_type != LAST_NORM)
+			return ERR_PTR(flags & O_EXCL ? -EEXIST : -EISDIR);
+		if (nd->trailing_slash)
 			return ERR_PTR(-EISDIR);
 		err = lookup_or_create(nd, flags, mode, &dentry, &created);
 		if (err)
