@@ -200,6 +200,13 @@ static int blkdev_release(struct inode *inode, struct file *file)
 
 /* ---- read, write ---- */
 
+static ssize_t blkdev_read_iter(struct kiocb *iocb, struct iov_iter *to)
+{
+	if (iocb->ki_flags & IOCB_DIRECT)
+		return iomap_dio_read_iter(iocb, to, &bdev_iomap_ops);
+	return generic_file_read_iter(iocb, to);
+}
+
 static ssize_t blkdev_write_iter(struct kiocb *iocb, struct iov_iter *from)
 {
 	struct file *file = iocb->ki_filp;
@@ -217,7 +224,10 @@ static ssize_t blkdev_write_iter(struct kiocb *iocb, struct iov_iter *from)
 		return -ENOSPC;
 	iov_iter_truncate(from, size - iocb->ki_pos);
 	down_write(&inode->i_rwsem);
-	ret = generic_perform_write(iocb, from);
+	if (iocb->ki_flags & IOCB_DIRECT)
+		ret = iomap_dio_write_iter(iocb, from, &bdev_iomap_ops);
+	else
+		ret = generic_perform_write(iocb, from);
 	up_write(&inode->i_rwsem);
 	if (ret > 0 && iocb->ki_flags & IOCB_DSYNC) {
 		int err = file->f_op->fsync(file, iocb->ki_pos - ret, iocb->ki_pos - 1, 1);
@@ -362,7 +372,8 @@ const struct file_operations def_blk_fops = {
 	.open = blkdev_open,
 	.release = blkdev_release,
 	.llseek = generic_file_llseek,
-	.read_iter = generic_file_read_iter,
+	.fop_flags = FOP_DIRECT,
+	.read_iter = blkdev_read_iter,
 	.write_iter = blkdev_write_iter,
 	.mmap = generic_file_mmap,
 	.fsync = blkdev_fsync,

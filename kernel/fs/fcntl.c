@@ -50,6 +50,10 @@ static long setfl(struct file *file, unsigned long arg)
 	if ((arg & O_NOATIME) && !(file->f_flags & O_NOATIME) &&
 	    !inode_owner_or_capable(file_inode(file)))
 		return -EPERM;
+	/* Of a pipe the flag means something else: packets. */
+	if ((arg & O_DIRECT) && !S_ISFIFO(file_inode(file)->i_mode) &&
+	    !(file->f_op->fop_flags & FOP_DIRECT))
+		return -EINVAL;
 	spin_lock(&file->f_lock);
 	file->f_flags = (arg & SETFL_MASK) | (file->f_flags & ~SETFL_MASK);
 	spin_unlock(&file->f_lock);

@@ -10,7 +10,7 @@
  *
  * Invariant: all blocks uptodate <=> PG_uptodate; a dirty block only in a folio with PG_dirty or one being written. Locks: the
  * folio's; the state word changes atomically. Mirrors Linux include/linux/iomap.h, fs/iomap/buffered-io.c.
- * Exercised by tests/user/blockdev.c.
+ * Exercised by tests/user/{blockdev,directio}.c.
  */
 #pragma once
 
@@ -38,7 +38,8 @@ struct iomap {
 	struct block_device *bdev;
 };
 
-#define IOMAP_WRITE BIT(0) /* allocate what is a hole */
+#define IOMAP_WRITE  BIT(0) /* allocate what is a hole */
+#define IOMAP_DIRECT BIT(1) /* without the cache: what is a hole stays one */
 
 struct iomap_ops {
 	/*
@@ -64,3 +65,22 @@ void iomap_clean_range(struct folio *folio, size_t off, size_t len);
 bool iomap_dirty_folio(struct address_space *mapping, struct folio *folio);
 /* For vm_operations: a shared page's first store. Allocates what is a hole below it. VM_FAULT_* */
 unsigned int iomap_page_mkwrite(struct vm_fault *vmf, const struct iomap_ops *ops);
+
+/* --- O_DIRECT (iomap_dio.c); bytes or -errno; they move ki_pos and the iterator; may sleep --- */
+
+/*
+ * Between memory and the device. -EINVAL: not aligned to the device's logical blocks. -ENOTBLK: nothing was done, it must go through the
+ * cache. Writes stop at a hole and at i_size, without having changed either. => for a write i_rwsem held for writing
+ */
+ssize_t iomap_dio_rw(struct kiocb *iocb, struct iov_iter *iter, const struct iomap_ops *ops);
+/* All of a read or a write with IOCB_DIRECT, through the cache where it must. Write: => i_rwsem held, generic_write_checks() done */
+ssize_t iomap_dio_read_iter(struct kiocb *iocb, struct iov_iter *to, const struct iomap_ops *ops);
+ssize_t iomap_dio_write_iter(struct kiocb *iocb, struct iov_iter *from,
+			     const struct iomap_ops *ops);
+/*
+ * What is dirty of [pos, pos + len) is on the disk; with invalidate nothing of it is cached any more. -ENOTBLK: somebody dirties
+ * it faster than it can be written. => invalidate: invalidate_lock held for writing
+ */
+int kiocb_flush_cache(struct address_space *mapping, loff_t pos, size_t len, bool invalidate);
+/* The device below a file; NULL: there is none. */
+struct block_device *inode_dio_bdev(const struct inode *inode);

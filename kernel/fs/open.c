@@ -83,6 +83,8 @@ int vfs_open_file(struct file *file, const struct path *path, int flags)
 			return err;
 		}
 	}
+	if ((file->f_flags & O_DIRECT) && !(file->f_op->fop_flags & FOP_DIRECT))
+		return -EINVAL;
 	/* Terminals, tracefs and block devices look at one of them each; fcntl(F_GETFL) shows none. */
 	file->f_flags &= ~(O_EXCL | O_NOCTTY | O_TRUNC);
 	return 0;

@@ -190,6 +190,7 @@ static ssize_t tmpfs_write_iter(struct kiocb *iocb, struct iov_iter *from)
 }
 
 static const struct file_operations tmpfs_file_fops = {
+	.fop_flags = FOP_DIRECT, /* there is nothing that O_DIRECT could go past */
 	.llseek = tmpfs_llseek,
 	.read_iter = generic_file_read_iter,
 	.write_iter = tmpfs_write_iter,

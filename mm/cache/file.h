@@ -144,7 +144,12 @@ struct inode {
 #define FALLOC_FL_KEEP_SIZE  0x01
 #define FALLOC_FL_PUNCH_HOLE 0x02
 
+/* file_operations.fop_flags */
+#define FOP_DIRECT BIT(0) /* may be opened with O_DIRECT: read_iter and write_iter heed IOCB_DIRECT */
+#define FOP_NOWAIT BIT(1) /* read_iter and write_iter heed IOCB_NOWAIT */
+
 struct file_operations {
+	unsigned int fop_flags;
 	loff_t (*llseek)(struct file *, loff_t, int);
 	ssize_t (*read)(struct file *, char __user *, size_t, loff_t *);
 	ssize_t (*write)(struct file *, const char __user *, size_t, loff_t *);

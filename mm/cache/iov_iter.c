@@ -53,6 +53,15 @@ size_t iov_iter_single_seg_count(const struct iov_iter *i)
 	return i->count ? min(i->count, seg_len(i) - i->iov_offset) : 0;
 }
 
+size_t iov_iter_element(struct iov_iter *i, unsigned long *addr)
+{
+	seg_settle(i);
+	*addr = i->iter_type == ITER_UBUF    ? (unsigned long)i->ubuf + i->iov_offset
+		: i->iter_type == ITER_IOVEC ? (unsigned long)i->__iov->iov_base + i->iov_offset
+					     : 0;
+	return iov_iter_single_seg_count(i);
+}
+
 static __always_inline void *seg_address(const struct iov_iter *i)
 {
 	if (i->iter_type == ITER_KVEC)

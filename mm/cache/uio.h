@@ -127,6 +127,11 @@ static inline void iov_iter_reexpand(struct iov_iter *i, size_t count)
 
 /* Bytes up to the end of the current element, at most count. */
 size_t iov_iter_single_seg_count(const struct iov_iter *i);
+/*
+ * The same, and of user memory the address (of others 0). The iterator steps over elements that are used up, so that ->bvec and
+ * ->iov_offset are the current ones.
+ */
+size_t iov_iter_element(struct iov_iter *i, unsigned long *addr);
 /* All addresses and lengths ORed: how well they are aligned. 0 for an empty one. */
 unsigned long iov_iter_alignment(const struct iov_iter *i);
 /* Skips bytes; at most count. */
