@@ -249,7 +249,6 @@ struct super_block {
 	const struct super_operations *s_op;
 	const struct dentry_operations *s_d_op;
 	struct dentry *s_root;
-	struct block_device *s_bdev; /* the disk it is on; NULL */
 	u32 s_time_gran;
 	void *s_fs_info;
 	atomic_long_t s_next_ino;

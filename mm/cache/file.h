@@ -145,7 +145,8 @@ struct inode {
 #define FALLOC_FL_PUNCH_HOLE 0x02
 
 /* file_operations.fop_flags */
-#define FOP_DIRECT BIT(0) /* may be opened with O_DIRECT: read_iter and write_iter heed IOCB_DIRECT */
+#define FOP_DIRECT \
+	BIT(0) /* may be opened with O_DIRECT: read_iter and write_iter heed IOCB_DIRECT */
 #define FOP_NOWAIT BIT(1) /* read_iter and write_iter heed IOCB_NOWAIT */
 
 struct file_operations {
