@@ -150,6 +150,23 @@ static inline void bio_advance_iter(const struct bio *bio, struct bvec_iter *it,
 	for ((it) = (bio)->bi_iter; (it).bi_size && ((bv) = bio_iter_iovec(bio, &(it)), 1); \
 	     bio_advance_iter(bio, &(it), (bv).bv_len))
 
+/* The same without regard to where pages end, at most max bytes. */
+static inline struct bio_vec bio_iter_bvec(const struct bio *bio, const struct bvec_iter *it,
+					   unsigned int max)
+{
+	const struct bio_vec *bv = &bio->bi_io_vec[it->bi_idx];
+
+	return (struct bio_vec){
+		.bv_page = bv->bv_page,
+		.bv_offset = bv->bv_offset + it->bi_bvec_done,
+		.bv_len = min3(it->bi_size, bv->bv_len - it->bi_bvec_done, max),
+	};
+}
+
+#define bio_for_each_bvec(bv, bio, it, max)                                                     \
+	for ((it) = (bio)->bi_iter; (it).bi_size && ((bv) = bio_iter_bvec(bio, &(it), max), 1); \
+	     bio_advance_iter(bio, &(it), (bv).bv_len))
+
 /* Each element as it was added, for bi_end_io: what is left has been used up by then. */
 #define bio_for_each_bvec_all(bv, bio, i) \
 	for ((i) = 0; (i) < (bio)->bi_vcnt && ((bv) = &(bio)->bi_io_vec[i], 1); (i)++)

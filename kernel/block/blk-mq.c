@@ -13,6 +13,7 @@
 #include "kernel/block/blkdev.h"
 #include "kernel/bug.h"
 #include "kernel/current.h"
+#include "kernel/printk.h"
 #include "kernel/sched.h"
 #include "kernel/smp.h"
 #include "kernel/task.h"
@@ -262,6 +263,11 @@ void blk_mq_submit_bio(struct request_queue *q, struct bio *bio)
 		n = fits(&q->limits, bio, &segments);
 		if (n == bio_sectors(bio))
 			break;
+		/* As many parts as the device takes do not make one block of it. */
+		if (unlikely(!n)) {
+			bio_io_error(bio, -EINVAL);
+			return;
+		}
 		submit_one(q, bio_split(bio, n), segments);
 	}
 	submit_one(q, bio, segments);
@@ -269,12 +275,24 @@ void blk_mq_submit_bio(struct request_queue *q, struct bio *bio)
 
 /* ---- ending ---- */
 
+static void report(const struct request *rq, int err)
+{
+	static const char *const names[] = { "READ", "WRITE", "FLUSH", "DISCARD", "WRITE_ZEROES" };
+
+	if (err != -EOPNOTSUPP && !(rq->cmd_flags & REQ_RAHEAD))
+		pr_err_ratelimited("I/O error %d, dev %s, sector %lu op %s, %u sectors\n", err,
+				   rq->part->bd_disk->disk_name, rq->sector, names[req_op(rq)],
+				   rq->data_len >> SECTOR_SHIFT);
+}
+
 void blk_mq_end_request(struct request *rq, int err)
 {
 	struct blk_mq_hw_ctx *hctx = rq->hctx;
 	struct bio *bio = rq->bio;
 	int tag = rq->tag;
 
+	if (unlikely(err))
+		report(rq, err);
 	blk_account_io_done(rq->part, rq->cmd_flags, rq->data_len >> SECTOR_SHIFT, rq->start_ns);
 	put_tag(hctx, tag);
 	while (bio) {

@@ -206,6 +206,11 @@ static inline enum req_op req_op(const struct request *rq)
 	for ((b) = (rq)->bio; (b); (b) = (b)->bi_next) \
 	bio_for_each_segment(bv, b, it)
 
+/* Each page part as the bio has it, over several pages where they are neighbours, cut at max bytes. */
+#define rq_for_each_bvec(bv, rq, b, it, max)           \
+	for ((b) = (rq)->bio; (b); (b) = (b)->bi_next) \
+	bio_for_each_bvec(bv, b, it, max)
+
 /* --- inside the room --- */
 void blk_account_io_start(struct block_device *part, unsigned int opf);
 void blk_account_io_done(struct block_device *part, unsigned int opf, unsigned int sectors,
