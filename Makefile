@@ -205,10 +205,15 @@ $(O)/initramfs.cpio: tools/mkinitramfs.py $(BUSYBOX) $(O)/user/init $(EXTRA_FILE
 		$(if $(EXTRA),--overlay $(EXTRA))
 
 # The same with the test programs in /tests and a script that init runs in place of a shell.
-$(O)/initramfs-test.cpio: tools/mkinitramfs.py $(BUSYBOX) $(O)/user/init $(USER_TESTS) tests/boot/rc
+$(O)/initramfs-test.cpio: tools/mkinitramfs.py $(BUSYBOX) $(O)/user/init $(USER_TESTS) tests/boot/rc $(O)/ext2-1k.img
 	$(call say,CPIO,$@)
 	$(Q)$(PYTHON) tools/mkinitramfs.py --output $@ --busybox $(BUSYBOX) --file /init=$(O)/user/init \
-		--file /etc/rc=tests/boot/rc $(foreach t,$(USER_TESTS),--file /tests/$(notdir $(t))=$(t))
+		--file /etc/rc=tests/boot/rc --file /images/1k.img=$(O)/ext2-1k.img $(foreach t,$(USER_TESTS),--file /tests/$(notdir $(t))=$(t))
+
+# A small file system with one of everything, for tests/user/ext2mutants.c.
+$(O)/ext2-1k.img: tools/ext2image.py
+	$(call say,EXT2,$@)
+	$(Q)$(PYTHON) tools/ext2image.py --output $@ --block 1024 --size 1536K --group 512
 
 # --- ISO ---------------------------------------------------------------------------------------------
 ISO_DEPS := tools/mkiso.sh iso/early.cfg iso/grub.cfg
@@ -218,7 +223,7 @@ $(O)/quire.iso: $(O)/quire.stripped $(O)/initramfs.cpio $(O)/cmdline $(ISO_DEPS)
 	$(Q)O=$(O) tools/mkiso.sh $@ $(O)/quire.stripped $(O)/initramfs.cpio "$$(cat $(O)/cmdline)"
 
 # --- commands ----------------------------------------------------------------------------------------
-.PHONY: help iso run gdb console test fuzz vmfuzz fsfuzz bench bench-disk debian-root clean format lint deps doctor user-tests host-tests
+.PHONY: help iso run gdb console test fuzz vmfuzz fsfuzz test-images bench bench-disk debian-root clean format lint deps doctor user-tests host-tests
 
 help:
 	@sed -n 's/^#: *//p' Makefile
@@ -232,6 +237,7 @@ help:
 #: make console      the serial console of the machine that `make gdb` started, in another terminal
 #: make vmfuzz       random memory calls on Quire and on this Linux, line by line; SEEDS="1 2" STEPS=20000
 #: make fsfuzz       random file operations, likewise, in tmpfs and on images of ext2; FS=tmpfs SEEDS= STEPS=
+#: make test-images  10,000 broken images of ext2, under KASAN; COUNT=10000 SEED=1
 #: make bench        the same programs on Quire and on Linux 6.1, in guest instructions; BENCH=time: in seconds,
 #:                   BENCH=smp: single pages a second on 1, 2 and 4 CPUs
 #: make bench-disk   the same for an ext2 image behind virtio-blk; BENCH=time as above
@@ -296,6 +302,12 @@ fsfuzz:
 	@tools/doctor.sh quiet
 	@$(MAKE) all user-tests
 	@O=$(O) $(PYTHON) tools/fsfuzz.py $(addprefix --seed ,$(SEEDS)) $(addprefix --steps ,$(STEPS)) $(addprefix --fs ,$(FS))
+
+# 10,000 broken images of ext2 in a kernel that checks each access.
+test-images:
+	@tools/deps.sh test
+	@$(MAKE) KASAN=1 UBSAN=1 O=$(O)-kasan all user-tests
+	@O=$(O)-kasan $(PYTHON) tools/images.py $(addprefix --count ,$(COUNT)) $(addprefix --first ,$(SEED))
 
 bench:
 	@tools/deps.sh bench
