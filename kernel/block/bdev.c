@@ -112,32 +112,94 @@ void bdev_set_size(struct block_device *bdev)
 
 /* ---- open and close ---- */
 
-static int get_bdev(struct block_device *bdev, unsigned int mode, void *holder)
+/* Whoever has a disk for himself has its partitions, too, and the other way round. => open_mutex held */
+static bool may_claim(const struct block_device *bdev, const void *holder)
+{
+	const struct gendisk *disk = bdev->bd_disk;
+
+	if (bdev->bd_holder)
+		return bdev->bd_holder == holder;
+	if (!bdev->bd_partno)
+		return !disk->held_parts;
+	return !disk->part0->bd_holder || disk->part0->bd_holder == holder;
+}
+
+static void hold(struct block_device *bdev, void *holder)
+{
+	bdev->bd_holder = holder;
+	if (!bdev->bd_holders++ && bdev->bd_partno)
+		bdev->bd_disk->held_parts++;
+}
+
+static void unhold(struct block_device *bdev, const void *holder)
+{
+	if (bdev->bd_holder != holder || --bdev->bd_holders)
+		return;
+	bdev->bd_holder = NULL;
+	if (bdev->bd_partno)
+		bdev->bd_disk->held_parts--;
+}
+
+int bd_claim(struct block_device *bdev, void *holder)
+{
+	guard(mutex)(&bdev->bd_disk->open_mutex);
+	if (!may_claim(bdev, holder))
+		return -EBUSY;
+	hold(bdev, holder);
+	return 0;
+}
+
+void bd_release(struct block_device *bdev, void *holder)
+{
+	guard(mutex)(&bdev->bd_disk->open_mutex);
+	unhold(bdev, holder);
+}
+
+static int get_bdev(struct block_device *bdev, void *holder)
 {
 	const struct block_device_operations *ops = bdev->bd_disk->fops;
 	int err = 0;
 
 	guard(mutex)(&bdev->bd_disk->open_mutex);
-	if ((mode & FMODE_WRITE) && bdev->bd_read_only)
-		return -EACCES;
-	if (holder && bdev->bd_holder && bdev->bd_holder != holder)
+	if (bdev->bd_gone)
+		return -ENXIO;
+	if (holder && !may_claim(bdev, holder))
 		return -EBUSY;
 	if (ops->open)
 		err = ops->open(bdev->bd_disk);
 	if (err)
 		return err;
 	bdev->bd_openers++;
+	if (bdev->bd_partno)
+		bdev->bd_disk->open_parts++;
 	if (holder)
-		bdev->bd_holder = holder;
+		hold(bdev, holder);
 	return 0;
+}
+
+static struct block_device *open_by_dev(dev_t dev, void *holder)
+{
+	struct block_device *bdev = bdev_lookup(dev);
+	int err;
+
+	if (!bdev)
+		return ERR_PTR(-ENXIO);
+	err = get_bdev(bdev, holder);
+	if (!err)
+		return bdev;
+	bdev_put(bdev);
+	return ERR_PTR(err);
 }
 
 struct block_device *blkdev_get_by_dev(dev_t dev, unsigned int mode, void *holder)
 {
-	struct block_device *bdev = bdev_lookup(dev);
-	int err = bdev ? get_bdev(bdev, mode, holder) : -ENXIO;
+	struct block_device *bdev = open_by_dev(dev, holder);
 
-	return err ? ERR_PTR(err) : bdev;
+	if (!IS_ERR(bdev) && mode & FMODE_WRITE && READ_ONCE(bdev->bd_read_only)) {
+		blkdev_put(bdev, holder);
+		return ERR_PTR(-EACCES);
+	}
+	return bdev;
 }
 
 void blkdev_put(struct block_device *bdev, void *holder)
@@ -147,13 +209,20 @@ void blkdev_put(struct block_device *bdev, void *holder)
 	/* Without the mutex first: it may take long. */
 	if (bdev->bd_openers == 1)
 		sync_blockdev(bdev);
-	guard(mutex)(&bdev->bd_disk->open_mutex);
-	if (holder && bdev->bd_holder == holder)
-		bdev->bd_holder = NULL;
-	if (!--bdev->bd_openers)
+	mutex_lock(&bdev->bd_disk->open_mutex);
+	if (holder)
+		unhold(bdev, holder);
+	if (bdev->bd_partno)
+		bdev->bd_disk->open_parts--;
+	if (!--bdev->bd_openers) {
 		sync_blockdev(bdev);
+		/* A disk and its partitions are cached apart: what is kept here could become old. */
+		truncate_inode_pages_range(bdev->bd_inode->i_mapping, 0, -1);
+	}
+	mutex_unlock(&bdev->bd_disk->open_mutex);
 	if (ops->release)
 		ops->release(bdev->bd_disk);
+	bdev_put(bdev);
 }
 
 int sync_blockdev(struct block_device *bdev)
@@ -180,7 +249,8 @@ void sync_bdevs(bool wait)
 static int blkdev_open(struct inode *inode, struct file *file)
 {
 	void *holder = file->f_flags & O_EXCL ? file : NULL;
-	struct block_device *bdev = blkdev_get_by_dev(inode->i_rdev, file->f_mode, holder);
+	/* A program may open a device that is only read for writing: its writes fail. */
+	struct block_device *bdev = open_by_dev(inode->i_rdev, holder);
 
 	if (IS_ERR(bdev))
 		return PTR_ERR(bdev);
@@ -363,8 +433,9 @@ static long blkdev_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 	case BLKZEROOUT:
 		return range_ioctl(file, cmd, arg);
 	default:
-		return bdev->bd_disk->fops->ioctl ? bdev->bd_disk->fops->ioctl(bdev, cmd, arg)
-						  : -ENOTTY;
+		if (!bdev->bd_disk->fops->ioctl)
+			return -ENOTTY;
+		return bdev->bd_disk->fops->ioctl(bdev, file->f_mode, cmd, arg);
 	}
 }
 

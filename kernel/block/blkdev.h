@@ -26,8 +26,10 @@
 #include "lib/list.h"
 #include "lib/xarray.h"
 
-#define DISK_NAME_LEN	  32
-#define DISK_MAX_PARTS	  16 /* minors of a disk: itself and 15 partitions */
+#define DISK_NAME_LEN 32
+#define DISK_MAX_PARTS \
+	16 /* minors of a disk: itself and 15 partitions; further ones get numbers of BLOCK_EXT_MAJOR */
+#define DISK_MAX_PARTNO	  255 /* the largest number of a partition */
 #define BLK_MAX_HW_QUEUES 16
 #define BLK_PLUG_MAX	  32 /* requests that wait in a plug */
 #define BLK_MERGE_LOOK	  4  /* so many of its last ones are tried for a merge */
@@ -49,6 +51,8 @@ struct disk_stats {
 
 /* A disk or a part of it. Legend: - constant once visible; O the disk's open_mutex. */
 struct block_device {
+	atomic_t
+		bd_count; /* references: the tables' one, look-ups, opens; on a disk also one for each partition */
 	sector_t bd_start_sect;	 /* - */
 	sector_t bd_nr_sectors;	 /* O written; read with READ_ONCE */
 	struct gendisk *bd_disk; /* - */
@@ -56,7 +60,9 @@ struct block_device {
 	dev_t bd_dev;		 /* - */
 	u8 bd_partno;		 /* - 0: the disk */
 	bool bd_read_only;	 /* O */
+	bool bd_gone;		 /* O deleted: cannot be opened any more */
 	int bd_openers;		 /* O */
+	int bd_holders;		 /* O opens by bd_holder */
 	void *bd_holder;	 /* O who has it for himself (a mount); NULL */
 	unsigned long bd_stamp;	 /* jiffies: io_ticks are counted up to here */
 	struct disk_stats __percpu *bd_stats;
@@ -65,10 +71,15 @@ struct block_device {
 struct block_device_operations {
 	/* Instead of requests: takes the bio and ends it. */
 	void (*submit_bio)(struct bio *bio);
+	/* One more has it, or a partition of it, open. => open_mutex held */
 	int (*open)(struct gendisk *disk);
+	/* One less. => open_mutex not held: it may let go of what the device consists of */
 	void (*release)(struct gendisk *disk);
-	/* -ENOTTY: unknown. */
-	int (*ioctl)(struct block_device *bdev, unsigned int cmd, unsigned long arg);
+	/* mode: FMODE_* of the open file. -ENOTTY: unknown. */
+	int (*ioctl)(struct block_device *bdev, unsigned int mode, unsigned int cmd,
+		     unsigned long arg);
+	/* The last reference to a disk has gone: frees the driver's part and the queue. NULL: nothing to free */
+	void (*free_disk)(struct gendisk *disk);
 };
 
 /* What a device can do. Sizes in bytes unless they say sectors; 0 sectors: not at all. */
@@ -129,12 +140,16 @@ struct request_queue {
 
 struct gendisk {
 	int major, first_minor;
+	int minors; /* - so many numbers from first_minor on are its own; before add_disk() */
+	bool no_part_scan; /* O partitions only come by BLKPG */
+	int open_parts;	   /* O opens of partitions */
+	int held_parts;	   /* O partitions with a holder */
 	char disk_name[DISK_NAME_LEN];
 	const struct block_device_operations *fops;
 	struct request_queue *queue; /* never NULL: limits stand there */
 	void *private_data;
 	struct block_device *part0;
-	struct xarray part_tbl; /* O; by number, part0 included */
+	struct xarray part_tbl; /* O and disks_mutex; by number, part0 included */
 	struct mutex open_mutex;
 	struct list_head list; /* disks_mutex */
 };

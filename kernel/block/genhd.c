@@ -1,8 +1,10 @@
 /*
  * Disks by number: add_disk() gives a disk its device numbers, its node in /dev and its place in the lists.
  *
- * 1. Minor first_minor is the disk, the ones behind it its partitions. All block_devices are found by their number in one xarray.
- * 2. Disks and partitions that were added stay until del_gendisk(), which needs that nobody has them open.
+ * 1. Minor first_minor is the disk, the ones behind it its partitions, as far as the disk has minors; further partitions get numbers
+ *    of BLOCK_EXT_MAJOR. All block_devices are found by their number in one xarray.
+ * 2. Disks and partitions that were added stay until del_gendisk(), which needs that nobody has them open. The last reference
+ *    frees: a look-up that came just before finds a device that cannot be opened any more (bd_gone).
  *
  * Locks: disks_mutex for the list and the xarray's writers; readers of the xarray use RCU. Mirrors Linux block/genhd.c.
  * Exercised by the suite block and tests/user/blockdev.c.
@@ -29,7 +31,8 @@
 
 static DEFINE_MUTEX(disks_mutex);
 static LIST_HEAD(disks);
-static DEFINE_XARRAY(bdevs); /* block_device by device number */
+static DEFINE_XARRAY(bdevs);	  /* block_device by device number */
+static DEFINE_XARRAY(ext_minors); /* disks_mutex: the minors of BLOCK_EXT_MAJOR in use */
 static const char *major_names[MAX_MAJORS];
 
 int register_blkdev(unsigned int major, const char *name)
@@ -61,6 +64,8 @@ struct block_device *bdev_lookup(dev_t dev)
 
 	rcu_read_lock();
 	bdev = xa_load(&bdevs, dev);
+	if (bdev && !atomic_add_unless(&bdev->bd_count, 1, 0))
+		bdev = NULL;
 	rcu_read_unlock();
 	return bdev;
 }
@@ -77,31 +82,80 @@ char *bdev_name(const struct block_device *bdev, char *buf, size_t len)
 	return buf;
 }
 
+/* Its device number: 0 or -errno. */
+static int get_devt(struct block_device *bdev)
+{
+	struct gendisk *disk = bdev->bd_disk;
+	u32 minor;
+	int err;
+
+	if (bdev->bd_partno < disk->minors || !bdev->bd_partno) {
+		bdev->bd_dev = MKDEV(disk->major, disk->first_minor + bdev->bd_partno);
+		return 0;
+	}
+	mutex_lock(&disks_mutex);
+	err = xa_alloc(&ext_minors, &minor, bdev, XA_LIMIT(0, (1 << 20) - 1), GFP_KERNEL);
+	mutex_unlock(&disks_mutex);
+	bdev->bd_dev = MKDEV(BLOCK_EXT_MAJOR, minor);
+	return err == -EBUSY ? -ENOSPC : err;
+}
+
+static void put_devt(struct block_device *bdev)
+{
+	guard(mutex)(&disks_mutex);
+	if (xa_load(&ext_minors, MINOR(bdev->bd_dev)) == bdev)
+		xa_erase(&ext_minors, MINOR(bdev->bd_dev));
+}
+
 struct block_device *bdev_alloc(struct gendisk *disk, unsigned int partno)
 {
 	struct block_device *bdev = kzalloc(sizeof(*bdev), GFP_KERNEL);
+	int err = -ENOMEM;
 
 	if (!bdev)
-		return NULL;
+		return ERR_PTR(-ENOMEM);
+	atomic_set(&bdev->bd_count, 1);
 	bdev->bd_disk = disk;
 	bdev->bd_partno = partno;
-	bdev->bd_dev = MKDEV(disk->major, disk->first_minor + partno);
 	bdev->bd_stamp = jiffies;
 	bdev->bd_stats = alloc_percpu(struct disk_stats);
-	bdev->bd_inode = bdev->bd_stats ? bdev_new_inode(bdev) : NULL;
-	if (!bdev->bd_inode) {
-		free_percpu(bdev->bd_stats);
-		kfree(bdev);
-		return NULL;
+	if (bdev->bd_stats)
+		err = get_devt(bdev);
+	if (!err) {
+		bdev->bd_inode = bdev_new_inode(bdev);
+		if (bdev->bd_inode) {
+			if (partno)
+				atomic_inc(&disk->part0->bd_count);
+			return bdev;
+		}
+		err = -ENOMEM;
+		put_devt(bdev);
 	}
-	return bdev;
+	free_percpu(bdev->bd_stats);
+	kfree(bdev);
+	return ERR_PTR(err);
 }
 
-void bdev_free(struct block_device *bdev)
+void bdev_put(struct block_device *bdev)
 {
+	struct gendisk *disk = bdev->bd_disk;
+	bool whole = !bdev->bd_partno;
+
+	if (!atomic_dec_and_test(&bdev->bd_count))
+		return;
+	/* Look-ups under RCU may be looking at bd_count still. */
+	synchronize_rcu();
+	put_devt(bdev);
 	bdev_free_inode(bdev);
 	free_percpu(bdev->bd_stats);
 	kfree(bdev);
+	if (!whole) {
+		bdev_put(disk->part0);
+		return;
+	}
+	if (disk->fops->free_disk)
+		disk->fops->free_disk(disk);
+	kfree(disk);
 }
 
 int bdev_add(struct block_device *bdev)
@@ -119,8 +173,23 @@ int bdev_add(struct block_device *bdev)
 	mutex_unlock(&disks_mutex);
 	if (err)
 		return err;
+	if (!bdev->bd_partno)
+		atomic_inc(&bdev->bd_count);
 	device_add_node(bdev_name(bdev, name, sizeof(name)), S_IFBLK | 0660, bdev->bd_dev);
 	return 0;
+}
+
+void bdev_del(struct block_device *bdev)
+{
+	char name[BDEVNAME_SIZE];
+
+	bdev->bd_gone = true;
+	mutex_lock(&disks_mutex);
+	xa_erase(&bdev->bd_disk->part_tbl, bdev->bd_partno);
+	xa_erase(&bdevs, bdev->bd_dev);
+	mutex_unlock(&disks_mutex);
+	device_del_node(bdev_name(bdev, name, sizeof(name)), bdev->bd_dev);
+	bdev_put(bdev);
 }
 
 struct gendisk *alloc_disk(struct request_queue *q, const struct block_device_operations *fops,
@@ -134,20 +203,22 @@ struct gendisk *alloc_disk(struct request_queue *q, const struct block_device_op
 	disk->fops = fops;
 	disk->major = major;
 	disk->first_minor = first_minor;
+	disk->minors = DISK_MAX_PARTS;
 	mutex_init(&disk->open_mutex);
 	xa_init(&disk->part_tbl);
 	disk->part0 = bdev_alloc(disk, 0);
-	if (!disk->part0) {
+	if (IS_ERR(disk->part0)) {
+		int err = PTR_ERR(disk->part0);
+
 		kfree(disk);
-		return ERR_PTR(-ENOMEM);
+		return ERR_PTR(err);
 	}
 	return disk;
 }
 
 void put_disk(struct gendisk *disk)
 {
-	bdev_free(disk->part0);
-	kfree(disk);
+	bdev_put(disk->part0);
 }
 
 void set_capacity(struct gendisk *disk, sector_t sectors)
@@ -167,6 +238,23 @@ int add_disk(struct gendisk *disk)
 	mutex_lock(&disks_mutex);
 	list_add_tail(&disk->list, &disks);
 	mutex_unlock(&disks_mutex);
+	return 0;
+}
+
+int del_gendisk(struct gendisk *disk)
+{
+	struct block_device *bdev;
+	unsigned long i;
+
+	guard(mutex)(&disk->open_mutex);
+	if (disk->part0->bd_openers || disk->open_parts)
+		return -EBUSY;
+	mutex_lock(&disks_mutex);
+	list_del(&disk->list);
+	mutex_unlock(&disks_mutex);
+	/* The maker's reference on part0 is not the tables': bdev_add() took one. */
+	xa_for_each(&disk->part_tbl, i, bdev)
+		bdev_del(bdev);
 	return 0;
 }
 

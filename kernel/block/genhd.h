@@ -8,18 +8,19 @@
 #include "kernel/block/blkdev.h"
 #include "kernel/fs/fs.h"
 
-#define BDEVNAME_SIZE 40
-#define RAMDISK_MAJOR 1
-#define LOOP_MAJOR    7
-#define VIRTBLK_MAJOR 254
+#define BDEVNAME_SIZE	40
+#define RAMDISK_MAJOR	1
+#define LOOP_MAJOR	7
+#define VIRTBLK_MAJOR	254
+#define BLOCK_EXT_MAJOR 259 /* partitions whose disk has no minor left for them */
 
 struct seq_file;
 
 /* Claims a major number, for /proc/devices. 0, -EBUSY, -EINVAL. => may sleep */
 int register_blkdev(unsigned int major, const char *name);
 /*
- * A disk that nobody sees yet: disk_name and the capacity are to be set. ERR_PTR(-ENOMEM). put_disk() frees it, if it was not
- * added. => may sleep
+ * A disk that nobody sees yet: disk_name and the capacity are to be set. ERR_PTR(-ENOMEM). put_disk() drops the maker's reference;
+ * the last one frees it. => may sleep
  */
 struct gendisk *alloc_disk(struct request_queue *q, const struct block_device_operations *fops,
 			   int major, int first_minor);
@@ -28,19 +29,24 @@ void put_disk(struct gendisk *disk);
 void set_capacity(struct gendisk *disk, sector_t sectors);
 /* Everybody sees it: /dev, /proc, /sys. 0, -EBUSY (its number is taken), -ENOMEM. => may sleep */
 int add_disk(struct gendisk *disk);
+/* The opposite, partitions included. -EBUSY: somebody has it open. => may sleep */
+int del_gendisk(struct gendisk *disk);
 
-/* The block device with this number, or NULL. It stays while it is open. */
+/* The block device with this number, with a reference, or NULL. */
 struct block_device *bdev_lookup(dev_t dev);
+/* => may sleep */
+void bdev_put(struct block_device *bdev);
 /* "vda1" into buf, which is returned. */
 char *bdev_name(const struct block_device *bdev, char *buf, size_t len);
 /* fn for each disk and partition, in order, until it returns something else than 0. => may sleep; fn must not add disks */
 int for_each_bdev(int (*fn)(struct block_device *bdev, void *arg), void *arg);
 
-/* A block_device of a disk, not visible yet; NULL: no memory. */
+/* A block_device of a disk, not visible yet; ERR_PTR(-ENOMEM, -ENOSPC: no number is left). bdev_put() frees it. */
 struct block_device *bdev_alloc(struct gendisk *disk, unsigned int partno);
-void bdev_free(struct block_device *bdev);
 /* Makes it visible: 0 or -errno. */
 int bdev_add(struct block_device *bdev);
+/* Nobody finds it any more, and the tables' reference goes. => open_mutex held, not open */
+void bdev_del(struct block_device *bdev);
 
 void bdev_read_stats(struct block_device *bdev, struct disk_stats *sum);
 /* The numbers of one line of /proc/diskstats. */
@@ -56,11 +62,17 @@ struct block_device *I_BDEV(const struct inode *inode);
 
 /*
  * Opens a block device for somebody in the kernel (a mount). holder: for himself alone, -EBUSY if another has it; NULL: shared.
- * mode: FMODE_READ | FMODE_WRITE. ERR_PTR(-ENXIO, -EBUSY, -EROFS, ...). => may sleep
+ * mode: FMODE_READ | FMODE_WRITE. ERR_PTR(-ENXIO, -EBUSY, -EACCES: it is read only, ...). => may sleep
  */
 struct block_device *blkdev_get_by_dev(dev_t dev, unsigned int mode, void *holder);
-/* The last one that closes it writes its dirty pages. => may sleep */
+/* The last one that closes it writes its dirty pages, and the cache forgets them. => may sleep */
 void blkdev_put(struct block_device *bdev, void *holder);
+/*
+ * For the length of a call: what blkdev_get_by_dev() does with a holder, for one who has bdev open already. -EBUSY.
+ * => may sleep
+ */
+int bd_claim(struct block_device *bdev, void *holder);
+void bd_release(struct block_device *bdev, void *holder);
 /* All block devices' dirty pages: starts, or starts and waits. For sync(2). */
 void sync_bdevs(bool wait);
 /* Writes the device's dirty pages and flushes its cache. */

@@ -27,5 +27,7 @@ int chrdev_show(struct seq_file *m);
 int device_add_node(const char *name, umode_t mode, dev_t dev);
 /* /dev/NAME -> target. The same contract. */
 int device_add_link(const char *name, const char *target);
+/* Takes a block device's node away again, if it is still there and has this number. => process context */
+void device_del_node(const char *name, dev_t dev);
 /* Lays the instance over /dev; 0 or errno. => after the initramfs is unpacked, before process 1 */
 int devtmpfs_mount(void);

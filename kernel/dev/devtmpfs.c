@@ -105,6 +105,34 @@ int device_add_link(const char *name, const char *target)
 	return add_entry(name, 0, 0, target);
 }
 
+/* No question of rights: whoever closes a device last may make its node go. */
+void device_del_node(const char *name, dev_t dev)
+{
+	struct dentry *dir, *dentry;
+	struct inode *inode;
+	const char *base;
+	bool gone = false;
+
+	dir = parent_of(name, &base);
+	if (IS_ERR(dir))
+		return;
+	dentry = lock_child(dir, base, strlen(base));
+	if (!IS_ERR(dentry)) {
+		inode = d_inode(dentry);
+		if (inode && S_ISBLK(inode->i_mode) && inode->i_rdev == dev) {
+			down_write_nested(&inode->i_rwsem, 2);
+			gone = !(dentry->d_flags & DCACHE_MOUNTED) &&
+			       !d_inode(dir)->i_op->unlink(d_inode(dir), dentry);
+			up_write(&inode->i_rwsem);
+		}
+		if (gone)
+			d_delete(dentry);
+		up_write(&d_inode(dir)->i_rwsem);
+		dput(dentry);
+	}
+	dput(dir);
+}
+
 int devtmpfs_mount(void)
 {
 	struct path parent;
