@@ -18,6 +18,7 @@
 #include "kernel/init.h"
 #include "kernel/printk.h"
 #include "lib/errno.h"
+#include "mm/cache/backing-dev.h"
 #include "mm/user/file_ops.h"
 
 #define BDEVFS_MAGIC 0x62646576
@@ -44,6 +45,11 @@ static int bdev_read_folio(struct file *file, struct folio *folio)
 	return iomap_read_folio(folio, &bdev_iomap_ops);
 }
 
+static void bdev_readahead(struct readahead_control *rac)
+{
+	iomap_readahead(rac, &bdev_iomap_ops);
+}
+
 static int bdev_write_begin(struct file *file, struct address_space *mapping, loff_t pos,
 			    unsigned int len, struct folio **foliop)
 {
@@ -67,6 +73,7 @@ static int bdev_writepages(struct address_space *mapping, struct writeback_contr
 
 static const struct address_space_operations bdev_aops = {
 	.read_folio = bdev_read_folio,
+	.readahead = bdev_readahead,
 	.write_begin = bdev_write_begin,
 	.write_end = bdev_write_end,
 	.writepages = bdev_writepages,
@@ -88,6 +95,7 @@ struct inode *bdev_new_inode(struct block_device *bdev)
 	inode->i_rdev = bdev->bd_dev;
 	inode->i_private = bdev;
 	inode->i_data.a_ops = &bdev_aops;
+	inode->i_data.bdi = bdev->bd_disk->bdi;
 	inode->i_data.gfp_mask = GFP_USER;
 	return inode;
 }
@@ -355,6 +363,7 @@ static int range_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 	sector = range[0] >> SECTOR_SHIFT;
 	nr = range[1] >> SECTOR_SHIFT;
 	down_write(&inode->i_rwsem);
+	down_write(&inode->i_mapping->invalidate_lock);
 	err = filemap_write_and_wait_range(inode->i_mapping, range[0], range[0] + range[1] - 1);
 	if (!err) {
 		err = cmd == BLKDISCARD ? blkdev_issue_discard(bdev, sector, nr)
@@ -362,6 +371,7 @@ static int range_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 		invalidate_inode_pages2_range(inode->i_mapping, range[0] >> PAGE_SHIFT,
 					      (range[0] + range[1] - 1) >> PAGE_SHIFT);
 	}
+	up_write(&inode->i_mapping->invalidate_lock);
 	up_write(&inode->i_rwsem);
 	return err;
 }
@@ -392,7 +402,7 @@ static long blkdev_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 {
 	struct block_device *bdev = file->private_data;
 	const struct queue_limits *lim = bdev_limits(bdev);
-	struct request_queue *q = bdev->bd_disk->queue;
+	struct backing_dev_info *bdi = bdev->bd_disk->bdi;
 	u64 size = bdev_nr_sectors(bdev) << SECTOR_SHIFT;
 
 	switch (cmd) {
@@ -421,11 +431,12 @@ static long blkdev_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 		return put_user((unsigned short)min(lim->max_sectors, 65535U),
 				(unsigned short __user *)arg);
 	case BLKRAGET:
-		return put_user((long)q->read_ahead_kb * 2, (long __user *)arg);
+		return put_user((long)(bdi->ra_pages * (PAGE_SIZE / SECTOR_SIZE)),
+				(long __user *)arg);
 	case BLKRASET:
 		if (!capable(CAP_SYS_ADMIN))
 			return -EACCES;
-		WRITE_ONCE(q->read_ahead_kb, min(arg / 2, 1UL << 20));
+		WRITE_ONCE(bdi->ra_pages, arg / (PAGE_SIZE / SECTOR_SIZE));
 		return 0;
 	case BLKFLSBUF:
 		return flush_buffers(bdev);

@@ -317,7 +317,6 @@ struct request_queue *blk_alloc_queue(const struct queue_limits *lim)
 	if (!q)
 		return ERR_PTR(-ENOMEM);
 	q->limits = *lim;
-	q->read_ahead_kb = 128;
 	return q;
 }
 

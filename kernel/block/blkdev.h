@@ -34,6 +34,7 @@
 #define BLK_PLUG_MAX	  32 /* requests that wait in a plug */
 #define BLK_MERGE_LOOK	  4  /* so many of its last ones are tried for a merge */
 
+struct backing_dev_info;
 struct blk_mq_hw_ctx;
 struct gendisk;
 struct inode;
@@ -135,7 +136,6 @@ struct request_queue {
 	struct queue_limits limits;
 	unsigned int nr_hw_queues, depth, rq_size;
 	struct blk_mq_hw_ctx hctx[BLK_MAX_HW_QUEUES];
-	unsigned int read_ahead_kb;
 };
 
 struct gendisk {
@@ -151,7 +151,8 @@ struct gendisk {
 	struct block_device *part0;
 	struct xarray part_tbl; /* O and disks_mutex; by number, part0 included */
 	struct mutex open_mutex;
-	struct list_head list; /* disks_mutex */
+	struct list_head list;	      /* disks_mutex */
+	struct backing_dev_info *bdi; /* - readahead from it */
 };
 
 /* Requests that wait for their neighbours. On the stack of whoever submits several bios. */

@@ -24,8 +24,11 @@
 #include "lib/errno.h"
 #include "lib/printf.h"
 #include "lib/string.h"
+#include "mm/cache/backing-dev.h"
 #include "mm/slab/percpu.h"
 #include "mm/slab/slab.h"
+
+#define MAX_IO_SECTORS 2560U /* of a request for readahead: 1280 KiB */
 
 #define MAX_MAJORS 512
 
@@ -155,6 +158,7 @@ void bdev_put(struct block_device *bdev)
 	}
 	if (disk->fops->free_disk)
 		disk->fops->free_disk(disk);
+	bdi_free(disk->bdi);
 	kfree(disk);
 }
 
@@ -206,10 +210,12 @@ struct gendisk *alloc_disk(struct request_queue *q, const struct block_device_op
 	disk->minors = DISK_MAX_PARTS;
 	mutex_init(&disk->open_mutex);
 	xa_init(&disk->part_tbl);
-	disk->part0 = bdev_alloc(disk, 0);
+	disk->bdi = bdi_alloc();
+	disk->part0 = disk->bdi ? bdev_alloc(disk, 0) : ERR_PTR(-ENOMEM);
 	if (IS_ERR(disk->part0)) {
 		int err = PTR_ERR(disk->part0);
 
+		bdi_free(disk->bdi);
 		kfree(disk);
 		return ERR_PTR(err);
 	}
@@ -235,6 +241,8 @@ int add_disk(struct gendisk *disk)
 		pr_err("%s: cannot add the disk: error %d\n", disk->disk_name, err);
 		return err;
 	}
+	disk->bdi->io_pages =
+		min(disk->queue->limits.max_sectors, MAX_IO_SECTORS) / (PAGE_SIZE / SECTOR_SIZE);
 	mutex_lock(&disks_mutex);
 	list_add_tail(&disk->list, &disks);
 	mutex_unlock(&disks_mutex);

@@ -14,6 +14,7 @@
 #include "kernel/sched.h"
 #include "lib/errno.h"
 #include "lib/string.h"
+#include "mm/cache/readahead.h"
 #include "mm/phys/buddy.h"
 #include "mm/user/mm.h"
 
@@ -125,8 +126,9 @@ static void gather_submit(struct iomap_gather *g)
 	g->bio = NULL;
 }
 
+/* nr_vecs: how many parts are expected to come, this one included. */
 static void gather_add(struct iomap_gather *g, struct folio *folio, size_t off, size_t len,
-		       loff_t pos, unsigned int opf, bio_end_io_t end_io)
+		       loff_t pos, unsigned int opf, bio_end_io_t end_io, unsigned int nr_vecs)
 {
 	sector_t sector = (g->map.addr + (pos - g->map.offset)) >> SECTOR_SHIFT;
 
@@ -134,7 +136,8 @@ static void gather_add(struct iomap_gather *g, struct folio *folio, size_t off, 
 	    g->bio->bi_iter.bi_size < MAX_BIO_BYTES && bio_add_folio(g->bio, folio, len, off))
 		return;
 	gather_submit(g);
-	g->bio = bio_alloc(g->map.bdev, 16, opf, GFP_NOFS);
+	g->bio = bio_alloc(g->map.bdev, clamp(nr_vecs, 1U, (unsigned int)BIO_MAX_VECS), opf,
+			   GFP_NOFS);
 	g->bio->bi_iter.bi_sector = sector;
 	g->bio->bi_end_io = end_io;
 	bio_add_folio(g->bio, folio, len, off);
@@ -160,7 +163,7 @@ static void read_end_io(struct bio *bio)
 
 /* Brings the blocks that are missing on their way; the folio is unlocked when all have arrived. 0, or why some cannot be had. */
 static int read_folio_blocks(struct folio *folio, const struct iomap_ops *ops,
-			     struct iomap_gather *g)
+			     struct iomap_gather *g, unsigned int nr_vecs)
 {
 	struct inode *inode = folio->mapping->host;
 	loff_t start = (loff_t)folio->index << PAGE_SHIFT, size = READ_ONCE(inode->i_size);
@@ -183,7 +186,7 @@ static int read_folio_blocks(struct folio *folio, const struct iomap_ops *ops,
 			continue;
 		}
 		pending_add(folio, READ_SHIFT, 1);
-		gather_add(g, folio, off, n, pos, REQ_OP_READ, read_end_io);
+		gather_add(g, folio, off, n, pos, REQ_OP_READ, read_end_io, nr_vecs);
 	}
 	if (pending_done(folio, READ_SHIFT, 1))
 		folio_unlock(folio);
@@ -196,7 +199,7 @@ int iomap_read_folio(struct folio *folio, const struct iomap_ops *ops)
 	int err;
 
 	folio_get(folio);
-	err = read_folio_blocks(folio, ops, &g);
+	err = read_folio_blocks(folio, ops, &g, MAX_BLOCKS);
 	gather_submit(&g);
 	/* The caller waits for it in any case. */
 	folio_lock(folio);
@@ -205,6 +208,56 @@ int iomap_read_folio(struct folio *folio, const struct iomap_ops *ops)
 	folio_unlock(folio);
 	folio_put(folio);
 	return err;
+}
+
+/* A new page that lies in one extent, within the file: all its blocks at once. False: it has to be looked at block by block. */
+static bool read_whole_folio(struct folio *folio, struct iomap_gather *g, loff_t size,
+			     unsigned int nr_vecs)
+{
+	struct inode *inode = folio->mapping->host;
+	loff_t pos = (loff_t)folio->index << PAGE_SHIFT;
+	const struct iomap *map = &g->map;
+
+	if (!map->length || pos < map->offset || (u64)pos + PAGE_SIZE > map->offset + map->length ||
+	    pos + (loff_t)PAGE_SIZE > size)
+		return false;
+	if (map->type == IOMAP_HOLE) {
+		memset(folio_address(folio), 0, PAGE_SIZE);
+		set_uptodate(folio, inode, 0, PAGE_SIZE);
+		folio_unlock(folio);
+		return true;
+	}
+	*state_of(folio) = nr_blocks(inode, PAGE_SIZE) << READ_SHIFT;
+	gather_add(g, folio, 0, PAGE_SIZE, pos, REQ_OP_READ | REQ_RAHEAD, read_end_io, nr_vecs);
+	return true;
+}
+
+void iomap_readahead(struct readahead_control *rac, const struct iomap_ops *ops)
+{
+	struct inode *inode = rac->mapping->host;
+	loff_t size = READ_ONCE(inode->i_size);
+	struct iomap_gather g = { .bio = NULL };
+	struct blk_plug plug;
+	int err;
+
+	blk_start_plug(&plug);
+	while (readahead_count(rac)) {
+		unsigned int left = readahead_count(rac);
+		struct folio *folio;
+
+		/* Of an error hears who reads the page himself; what is left is dropped. */
+		if (readahead_pos(rac) < size &&
+		    map_at(inode, readahead_pos(rac), readahead_length(rac), 0, ops, &g.map))
+			break;
+		folio = readahead_folio(rac);
+		if (read_whole_folio(folio, &g, size, left))
+			continue;
+		err = read_folio_blocks(folio, ops, &g, left);
+		if (err)
+			break;
+	}
+	gather_submit(&g);
+	blk_finish_plug(&plug);
 }
 
 /* One block, now. => folio locked */
@@ -393,7 +446,7 @@ static int write_blocks(struct folio *folio, struct inode *inode, size_t end, un
 			continue;
 		}
 		pending_add(folio, WRITE_SHIFT, 1);
-		gather_add(&w->g, folio, off, block, start + off, REQ_OP_WRITE, write_end_io);
+		gather_add(&w->g, folio, off, block, start + off, REQ_OP_WRITE, write_end_io, 16);
 	}
 	return err;
 }

@@ -28,6 +28,7 @@ enum iomap_type {
 #define IOMAP_F_NEW BIT(0) /* just allocated: what the device has there is not the file's */
 
 struct block_device;
+struct readahead_control;
 
 struct iomap {
 	u64 addr;      /* bytes on bdev, or IOMAP_NULL_ADDR */
@@ -52,6 +53,8 @@ struct iomap_ops {
 
 /* For address_space_operations. */
 int iomap_read_folio(struct folio *folio, const struct iomap_ops *ops);
+/* Whole runs of pages in as few bios as the extents allow. */
+void iomap_readahead(struct readahead_control *rac, const struct iomap_ops *ops);
 int iomap_write_begin(struct inode *inode, loff_t pos, unsigned int len, struct folio **foliop,
 		      const struct iomap_ops *ops);
 /* Bytes taken: copied, or 0. i_size is the caller's. */

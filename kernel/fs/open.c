@@ -12,6 +12,7 @@
 #include "kernel/fs/internal.h"
 #include "kernel/fs/namei.h"
 #include "kernel/syscall.h"
+#include "mm/cache/readahead.h"
 
 static int open_flags_to_acc(int flags)
 {
@@ -85,6 +86,7 @@ int vfs_open_file(struct file *file, const struct path *path, int flags)
 	}
 	if ((file->f_flags & O_DIRECT) && !(file->f_op->fop_flags & FOP_DIRECT))
 		return -EINVAL;
+	file_ra_state_init(&file->f_ra, file->f_mapping);
 	/* Terminals, tracefs and block devices look at one of them each; fcntl(F_GETFL) shows none. */
 	file->f_flags &= ~(O_EXCL | O_NOCTTY | O_TRUNC);
 	return 0;

@@ -33,6 +33,7 @@ struct iovec {
 };
 
 struct address_space;
+struct backing_dev_info;
 struct dentry;
 struct dir_context;
 struct file;
@@ -45,6 +46,7 @@ struct mount;
 struct page;
 struct pipe_inode_info;
 struct poll_table;
+struct readahead_control;
 struct seq_file;
 struct shared_policy;
 struct super_block;
@@ -54,6 +56,8 @@ struct writeback_control;
 struct address_space_operations {
 	/* Bring one locked, not uptodate folio in; unlocks it. 0 or -EIO... May sleep. */
 	int (*read_folio)(struct file *file, struct folio *folio);
+	/* Starts reading a run of new, locked folios, each unlocked when it is there: mm/cache/readahead.h. */
+	void (*readahead)(struct readahead_control *rac);
 	/* A locked, referenced folio ready for a write of len bytes at pos / finish it (returns bytes). */
 	int (*write_begin)(struct file *file, struct address_space *mapping, loff_t pos,
 			   unsigned int len, struct folio **foliop);
@@ -80,6 +84,7 @@ struct address_space {
 	struct rb_root_cached i_mmap; /* M */
 	struct rw_semaphore i_mmap_rwsem;
 	errseq_t wb_err;		     /* failed writes, for whoever has the file open */
+	struct backing_dev_info *bdi;	     /* - where its pages go: mm/cache/backing-dev.h */
 	void *private_data;		     /* - the file system's */
 	struct shared_policy *shared_policy; /* - once set: mm/cache/mempolicy.h, shmem only */
 };
@@ -177,20 +182,32 @@ struct file_operations {
 	ssize_t (*write_kernel)(struct file *, const void *buf, size_t len);
 };
 
-#define FMODE_READ   0x1u
-#define FMODE_WRITE  0x2u
-#define FMODE_LSEEK  0x4u
-#define FMODE_PREAD  0x8u
-#define FMODE_PWRITE 0x10u
-#define FMODE_EXEC   0x20u
-#define FMODE_NOPOS  0x80u  /* lseek may be called, but reads and writes have no position */
-#define FMODE_WRITER 0x40u  /* counted in i_writecount */
-#define FMODE_EXCL   0x100u /* a block device that nobody else may have alone */
-#define FMODE_PATH   0x4000u
+#define FMODE_READ    0x1u
+#define FMODE_WRITE   0x2u
+#define FMODE_LSEEK   0x4u
+#define FMODE_PREAD   0x8u
+#define FMODE_PWRITE  0x10u
+#define FMODE_EXEC    0x20u
+#define FMODE_NOPOS   0x80u  /* lseek may be called, but reads and writes have no position */
+#define FMODE_WRITER  0x40u  /* counted in i_writecount */
+#define FMODE_EXCL    0x100u /* a block device that nobody else may have alone */
+#define FMODE_RANDOM  0x200u /* POSIX_FADV_RANDOM: no readahead; f_lock */
+#define FMODE_NOREUSE 0x400u /* POSIX_FADV_NOREUSE; f_lock */
+#define FMODE_PATH    0x4000u
 
 struct path {
 	struct mount *mnt;
 	struct dentry *dentry;
+};
+
+/* What an open file was last seen to read: mm/cache/readahead.h. Pages. */
+struct file_ra_state {
+	pgoff_t start;		  /* the last window */
+	unsigned long size;	  /* of it */
+	unsigned long async_size; /* so many of its end are left when the next one starts */
+	unsigned long ra_pages;	  /* largest window; 0: none */
+	int mmap_miss;		  /* faults that found nothing, less those that found their page */
+	loff_t prev_pos;	  /* bytes: where the last read ended */
 };
 
 struct file {
@@ -210,6 +227,7 @@ struct file {
 	unsigned int f_version;
 	errseq_t f_wb_err; /* f_lock: which failed writes it has heard of */
 	void *private_data;
+	struct file_ra_state f_ra;
 	void *rcu_next[2];
 };
 

@@ -5,7 +5,8 @@
  *    not being freed, and a second look at the tree shows whether it still is the one. If not, again.
  * 2. Insertion and removal hold i_pages_lock; the folio comes in locked, so nobody uses it before its
  *    contents are right. Two that insert at once: the loser gets -EEXIST and takes the winner's.
- * 3. read copies from uptodate folios up to i_size. A page that is absent is read in by read_folio; a
+ * 3. read copies from uptodate folios up to i_size, several at a time. A page that is absent is read in by readahead, with those
+ *    behind it, or by read_folio; a
  *    file system without read_folio keeps all its data in the cache, so an absent page reads as zeroes.
  * 4. write asks the file system for each page (write_begin), copies, and hands it back (write_end). The
  *    copy is done with the folio locked; user memory that would fault is touched before, so that a fault
@@ -26,7 +27,9 @@
 #include "lib/errno.h"
 #include "lib/hash.h"
 #include "lib/string.h"
+#include "mm/cache/backing-dev.h"
 #include "mm/cache/pagemap.h"
+#include "mm/cache/readahead.h"
 #include "mm/cache/uio.h"
 #include "mm/cache/writeback.h"
 #include "mm/phys/buddy.h"
@@ -56,6 +59,7 @@ void address_space_init(struct address_space *mapping, struct inode *host, gfp_t
 	init_rwsem(&mapping->invalidate_lock);
 	init_rwsem(&mapping->i_mmap_rwsem);
 	mapping->i_mmap = RB_ROOT_CACHED;
+	mapping->bdi = &noop_backing_dev_info;
 }
 
 static wait_queue_head_t *folio_waitqueue(struct folio *folio)
@@ -97,6 +101,17 @@ void folio_wait_writeback(struct folio *folio)
 {
 	if (folio_test_writeback(folio))
 		io_wait_event(*folio_waitqueue(folio), folio_written_or_mark(folio));
+}
+
+static bool folio_unlocked_or_mark(struct folio *folio)
+{
+	set_bit(PG_waiters, &folio->flags);
+	return !folio_test_locked(folio);
+}
+
+void __folio_wait_locked(struct folio *folio)
+{
+	io_wait_event(*folio_waitqueue(folio), folio_unlocked_or_mark(folio));
 }
 
 void folio_wait_locked_unlock(struct folio *folio, spinlock_t *ptl)
@@ -186,12 +201,12 @@ int filemap_add_folio(struct address_space *mapping, struct folio *folio, pgoff_
 	return 0;
 }
 
-void filemap_remove_folio(struct folio *folio)
+/* All of leaving the cache but its reference. */
+static void take_out(struct folio *folio)
 {
 	struct address_space *mapping = folio->mapping;
 	unsigned long flags;
 
-	folio_cancel_dirty(folio);
 	spin_lock_irqsave(&mapping->i_pages_lock, flags);
 	xa_erase(&mapping->i_pages, folio->index);
 	mapping->nrpages--;
@@ -202,7 +217,27 @@ void filemap_remove_folio(struct folio *folio)
 		node_stat_sub_folio(folio, NR_SHMEM);
 	if (mapping->a_ops && mapping->a_ops->free_folio)
 		mapping->a_ops->free_folio(folio, mapping);
+}
+
+void filemap_remove_folio(struct folio *folio)
+{
+	folio_cancel_dirty(folio);
+	take_out(folio);
 	folio_put(folio);
+}
+
+bool remove_mapping(struct address_space *mapping, struct folio *folio)
+{
+	if (!folio_ref_freeze(folio, 2))
+		return false;
+	/* Nobody can take a reference now; who had one meanwhile may have made it dirty. */
+	if (folio_test_dirty(folio)) {
+		folio_ref_unfreeze(folio, 2);
+		return false;
+	}
+	take_out(folio);
+	folio_ref_unfreeze(folio, 1);
+	return true;
 }
 
 /* A new folio at index, read in. => read_folio exists. -EEXIST: somebody else was faster. */
@@ -222,6 +257,35 @@ static int filemap_create_folio(struct address_space *mapping, pgoff_t index, st
 	return err;
 }
 
+/* What readahead or another reader has under way has arrived, or is read now. 0: it is uptodate, or has left the cache. */
+static int filemap_update_folio(struct address_space *mapping, struct folio *folio,
+				struct file *file)
+{
+	int err = 0;
+
+	/* Mostly it is on its way already, and nobody needs to be kept out for that. */
+	folio_wait_locked(folio);
+	if (folio_test_uptodate(folio))
+		return 0;
+	down_read(&mapping->invalidate_lock);
+	folio_lock(folio);
+	if (!folio->mapping || folio_test_uptodate(folio)) {
+		folio_unlock(folio);
+	} else if (mapping->a_ops->read_folio) {
+		err = mapping->a_ops->read_folio(file, folio);
+		if (!err) {
+			folio_wait_locked(folio);
+			if (!folio_test_uptodate(folio) && folio->mapping)
+				err = -EIO;
+		}
+	} else {
+		folio_unlock(folio);
+		err = -EIO;
+	}
+	up_read(&mapping->invalidate_lock);
+	return err;
+}
+
 struct folio *read_mapping_folio(struct address_space *mapping, pgoff_t index, struct file *file)
 {
 	for (;;) {
@@ -238,22 +302,135 @@ struct folio *read_mapping_folio(struct address_space *mapping, pgoff_t index, s
 		}
 		if (likely(folio_test_uptodate(folio)))
 			return folio;
-		folio_lock(folio);
-		err = 0;
-		if (folio->mapping && !folio_test_uptodate(folio)) {
-			if (mapping->a_ops->read_folio)
-				err = mapping->a_ops->read_folio(file, folio);
-			else
-				folio_unlock(folio);
-			if (!err && !folio_test_uptodate(folio))
-				err = -EIO;
-		} else {
-			folio_unlock(folio);
-		}
+		err = filemap_update_folio(mapping, folio, file);
 		folio_put(folio);
 		if (err)
 			return ERR_PTR(err);
 	}
+}
+
+/* ---- read ---- */
+
+#define READ_BATCH	   15
+#define AOP_TRUNCATED_PAGE 0x80001 /* it left the cache before it was uptodate: once more */
+
+/* Folios of [index, last] that follow each other, with references, up to one that needs attention: not uptodate, or marked. */
+static unsigned int get_read_batch(struct address_space *mapping, pgoff_t index, pgoff_t last,
+				   struct folio **batch)
+{
+	XA_STATE(xas, &mapping->i_pages, index);
+	unsigned int n = 0;
+
+	rcu_read_lock();
+	while (n < READ_BATCH && index + n <= last) {
+		struct folio *folio = xas_next(&xas);
+
+		if (!folio || xa_is_value(folio) || !folio_try_get(folio))
+			break;
+		if (unlikely(xas_reload(&xas) != folio)) {
+			folio_put(folio);
+			break;
+		}
+		batch[n++] = folio;
+		if (!folio_test_uptodate(folio) || folio_test_readahead(folio))
+			break;
+	}
+	rcu_read_unlock();
+	return n;
+}
+
+/* The file's pages from index on that a read up to page last can copy, at least one; 0: a hole of a file without a disk; AOP_TRUNCATED_PAGE; or -errno. */
+static int filemap_get_pages(struct kiocb *iocb, pgoff_t index, pgoff_t last, struct folio **batch)
+{
+	struct file *file = iocb->ki_filp;
+	struct address_space *mapping = file->f_mapping;
+	struct readahead_control rac = {
+		.file = file, .mapping = mapping, .ra = &file->f_ra, ._index = index
+	};
+	bool nowait = iocb->ki_flags & IOCB_NOWAIT;
+	struct folio *folio;
+	unsigned int n;
+	int err;
+
+	n = get_read_batch(mapping, index, last, batch);
+	if (!n && !mapping->a_ops->read_folio)
+		return 0;
+	if (!n && nowait)
+		return -EAGAIN;
+	if (!n) {
+		page_cache_sync_ra(&rac, last - index + 1);
+		n = get_read_batch(mapping, index, last, batch);
+	}
+	if (!n) {
+		folio = read_mapping_folio(mapping, index, file);
+		if (IS_ERR(folio))
+			return PTR_ERR(folio);
+		batch[0] = folio;
+		return 1;
+	}
+	folio = batch[n - 1];
+	if (folio_test_readahead(folio) && !nowait) {
+		rac._index = folio->index;
+		page_cache_async_ra(&rac, folio, last - folio->index + 1);
+	}
+	if (likely(folio_test_uptodate(folio)))
+		return n;
+	err = nowait ? -EAGAIN : 0;
+	/* What comes before it is copied first. */
+	if (n == 1 && !err) {
+		err = filemap_update_folio(mapping, folio, file);
+		if (!err && folio_test_uptodate(folio))
+			return 1;
+	}
+	folio_put(folio);
+	if (--n)
+		return n;
+	return err ? err : AOP_TRUNCATED_PAGE;
+}
+
+/* Copies from pages that follow each other, the first one holding ki_pos, and drops them. False: the caller must not go on. */
+static bool copy_pages(struct kiocb *iocb, struct iov_iter *to, struct folio **batch,
+		       unsigned int nr, ssize_t *done)
+{
+	loff_t size = READ_ONCE(iocb->ki_filp->f_mapping->host->i_size);
+	bool more = true;
+	unsigned int i;
+
+	for (i = 0; i < nr; i++) {
+		size_t off = iocb->ki_pos & ~PAGE_MASK, n = 0, got = 0;
+
+		if (more && iocb->ki_pos < size) {
+			n = min3((size_t)(PAGE_SIZE - off), iov_iter_count(to),
+				 (size_t)(size - iocb->ki_pos));
+			got = copy_to_iter(folio_address(batch[i]) + off, n, to);
+			iocb->ki_pos += got;
+			*done += got;
+		}
+		if (!n || got < n)
+			more = false;
+		if (got < n && !*done)
+			*done = -EFAULT;
+		folio_put(batch[i]);
+	}
+	return more;
+}
+
+/* A page that a file without a disk does not have. */
+static bool copy_hole(struct kiocb *iocb, struct iov_iter *to, ssize_t *done)
+{
+	loff_t size = READ_ONCE(iocb->ki_filp->f_mapping->host->i_size);
+	size_t n, got;
+
+	if (iocb->ki_pos >= size)
+		return false;
+	n = min3((size_t)(PAGE_SIZE - (iocb->ki_pos & ~PAGE_MASK)), iov_iter_count(to),
+		 (size_t)(size - iocb->ki_pos));
+	got = iov_iter_zero(n, to);
+	iocb->ki_pos += got;
+	*done += got;
+	if (got < n && !*done)
+		*done = -EFAULT;
+	return got == n;
 }
 
 /* From the cache to the iterator, up to the end of the file. */
@@ -261,35 +438,42 @@ static ssize_t filemap_read(struct kiocb *iocb, struct iov_iter *to)
 {
 	struct file *file = iocb->ki_filp;
 	struct address_space *mapping = file->f_mapping;
-	struct inode *inode = mapping->host;
+	struct folio *batch[READ_BATCH];
+	bool more = true;
 	ssize_t done = 0;
 
-	while (iov_iter_count(to)) {
-		loff_t pos = iocb->ki_pos, size = READ_ONCE(inode->i_size);
-		size_t off = pos & ~PAGE_MASK, n, got;
-		struct folio *folio;
+	while (more && iov_iter_count(to)) {
+		loff_t pos = iocb->ki_pos;
+		pgoff_t index = pos >> PAGE_SHIFT;
+		pgoff_t last = (pos + iov_iter_count(to) - 1) >> PAGE_SHIFT;
+		int nr = 1;
 
-		if (pos >= size)
+		if (pos >= READ_ONCE(mapping->host->i_size))
 			break;
-		n = min3((size_t)(PAGE_SIZE - off), iov_iter_count(to), (size_t)(size - pos));
-		folio = read_mapping_folio(mapping, pos >> PAGE_SHIFT, file);
-		if (IS_ERR(folio))
-			return done ? done : PTR_ERR(folio);
-		if (folio) {
-			got = copy_to_iter(folio_address(folio) + off, n, to);
-			folio_put(folio);
-		} else {
-			got = iov_iter_zero(n, to);
+		/* A read within one page, the most frequent one. */
+		batch[0] = index == last ? filemap_get_folio(mapping, index) : NULL;
+		if (!batch[0] || !folio_test_uptodate(batch[0]) || folio_test_readahead(batch[0])) {
+			if (batch[0])
+				folio_put(batch[0]);
+			nr = filemap_get_pages(iocb, index, last, batch);
 		}
-		iocb->ki_pos += got;
-		done += got;
-		if (got < n || unlikely(fatal_signal_pending(current))) {
+		if (unlikely(nr == AOP_TRUNCATED_PAGE))
+			continue;
+		if (unlikely(nr < 0)) {
 			if (!done)
-				done = -EFAULT;
+				done = nr;
+			break;
+		}
+		more = nr ? copy_pages(iocb, to, batch, nr, &done) : copy_hole(iocb, to, &done);
+		if (unlikely(fatal_signal_pending(current))) {
+			if (!done)
+				done = -EINTR;
 			break;
 		}
 		cond_resched();
 	}
+	if (done > 0)
+		file->f_ra.prev_pos = iocb->ki_pos;
 	return done;
 }
 

@@ -221,6 +221,16 @@ static int do_writepages(struct address_space *mapping, struct writeback_control
 	return mapping->a_ops->writepages(mapping, wbc);
 }
 
+int filemap_fdatawrite_range_kick(struct address_space *mapping, loff_t start, loff_t end)
+{
+	struct writeback_control wbc = { .nr_to_write = LONG_MAX,
+					 .range_start = start,
+					 .range_end = end,
+					 .sync_mode = WB_SYNC_NONE };
+
+	return do_writepages(mapping, &wbc);
+}
+
 int filemap_fdatawrite_range(struct address_space *mapping, loff_t start, loff_t end)
 {
 	struct writeback_control wbc = { .nr_to_write = LONG_MAX,
@@ -256,14 +266,22 @@ int filemap_write_and_wait_range(struct address_space *mapping, loff_t start, lo
 	return err ? err : errseq_check(&mapping->wb_err, since);
 }
 
+int file_check_and_advance_wb_err(struct file *file)
+{
+	int err;
+
+	spin_lock(&file->f_lock);
+	err = errseq_check_and_advance(&file->f_mapping->wb_err, &file->f_wb_err);
+	spin_unlock(&file->f_lock);
+	return err;
+}
+
 int file_write_and_wait_range(struct file *file, loff_t start, loff_t end)
 {
 	struct address_space *mapping = file->f_mapping;
 	int err = filemap_fdatawrite_range(mapping, start, end), told;
 
 	filemap_fdatawait_range(mapping, start, end);
-	spin_lock(&file->f_lock);
-	told = errseq_check_and_advance(&mapping->wb_err, &file->f_wb_err);
-	spin_unlock(&file->f_lock);
+	told = file_check_and_advance_wb_err(file);
 	return told ? told : err;
 }

@@ -24,6 +24,7 @@ void address_space_init(struct address_space *mapping, struct inode *host, gfp_t
 /* --- the folio lock; lock may sleep --- */
 void __folio_lock(struct folio *folio);
 void __folio_wake(struct folio *folio);
+void __folio_wait_locked(struct folio *folio);
 /* The folio's writeback has just ended. => any context */
 void folio_wake_writeback(struct folio *folio);
 
@@ -47,6 +48,13 @@ static __always_inline void folio_unlock(struct folio *folio)
 		__folio_wake(folio);
 }
 
+/* Until it is unlocked once; somebody may lock it again at once. => may sleep, a reference held */
+static __always_inline void folio_wait_locked(struct folio *folio)
+{
+	if (unlikely(folio_test_locked(folio)))
+		__folio_wait_locked(folio);
+}
+
 #define lock_page(page)	  folio_lock(page_folio(page))
 #define unlock_page(page) folio_unlock(page_folio(page))
 
@@ -66,6 +74,11 @@ struct folio *filemap_lock_folio(struct address_space *mapping, pgoff_t index);
 int filemap_add_folio(struct address_space *mapping, struct folio *folio, pgoff_t index, gfp_t gfp);
 /* Takes a locked folio out; drops the cache's reference. */
 void filemap_remove_folio(struct folio *folio);
+/*
+ * Takes a locked folio out if it is clean and nobody but the cache and the caller has a reference (a page table has one for each
+ * entry): true, and the caller's reference is the last one.
+ */
+bool remove_mapping(struct address_space *mapping, struct folio *folio);
 /* An uptodate folio at index with a reference, read in if need be; ERR_PTR. May sleep. */
 struct folio *read_mapping_folio(struct address_space *mapping, pgoff_t index, struct file *file);
 bool filemap_has_page(struct address_space *mapping, pgoff_t index);
@@ -94,6 +107,11 @@ void truncate_inode_pages_range(struct address_space *mapping, loff_t lstart, lo
  * => may sleep
  */
 int invalidate_inode_pages2_range(struct address_space *mapping, pgoff_t first, pgoff_t last);
+/*
+ * Clean folios [first, last] that nobody uses leave the cache: how many. Of a mapping with a disk, or what was in them is lost.
+ * => may sleep, needs no lock
+ */
+unsigned long invalidate_mapping_pages(struct address_space *mapping, pgoff_t first, pgoff_t last);
 /* The file now ends at newsize (i_size is set already): unmaps and drops what is behind it. */
 void truncate_pagecache(struct inode *inode, loff_t newsize);
 

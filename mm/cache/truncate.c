@@ -26,6 +26,19 @@ static void zero_partial(struct address_space *mapping, pgoff_t index, size_t fr
 	folio_put(folio);
 }
 
+/* The next folio at or after *index with a reference, up to last; NULL at the end. */
+static struct folio *next_folio(struct address_space *mapping, unsigned long *index, pgoff_t last)
+{
+	struct folio *folio;
+
+	rcu_read_lock();
+	do
+		folio = xa_find(&mapping->i_pages, index, last, XA_PRESENT);
+	while (folio && !folio_try_get(folio));
+	rcu_read_unlock();
+	return folio;
+}
+
 /* The next folio at or after *index, locked, up to last; NULL at the end. */
 static struct folio *next_locked(struct address_space *mapping, unsigned long *index, pgoff_t last)
 {
@@ -77,6 +90,25 @@ void truncate_inode_pages_range(struct address_space *mapping, loff_t lstart, lo
 	}
 }
 
+unsigned long invalidate_mapping_pages(struct address_space *mapping, pgoff_t first, pgoff_t last)
+{
+	unsigned long index = first, gone = 0;
+	struct folio *folio;
+
+	while ((folio = next_folio(mapping, &index, last))) {
+		if (folio_trylock(folio)) {
+			if (folio->mapping == mapping && !folio_test_writeback(folio))
+				gone += remove_mapping(mapping, folio);
+			folio_unlock(folio);
+		}
+		folio_put(folio);
+		if (index++ == last)
+			break;
+		cond_resched();
+	}
+	return gone;
+}
+
 int invalidate_inode_pages2_range(struct address_space *mapping, pgoff_t first, pgoff_t last)
 {
 	unsigned long index = first;
@@ -91,9 +123,8 @@ int invalidate_inode_pages2_range(struct address_space *mapping, pgoff_t first, 
 			err = -EBUSY;
 		} else {
 			filemap_remove_folio(folio);
-			/* A fault that saw it in the cache may have mapped it meanwhile; now none can any more. */
-			if (folio_mapped(folio))
-				mapping_ops->unmap_pages(mapping, index, 1, false);
+			/* A fault that saw it in the cache may be mapping it just now; afterwards none can any more. */
+			mapping_ops->unmap_pages(mapping, index, 1, false);
 		}
 		folio_unlock(folio);
 		folio_put(folio);

@@ -64,8 +64,12 @@ int write_cache_pages(struct address_space *mapping, struct writeback_control *w
 		      writepage_t writepage, void *data);
 /* Starts writing what is dirty. */
 int filemap_fdatawrite_range(struct address_space *mapping, loff_t start, loff_t end);
+/* The same without waiting for anything: what is being written already, or is locked, is passed over. */
+int filemap_fdatawrite_range_kick(struct address_space *mapping, loff_t start, loff_t end);
 /* Waits for what is being written. Errors are in wb_err. */
 void filemap_fdatawait_range(struct address_space *mapping, loff_t start, loff_t end);
+/* The error that this open file has not heard of yet, or 0. */
+int file_check_and_advance_wb_err(struct file *file);
 /* Both, and the error that this open file has not heard of yet. For ->fsync. */
 int file_write_and_wait_range(struct file *file, loff_t start, loff_t end);
 /* Both, and whether there was an error since; for those without an open file. */

@@ -59,7 +59,9 @@ enum pageflags {
 	PG_reserved, /* see 2 */
 	PG_private,  /* ->private belongs to the file system */
 	PG_private_2,
-	PG_reclaim,		  /* to be freed as soon as writeback ends */
+	PG_reclaim, /* to be freed as soon as writeback ends */
+	PG_readahead =
+		PG_reclaim, /* not in writeback: whoever comes here reads on behind the window */
 	PG_isolated = PG_reclaim, /* of a page with movable_operations: taken to be moved */
 	PG_swapbacked,		  /* anonymous or shmem: swap is its backing store */
 	PG_unevictable,		  /* on the unevictable list */
@@ -340,6 +342,7 @@ PAGEFLAG(AnonExclusive, anon_exclusive)
 PAGEFLAG(Reserved, reserved)
 PAGEFLAG(Private, private)
 PAGEFLAG(Reclaim, reclaim)
+PAGEFLAG(Readahead, readahead)
 PAGEFLAG(Isolated, isolated)
 PAGEFLAG(SwapBacked, swapbacked)
 PAGEFLAG(Unevictable, unevictable)

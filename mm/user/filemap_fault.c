@@ -3,7 +3,7 @@
  *
  * map_pages serves the common case without sleeping: it puts every page around the fault that the cache
  * has, uptodate, into the empty entries of one table, so a program's text costs one fault per sixteen
- * pages. fault() brings a missing page in and returns it locked.
+ * pages. fault() brings a missing page in, with those around it (mm/cache/readahead.h), and returns it locked.
  *
  * Locks: mmap_lock for reading (held by the caller); ptl; invalidate_lock while reading in.
  * Mirrors Linux mm/filemap.c (filemap_fault, filemap_map_pages). Exercised by tests/user/file_map.c.
@@ -12,6 +12,7 @@
 #include "lib/err.h"
 #include "lib/errno.h"
 #include "mm/cache/pagemap.h"
+#include "mm/cache/readahead.h"
 #include "mm/cache/writeback.h"
 #include "mm/debug/page_table_check.h"
 #include "mm/phys/vmstat.h"
@@ -45,15 +46,84 @@ int generic_file_mmap(struct file *file, struct vm_area_struct *vma)
 	return 0;
 }
 
+/* ---- readahead ---- */
+
+#define MMAP_LOTSAMISS 100 /* faults in vain: reading around them does not help */
+
+static struct readahead_control fault_rac(const struct vm_fault *vmf)
+{
+	struct file *file = vmf->vma->vm_file;
+
+	return (struct readahead_control){
+		.file = file, .mapping = file->f_mapping, .ra = &file->f_ra, ._index = vmf->pgoff
+	};
+}
+
+/* The page is not there: it and those around it. */
+static void do_sync_mmap_readahead(struct vm_fault *vmf)
+{
+	struct readahead_control rac = fault_rac(vmf);
+	struct file_ra_state *ra = rac.ra;
+	unsigned long ra_pages = READ_ONCE(ra->ra_pages);
+	int miss;
+
+	if ((vmf->vma->vm_flags & VM_RAND_READ) || !ra_pages || !rac.mapping->a_ops->read_folio)
+		return;
+	if (vmf->vma->vm_flags & VM_SEQ_READ) {
+		page_cache_sync_ra(&rac, ra_pages);
+		return;
+	}
+	miss = READ_ONCE(ra->mmap_miss);
+	if (miss < MMAP_LOTSAMISS * 10)
+		WRITE_ONCE(ra->mmap_miss, ++miss);
+	if (miss > MMAP_LOTSAMISS)
+		return;
+	ra->start = vmf->pgoff > ra_pages / 2 ? vmf->pgoff - ra_pages / 2 : 0;
+	ra->size = ra_pages;
+	ra->async_size = ra_pages / 4;
+	rac._index = ra->start;
+	do_page_cache_ra(&rac, ra->size, ra->async_size);
+}
+
+/* The page is there: so reading around pays, and the mark of a window may be on it. */
+static void do_async_mmap_readahead(struct vm_fault *vmf, struct folio *folio)
+{
+	struct readahead_control rac = fault_rac(vmf);
+	int miss = READ_ONCE(rac.ra->mmap_miss);
+
+	if ((vmf->vma->vm_flags & VM_RAND_READ) || !rac.ra->ra_pages)
+		return;
+	if (miss > 0)
+		WRITE_ONCE(rac.ra->mmap_miss, miss - 1);
+	if (folio_test_readahead(folio))
+		page_cache_async_ra(&rac, folio, rac.ra->ra_pages);
+}
+
+/* Readahead for the fault; VM_FAULT_MAJOR if it must wait for the disk. */
+static unsigned int fault_readahead(struct vm_fault *vmf, struct address_space *mapping)
+{
+	struct folio *folio = filemap_get_folio(mapping, vmf->pgoff);
+
+	if (!folio) {
+		do_sync_mmap_readahead(vmf);
+		return VM_FAULT_MAJOR;
+	}
+	do_async_mmap_readahead(vmf, folio);
+	folio_put(folio);
+	return 0;
+}
+
 unsigned int filemap_fault(struct vm_fault *vmf)
 {
 	struct file *file = vmf->vma->vm_file;
 	struct address_space *mapping = file->f_mapping;
 	loff_t size = READ_ONCE(mapping->host->i_size);
 	struct folio *folio;
+	unsigned int major;
 
 	if (vmf->pgoff >= (pgoff_t)(((u64)size + PAGE_SIZE - 1) >> PAGE_SHIFT))
 		return VM_FAULT_SIGBUS;
+	major = fault_readahead(vmf, mapping);
 	for (;;) {
 		folio = read_mapping_folio(mapping, vmf->pgoff, file);
 		if (IS_ERR(folio))
@@ -74,7 +144,7 @@ unsigned int filemap_fault(struct vm_fault *vmf)
 		return VM_FAULT_SIGBUS;
 	}
 	vmf->page = &folio->page;
-	return VM_FAULT_LOCKED;
+	return VM_FAULT_LOCKED | major;
 }
 
 /* Cached pages [start, end] that fall into the fault's area and table. */
@@ -101,6 +171,7 @@ unsigned int filemap_map_pages(struct vm_fault *vmf, pgoff_t start, pgoff_t end)
 	unsigned int ret = 0;
 	long mapped = 0, shmem = 0;
 	pte_t *base;
+	int miss;
 	pgoff_t i;
 
 	clamp_around(vmf, &start, &end);
@@ -123,9 +194,10 @@ unsigned int filemap_map_pages(struct vm_fault *vmf, pgoff_t start, pgoff_t end)
 			continue;
 		/*
 		 * Truncation takes the folio out and unmaps afterwards, which needs our ptl: an entry set
-		 * after this look at ->mapping is still found by it.
+		 * after this look at ->mapping is still found by it. A mark wants a fault of its own.
 		 */
-		if (!folio_test_uptodate(folio) || READ_ONCE(folio->mapping) != mapping) {
+		if (!folio_test_uptodate(folio) || folio_test_readahead(folio) ||
+		    READ_ONCE(folio->mapping) != mapping) {
 			folio_put(folio);
 			continue;
 		}
@@ -140,6 +212,9 @@ unsigned int filemap_map_pages(struct vm_fault *vmf, pgoff_t start, pgoff_t end)
 		if (i == vmf->pgoff)
 			ret = VM_FAULT_NOPAGE;
 	}
+	miss = READ_ONCE(vma->vm_file->f_ra.mmap_miss);
+	if (unlikely(miss > 0))
+		WRITE_ONCE(vma->vm_file->f_ra.mmap_miss, max(miss - (int)mapped, 0));
 	add_mm_counter(vma->vm_mm, MM_SHMEMPAGES, shmem);
 	add_mm_counter(vma->vm_mm, MM_FILEPAGES, mapped - shmem);
 	spin_unlock(vmf->ptl);

@@ -15,6 +15,7 @@
 #include "kernel/task.h"
 #include "lib/err.h"
 #include "lib/errno.h"
+#include "mm/cache/readahead.h"
 #include "mm/cache/file.h"
 #include "mm/cache/pagemap.h"
 #include "mm/debug/page_table_check.h"
@@ -202,7 +203,11 @@ static int madvise_vma(struct mm_struct *mm, struct vm_area_struct *vma, unsigne
 	case MADV_REMOVE:
 		return madvise_remove(mm, vma, start, end);
 	case MADV_WILLNEED:
-		/* Files live in the cache, and there is no swap to read from. */
+		/* There is no swap to read from. */
+		if (vma->vm_file)
+			vfs_fadvise(vma->vm_file,
+				    ((loff_t)vma->vm_pgoff << PAGE_SHIFT) + start - vma->vm_start,
+				    end - start, POSIX_FADV_WILLNEED);
 		return 0;
 	case MADV_COLD:
 	case MADV_PAGEOUT:
