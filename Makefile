@@ -223,7 +223,7 @@ $(O)/quire.iso: $(O)/quire.stripped $(O)/initramfs.cpio $(O)/cmdline $(ISO_DEPS)
 	$(Q)O=$(O) tools/mkiso.sh $@ $(O)/quire.stripped $(O)/initramfs.cpio "$$(cat $(O)/cmdline)"
 
 # --- commands ----------------------------------------------------------------------------------------
-.PHONY: help iso run gdb console test fuzz vmfuzz fsfuzz test-images bench bench-disk debian-root clean format lint deps doctor user-tests host-tests
+.PHONY: help iso run gdb console test fuzz vmfuzz fsfuzz test-powercut test-images bench bench-disk debian-root clean format lint deps doctor user-tests host-tests
 
 help:
 	@sed -n 's/^#: *//p' Makefile
@@ -237,6 +237,7 @@ help:
 #: make console      the serial console of the machine that `make gdb` started, in another terminal
 #: make vmfuzz       random memory calls on Quire and on this Linux, line by line; SEEDS="1 2" STEPS=20000
 #: make fsfuzz       random file operations, likewise, in tmpfs and on images of ext2; FS=tmpfs SEEDS= STEPS=
+#: make test-powercut the power goes during writes: is all there that fsync promised? SEEDS= STEPS= CUTS=
 #: make test-images  10,000 broken images of ext2, under KASAN; COUNT=10000 SEED=1
 #: make bench        the same programs on Quire and on Linux 6.1, in guest instructions; BENCH=time: in seconds,
 #:                   BENCH=smp: single pages a second on 1, 2 and 4 CPUs
@@ -302,6 +303,12 @@ fsfuzz:
 	@tools/doctor.sh quiet
 	@$(MAKE) all user-tests
 	@O=$(O) $(PYTHON) tools/fsfuzz.py $(addprefix --seed ,$(SEEDS)) $(addprefix --steps ,$(STEPS)) $(addprefix --fs ,$(FS))
+
+# Loads of writes whose disk loses its power, a hundred times each.
+test-powercut:
+	@tools/deps.sh test
+	@$(MAKE) all user-tests
+	@O=$(O) $(PYTHON) tools/powercut.py $(addprefix --seed ,$(SEEDS)) $(addprefix --steps ,$(STEPS)) $(addprefix --cuts ,$(CUTS))
 
 # 10,000 broken images of ext2 in a kernel that checks each access.
 test-images:
