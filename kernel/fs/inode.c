@@ -38,6 +38,9 @@ struct timespec64 current_time(struct inode *inode)
 	struct timespec64 ts;
 
 	ktime_get_real_ts64(&ts);
+	/* What the disk cannot keep must not be seen either. */
+	if (inode->i_sb && inode->i_sb->s_time_gran >= NSEC_PER_SEC)
+		ts.tv_nsec = 0;
 	return ts;
 }
 

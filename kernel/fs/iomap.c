@@ -2,7 +2,7 @@
  * Buffered I/O through extents. See iomap.h.
  *
  * The state word of a folio: bits 0-7 which blocks are uptodate, 8-15 which are dirty, 16-31 how many are being read, 32-47 how
- * many are being written. While reads (or writes) of a folio are still being issued its number is one too high, so that it does
+ * many are being written; 48-55 which were allocated for the write that has begun and are not filled yet. While reads (or writes) of a folio are still being issued its number is one too high, so that it does
  * not reach 0 before the last one is on its way.
  *
  * Mirrors Linux fs/iomap/buffered-io.c. Exercised by tests/user/blockdev.c.
@@ -23,6 +23,7 @@
 #define DIRTY_SHIFT   8
 #define READ_SHIFT    16
 #define WRITE_SHIFT   32
+#define NEW_SHIFT     48
 #define PENDING_MASK  0xffffUL
 #define MAX_BIO_BYTES (1U << 20)
 
@@ -316,6 +317,32 @@ static struct folio *grab_folio(struct address_space *mapping, pgoff_t index)
 	}
 }
 
+void iomap_dirty_range(struct address_space *mapping, struct folio *folio, size_t off, size_t len)
+{
+	__atomic_fetch_or(state_of(folio), block_bits(mapping->host, off, len) << DIRTY_SHIFT,
+			  __ATOMIC_SEQ_CST);
+	filemap_dirty_folio(mapping, folio);
+}
+
+/*
+ * A write that does not come to its end leaves zeroes in what was allocated for it: not what the disk has there.
+ */
+static void zero_new_blocks(struct inode *inode, struct folio *folio)
+{
+	size_t block = 1UL << inode->i_blkbits, off;
+	unsigned long fresh = READ_ONCE(*state_of(folio)) >> NEW_SHIFT & BLOCKS_MASK;
+
+	for (off = 0; fresh && off < PAGE_SIZE; off += block) {
+		if (!(fresh & block_bits(inode, off, block)) ||
+		    range_uptodate(folio, inode, off, block))
+			continue;
+		memset(folio_address(folio) + off, 0, block);
+		set_uptodate(folio, inode, off, block);
+		iomap_dirty_range(inode->i_mapping, folio, off, block);
+	}
+	__atomic_fetch_and(state_of(folio), ~(BLOCKS_MASK << NEW_SHIFT), __ATOMIC_SEQ_CST);
+}
+
 int iomap_write_begin(struct inode *inode, loff_t pos, unsigned int len, struct folio **foliop,
 		      const struct iomap_ops *ops)
 {
@@ -330,10 +357,15 @@ int iomap_write_begin(struct inode *inode, loff_t pos, unsigned int len, struct 
 		size_t from = max(in, off) - off, to = min(in + len, off + block) - off;
 
 		err = map_at(inode, pos - in + off, in + len - off, IOMAP_WRITE, ops, &map);
+		if (!err && map.flags & IOMAP_F_NEW)
+			__atomic_fetch_or(state_of(folio),
+					  block_bits(inode, off, block) << NEW_SHIFT,
+					  __ATOMIC_SEQ_CST);
 		if (!err)
 			err = prepare_block(inode, folio, off, from, to, &map);
 	}
 	if (err) {
+		zero_new_blocks(inode, folio);
 		folio_unlock(folio);
 		folio_put(folio);
 		return err;
@@ -342,22 +374,20 @@ int iomap_write_begin(struct inode *inode, loff_t pos, unsigned int len, struct 
 	return 0;
 }
 
-void iomap_dirty_range(struct address_space *mapping, struct folio *folio, size_t off, size_t len)
-{
-	__atomic_fetch_or(state_of(folio), block_bits(mapping->host, off, len) << DIRTY_SHIFT,
-			  __ATOMIC_SEQ_CST);
-	filemap_dirty_folio(mapping, folio);
-}
-
 int iomap_write_end(struct inode *inode, loff_t pos, unsigned int len, unsigned int copied,
 		    struct folio *folio)
 {
 	size_t off = pos & ~PAGE_MASK;
 
 	/* What was not copied of a block that was not read is nobody's contents. */
-	if (copied < len && !range_uptodate(folio, inode, off, len))
+	if (copied < len && !range_uptodate(folio, inode, off, len)) {
 		copied = 0;
+		zero_new_blocks(inode, folio);
+	}
 	if (copied) {
+		if (READ_ONCE(*state_of(folio)) >> NEW_SHIFT)
+			__atomic_fetch_and(state_of(folio), ~(BLOCKS_MASK << NEW_SHIFT),
+					   __ATOMIC_SEQ_CST);
 		set_uptodate(folio, inode, off, copied);
 		iomap_dirty_range(inode->i_mapping, folio, off, copied);
 	}
@@ -438,9 +468,12 @@ static int write_blocks(struct folio *folio, struct inode *inode, size_t end, un
 		if (!(dirty & block_bits(inode, off, block)))
 			continue;
 		one = map_at(inode, start + off, end - off, 0, w->ops, &w->g.map);
-		/* A dirty block was allocated when it became dirty: else the file system is damaged. */
+		/*
+		 * A dirty block was allocated when it became dirty; but of a page that was stored to through a mapping those behind the
+		 * end of the file were not, and the file may have grown since. They are zeroes, as the hole is.
+		 */
 		if (!one && w->g.map.type != IOMAP_MAPPED)
-			one = -EIO;
+			continue;
 		if (one) {
 			err = one;
 			continue;
