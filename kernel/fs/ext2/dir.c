@@ -219,7 +219,7 @@ static int find_room(struct inode *dir, unsigned int len, struct buf *b, struct 
 int ext2_add_link(struct inode *dir, const struct qstr *name, struct inode *inode)
 {
 	struct ext2_dir_entry *de = NULL;
-	struct buf b = { NULL };
+	struct buf b = { .folio = NULL };
 	int err = find_room(dir, EXT2_DIR_REC_LEN(name->len), &b, &de);
 
 	if (err)
