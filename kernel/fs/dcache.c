@@ -575,6 +575,26 @@ void shrink_dcache_sb(struct super_block *sb)
 	} while (dispose_dentries(&walk.dispose) || walk.missed);
 }
 
+void shrink_dcache_parent(struct dentry *dir)
+{
+	struct dentry *child, *next;
+	LIST_HEAD(dispose);
+
+	spin_lock(&dcache_lock);
+	list_for_each_entry_safe(child, next, &dir->d_subdirs, d_child) {
+		if (atomic_cmpxchg(&child->d_count, 0, DEAD))
+			continue;
+		__d_drop(child);
+		if (child->d_flags & DCACHE_LRU_LIST) {
+			child->d_flags &= ~(DCACHE_LRU_LIST | DCACHE_REFERENCED);
+			list_lru_del(&dentry_lru, &child->d_lru);
+		}
+		list_add(&child->d_lru, &dispose);
+	}
+	spin_unlock(&dcache_lock);
+	dispose_dentries(&dispose);
+}
+
 void get_dentry_stat(unsigned long *nr, unsigned long *unused)
 {
 	*nr = atomic_long_read(&nr_dentry);

@@ -357,6 +357,8 @@ void d_add(struct dentry *dentry,
 void d_pin(struct dentry *dentry); /* DCACHE_PINNED: one reference for the file system */
 void d_unpin(struct dentry *dentry);
 void d_drop(struct dentry *dentry);   /* out of the hash: later look-ups do not find it */
+/* A directory has been removed: names that were looked up in it in vain go, since each holds its inode. */
+void shrink_dcache_parent(struct dentry *dir);
 void d_delete(struct dentry *dentry); /* the name is gone: d_drop; the inode stays for its users */
 /* d_op of file systems whose names are pinned: what is not pinned is no use keeping. */
 extern const struct dentry_operations simple_dentry_operations;

@@ -147,6 +147,8 @@ static int remove_child(struct inode *dir, struct dentry *dentry, bool isdir,
 	/* A mount may have come over it before the lock. */
 	err = dentry->d_flags & DCACHE_MOUNTED ? -EBUSY : remove(dir, dentry);
 	up_write(&inode->i_rwsem);
+	if (!err && isdir)
+		shrink_dcache_parent(dentry);
 	if (!err)
 		d_delete(dentry);
 	return err;
@@ -562,10 +564,13 @@ static int vfs_rename(struct inode *old_dir, struct dentry *old, struct inode *n
 		up_write(&target->i_rwsem);
 	if (err)
 		return err;
-	if (flags & RENAME_EXCHANGE)
+	if (flags & RENAME_EXCHANGE) {
 		d_exchange(old, new);
-	else
-		d_move(old, new);
+		return 0;
+	}
+	if (target && S_ISDIR(target->i_mode))
+		shrink_dcache_parent(new);
+	d_move(old, new);
 	return 0;
 }
 
