@@ -30,6 +30,11 @@ static int ext2_read_folio(struct file *file, struct folio *folio)
 	return iomap_read_folio(folio, &ext2_iomap_ops);
 }
 
+static void ext2_readahead(struct readahead_control *rac)
+{
+	iomap_readahead(rac, &ext2_iomap_ops);
+}
+
 static int ext2_write_begin(struct file *file, struct address_space *mapping, loff_t pos,
 			    unsigned int len, struct folio **foliop)
 {
@@ -56,6 +61,7 @@ static int ext2_writepages(struct address_space *mapping, struct writeback_contr
 
 const struct address_space_operations ext2_aops = {
 	.read_folio = ext2_read_folio,
+	.readahead = ext2_readahead,
 	.write_begin = ext2_write_begin,
 	.write_end = ext2_write_end,
 	.writepages = ext2_writepages,

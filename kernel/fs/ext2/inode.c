@@ -9,6 +9,7 @@
  *
  * Locks: i_rwsem for the fields; see ext2.h. Mirrors Linux fs/ext2/inode.c. Exercised by tests/user/ext2.c.
  */
+#include "kernel/block/blkdev.h"
 #include "kernel/bug.h"
 #include "kernel/fs/ext2/ext2.h"
 #include "kernel/fs/internal.h"
@@ -33,6 +34,7 @@ int ext2_init_inode(struct inode *inode)
 		return -ENOMEM;
 	init_rwsem(&ei->tree_lock);
 	inode->i_private = ei;
+	inode->i_data.bdi = inode->i_sb->s_bdev->bd_disk->bdi;
 	inode->i_blkbits = inode->i_sb->s_blocksize_bits;
 	return 0;
 }
