@@ -69,8 +69,9 @@
 #define SLOT_DESCS	128
 #define FRAME_DESCS	2 /* header and status */
 #define MAX_SECTORS	2560
-#define TIMEOUT_SECONDS 120
-#define WATCH_SECONDS	5
+#define TIMEOUT_SECONDS 120UL
+#define MAX_TIMEOUT	86400UL
+#define WATCH_SECONDS	5UL
 #define PROBE_SECONDS	30
 
 /* What stands around the data of a request. The device reads all but the status. */
@@ -94,15 +95,16 @@ struct vblk_queue {
 };
 
 struct virtio_blk {
-	struct virtio_device *vdev; /* - */
-	struct gendisk *disk;	    /* - */
-	struct request_queue *q;    /* - */
-	struct vblk_queue *queues;  /* - */
-	unsigned int nr_queues;	    /* - */
-	char serial[ID_BYTES + 1];  /* - */
-	u64 timeout_ns;		    /* - 0: for ever */
-	int watching;		    /* the watch will look; cmpxchg */
-	u64 complained;		    /* the watch's: the start of the request that it spoke of */
+	struct virtio_device *vdev;  /* - */
+	struct gendisk *disk;	     /* - */
+	struct request_queue *q;     /* - */
+	struct vblk_queue *queues;   /* - */
+	unsigned int nr_queues;	     /* - */
+	char serial[ID_BYTES + 1];   /* - */
+	u64 timeout_ns;		     /* - 0: for ever */
+	unsigned long watch_seconds; /* - between two looks */
+	int watching;		     /* the watch will look; cmpxchg */
+	u64 complained;		     /* the watch's: the start of the request that it spoke of */
 	struct delayed_work watch;
 	struct work_struct broken_work, config_work;
 };
@@ -175,7 +177,7 @@ static void kick(struct vblk_queue *bq)
 	if (virtqueue_kick_prepare(bq->vq))
 		virtqueue_notify(bq->vq);
 	if (unlikely(!READ_ONCE(vb->watching)) && !cmpxchg(&vb->watching, 0, 1))
-		schedule_delayed_work(&vb->watch, WATCH_SECONDS * HZ);
+		schedule_delayed_work(&vb->watch, vb->watch_seconds * HZ);
 }
 
 static int vblk_queue_rq(struct blk_mq_hw_ctx *hctx, struct request *rq, bool last)
@@ -326,7 +328,7 @@ static u64 watch_queue(struct vblk_queue *bq, u64 now)
 {
 	u64 start = oldest(bq);
 
-	if (!start || now - start < WATCH_SECONDS * NSEC_PER_SEC)
+	if (!start || now - start < bq->vb->watch_seconds * NSEC_PER_SEC)
 		return start;
 	if (take_used(bq))
 		pr_warn("%s: %s: requests had ended without an interrupt\n",
@@ -360,7 +362,7 @@ static void watch_fn(struct work_struct *work)
 		pr_warn("%s: no answer for %llu seconds\n", vb->disk->disk_name,
 			(now - first) / NSEC_PER_SEC);
 	}
-	schedule_delayed_work(&vb->watch, WATCH_SECONDS * HZ);
+	schedule_delayed_work(&vb->watch, vb->watch_seconds * HZ);
 }
 
 /* ---- changes of the configuration ---- */
@@ -629,9 +631,15 @@ static int vblk_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 				  BIT_ULL(F_CONFIG_WCE) | BIT_ULL(F_MQ) | BIT_ULL(F_DISCARD) |
 				  BIT_ULL(F_WRITE_ZEROES);
 	struct virtio_device *vdev = virtio_pci_open(pdev);
+	unsigned long seconds = cmdline_get_ulong("virtio_blk.timeout", TIMEOUT_SECONDS);
 	struct virtio_blk *vb;
 	int err;
 
+	if (seconds > MAX_TIMEOUT) {
+		pr_warn("virtio_blk.timeout=%lu: at most %lu seconds: %lu\n", seconds, MAX_TIMEOUT,
+			TIMEOUT_SECONDS);
+		seconds = TIMEOUT_SECONDS;
+	}
 	if (IS_ERR(vdev))
 		return PTR_ERR(vdev);
 	vb = kzalloc(sizeof(*vb), GFP_KERNEL);
@@ -643,7 +651,8 @@ static int vblk_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 	}
 	vb->vdev = vdev;
 	vdev->priv = vb;
-	vb->timeout_ns = cmdline_get_ulong("virtio_blk.timeout", TIMEOUT_SECONDS) * NSEC_PER_SEC;
+	vb->timeout_ns = seconds * NSEC_PER_SEC;
+	vb->watch_seconds = seconds ? clamp(seconds / 4, 1UL, WATCH_SECONDS) : WATCH_SECONDS;
 	INIT_DELAYED_WORK(&vb->watch, watch_fn);
 	INIT_WORK(&vb->broken_work, broken_fn);
 	INIT_WORK(&vb->config_work, config_fn);
