@@ -11,6 +11,7 @@
  */
 #include "arch/x86/uaccess.h"
 #include "kernel/block/genhd.h"
+#include "kernel/block/partitions.h"
 #include "kernel/bug.h"
 #include "kernel/current.h"
 #include "kernel/fs/internal.h"
@@ -203,7 +204,7 @@ struct block_device *blkdev_get_by_dev(dev_t dev, unsigned int mode, void *holde
 {
 	struct block_device *bdev = open_by_dev(dev, holder);
 
-	if (!IS_ERR(bdev) && mode & FMODE_WRITE && READ_ONCE(bdev->bd_read_only)) {
+	if (!IS_ERR(bdev) && mode & FMODE_WRITE && bdev_read_only(bdev)) {
 		blkdev_put(bdev, holder);
 		return ERR_PTR(-EACCES);
 	}
@@ -292,7 +293,7 @@ static ssize_t blkdev_write_iter(struct kiocb *iocb, struct iov_iter *from)
 	loff_t size = READ_ONCE(inode->i_size);
 	ssize_t ret;
 
-	if (READ_ONCE(I_BDEV(inode)->bd_read_only))
+	if (bdev_read_only(I_BDEV(inode)))
 		return -EPERM;
 	if (!iov_iter_count(from))
 		return 0;
@@ -326,12 +327,14 @@ static int blkdev_fsync(struct file *file, loff_t start, loff_t end, int datasyn
 
 #define BLKROSET      0x125d
 #define BLKROGET      0x125e
+#define BLKRRPART     0x125f
 #define BLKGETSIZE    0x1260
 #define BLKFLSBUF     0x1261
 #define BLKRASET      0x1262
 #define BLKRAGET      0x1263
 #define BLKSECTGET    0x1267
 #define BLKSSZGET     0x1268
+#define BLKPG	      0x1269
 #define BLKDISCARD    0x1277
 #define BLKIOMIN      0x1278
 #define BLKIOOPT      0x1279
@@ -422,7 +425,7 @@ static long blkdev_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 	case BLKBSZGET:
 		return put_user(1 << bdev->bd_inode->i_blkbits, (int __user *)arg);
 	case BLKROGET:
-		return put_user((int)bdev->bd_read_only, (int __user *)arg);
+		return put_user((int)bdev_read_only(bdev), (int __user *)arg);
 	case BLKROSET:
 		return set_read_only(bdev, arg);
 	case BLKROTATIONAL:
@@ -438,6 +441,10 @@ static long blkdev_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 			return -EACCES;
 		WRITE_ONCE(bdi->ra_pages, arg / (PAGE_SIZE / SECTOR_SIZE));
 		return 0;
+	case BLKRRPART:
+		return blk_reread_partitions(bdev, file->f_mode & FMODE_EXCL);
+	case BLKPG:
+		return blkpg_ioctl(bdev, (void __user *)arg);
 	case BLKFLSBUF:
 		return flush_buffers(bdev);
 	case BLKDISCARD:

@@ -93,7 +93,7 @@ static int bio_check(const struct bio *bio)
 
 	if (bio_op(bio) == REQ_OP_FLUSH)
 		return !lim->write_cache;
-	if (op_is_write(bio->bi_opf) && READ_ONCE(bio->bi_bdev->bd_read_only))
+	if (op_is_write(bio->bi_opf) && bdev_read_only(bio->bi_bdev))
 		return -EROFS;
 	if (bio_sectors(bio) > size || bio->bi_iter.bi_sector > size - bio_sectors(bio))
 		return beyond_end(bio);
@@ -202,8 +202,13 @@ int blkdev_issue_zeroout(struct block_device *bdev, sector_t sector, sector_t nr
 {
 	unsigned int most = bdev_limits(bdev)->max_write_zeroes_sectors;
 
-	if (most)
-		return issue_range(bdev, REQ_OP_WRITE_ZEROES, sector, nr, most);
+	if (most) {
+		int err = issue_range(bdev, REQ_OP_WRITE_ZEROES, sector, nr, most);
+
+		/* A device may find out only now that what it stands on cannot. */
+		if (err != -EOPNOTSUPP)
+			return err;
+	}
 	return write_zero_pages(bdev, sector, nr);
 }
 

@@ -181,6 +181,12 @@ static inline sector_t bdev_nr_sectors(const struct block_device *bdev)
 	return READ_ONCE(bdev->bd_nr_sectors);
 }
 
+/* Itself or its disk. */
+static inline bool bdev_read_only(const struct block_device *bdev)
+{
+	return READ_ONCE(bdev->bd_read_only) || READ_ONCE(bdev->bd_disk->part0->bd_read_only);
+}
+
 static inline const struct queue_limits *bdev_limits(const struct block_device *bdev)
 {
 	return &bdev->bd_disk->queue->limits;

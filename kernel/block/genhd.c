@@ -11,6 +11,7 @@
  */
 #include "kernel/block/genhd.h"
 
+#include "kernel/block/partitions.h"
 #include "kernel/bug.h"
 #include "kernel/dev/chrdev.h"
 #include "kernel/fs/proc/proc.h"
@@ -246,6 +247,8 @@ int add_disk(struct gendisk *disk)
 	mutex_lock(&disks_mutex);
 	list_add_tail(&disk->list, &disks);
 	mutex_unlock(&disks_mutex);
+	if (!disk->no_part_scan)
+		disk_scan_partitions(disk);
 	return 0;
 }
 
