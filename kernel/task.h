@@ -161,8 +161,11 @@ struct task_struct {
 	struct mm_struct *active_mm;	/* R page tables in use */
 	unsigned long min_flt, maj_flt; /* C */
 	struct blk_plug *plug; /* requests that wait for their neighbours; written by itself */
-	struct mempolicy *mempolicy; /* A NULL: the default; written by itself */
-	short il_prev;		     /* C node of the last interleaved page */
+	int nr_dirtied;	       /* C pages since its last pause: mm/cache/dirty-throttle.h */
+	int nr_dirtied_pause;  /* C so many until the next look; 0: the default */
+	unsigned long dirty_paused_when; /* C jiffies; 0: never */
+	struct mempolicy *mempolicy;	 /* A NULL: the default; written by itself */
+	short il_prev;			 /* C node of the last interleaved page */
 
 	/* kernel/pid, fork, exit */
 	pid_t pid, tgid;			  /* - */

@@ -15,7 +15,7 @@ FLOORS = {"lib": 0, "arch": 1, "boot": 1, "mm/boot": 2, "mm/phys": 3, "mm/slab":
           "mm/reclaim": 8, "mm": 8, "kernel": 9, "tests/kernel": 10, "tests/bench": 10}
 
 PRIMITIVES = {f"kernel/{name}.h" for name in (
-    "printk bug init spinlock lockdep percpu current task rcu wait mutex rwsem sched timer syscall smp time ktest params uaccess rlimit cleanup kthread random "
+    "printk bug init spinlock lockdep percpu current task rcu wait mutex rwsem sched timer syscall smp time ktest params uaccess rlimit cleanup kthread workqueue random "
     "trace trace/kmem trace/sched trace/exceptions").split()}
 # Linux has these two in its arch folder: drivers of floor 1 reach their registers and tables through them.
 PRIMITIVES |= {"mm/boot/fixmap.h", "mm/boot/early_ioremap.h"}

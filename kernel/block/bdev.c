@@ -308,12 +308,7 @@ static ssize_t blkdev_write_iter(struct kiocb *iocb, struct iov_iter *from)
 	else
 		ret = generic_perform_write(iocb, from);
 	up_write(&inode->i_rwsem);
-	if (ret > 0 && iocb->ki_flags & IOCB_DSYNC) {
-		int err = file->f_op->fsync(file, iocb->ki_pos - ret, iocb->ki_pos - 1, 1);
-
-		ret = err ? err : ret;
-	}
-	return ret;
+	return generic_write_sync(iocb, ret);
 }
 
 static int blkdev_fsync(struct file *file, loff_t start, loff_t end, int datasync)

@@ -152,7 +152,7 @@ struct gendisk {
 	struct xarray part_tbl; /* O and disks_mutex; by number, part0 included */
 	struct mutex open_mutex;
 	struct list_head list;	      /* disks_mutex */
-	struct backing_dev_info *bdi; /* - readahead from it */
+	struct backing_dev_info *bdi; /* - readahead from it, writeback to it */
 };
 
 /* Requests that wait for their neighbours. On the stack of whoever submits several bios. */

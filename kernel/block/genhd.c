@@ -244,6 +244,7 @@ int add_disk(struct gendisk *disk)
 	}
 	disk->bdi->io_pages =
 		min(disk->queue->limits.max_sectors, MAX_IO_SECTORS) / (PAGE_SIZE / SECTOR_SIZE);
+	bdi_register(disk->bdi, disk->major, disk->first_minor);
 	mutex_lock(&disks_mutex);
 	list_add_tail(&disk->list, &disks);
 	mutex_unlock(&disks_mutex);

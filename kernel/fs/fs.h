@@ -17,6 +17,7 @@
 #include "kernel/mutex.h"
 #include "lib/err.h"
 #include "lib/errno.h"
+#include "mm/cache/backing-dev.h"
 #include "mm/cache/file.h"
 
 #define NAME_MAX    255
@@ -199,7 +200,13 @@ struct kstatfs {
 struct seq_file;
 
 struct super_operations {
-	void (*evict_inode)(struct inode *inode); /* last reference and no link: drop its data */
+	/*
+	 * The inode's fields to its block: to the device's page cache, or with WB_SYNC_ALL (and not for_sync) to the device itself.
+	 * I_SYNC is held; pages have been written before. 0 or -errno; the inode is clean whatever it answers. May sleep.
+	 */
+	int (*write_inode)(struct inode *inode, struct writeback_control *wbc);
+	void (*evict_inode)(
+		struct inode *inode); /* it leaves memory; without a link: drop its data */
 	void (*put_super)(struct super_block *sb);
 	int (*statfs)(struct super_block *sb, struct kstatfs *buf);
 	int (*show_options)(struct seq_file *m, struct dentry *root);
@@ -253,6 +260,11 @@ struct super_block {
 	void *s_fs_info;
 	atomic_long_t s_next_ino;
 	int s_active; /* mounts that use it */
+	/* File systems with a disk: set before the first inode is made. */
+	struct backing_dev_info *s_bdi; /* of all its inodes; noop_backing_dev_info */
+	spinlock_t s_inode_list_lock;
+	struct list_head s_inodes; /* s_inode_list_lock: those of a file system with a disk */
+	errseq_t s_wb_err;	   /* failed writes, for syncfs */
 };
 
 struct mount {
@@ -310,6 +322,54 @@ static inline void path_get(const struct path *p)
 void path_put(const struct path *p);
 void ihold(struct inode *inode);
 void iput(struct inode *inode); /* may sleep */
+/* A reference to one that somebody else keeps in memory by a lock; NULL: it is being freed. => may not sleep */
+struct inode *igrab(struct inode *inode);
+/*
+ * fn for each inode of sb that want likes, with a reference and no lock; may sleep. want runs under s_inode_list_lock. Inodes that
+ * come or go meanwhile are seen or not. For file systems with a disk: others keep no list.
+ */
+void iterate_inodes(struct super_block *sb, bool (*want)(const struct inode *inode),
+		    void (*fn)(struct inode *inode, void *arg), void *arg);
+
+/* --- dirty inodes, and writing them (fs-writeback.c, sync.c); nothing of it does anything without a disk --- */
+
+static inline struct backing_dev_info *inode_to_bdi(const struct inode *inode)
+{
+	return inode->i_data.bdi;
+}
+/* Something in the inode has changed that the disk must learn of: I_DIRTY_*. => i_lock not held; does not sleep */
+void __mark_inode_dirty(struct inode *inode, int flags);
+static inline void mark_inode_dirty(struct inode *inode)
+{
+	__mark_inode_dirty(inode, I_DIRTY_INODE);
+}
+/* The change does not matter for the data: fdatasync need not write it. */
+static inline void mark_inode_dirty_sync(struct inode *inode)
+{
+	__mark_inode_dirty(inode, I_DIRTY_SYNC);
+}
+/* Writes the inode, not its pages; wait: to the disk. 0 or -errno; may sleep. => a reference */
+int sync_inode_metadata(struct inode *inode, int wait);
+/* The same with its pages. */
+int write_inode_now(struct inode *inode, int sync);
+/* All dirty pages and inodes: starts (and does not wait for the disk), or writes and waits. => sb stays; may sleep */
+void writeback_inodes_sb(struct super_block *sb);
+void sync_inodes_sb(struct super_block *sb);
+/* All of a file system, down to the disk's own cache. 0, or the first error that is found out now. => sb stays; may sleep */
+int sync_filesystem(struct super_block *sb);
+/*
+ * ->fsync of file systems whose metadata is in the device's page cache: pages; inode, unless it is datasync and nothing that counts has
+ * changed; the device's page cache; the disk's own cache. __generic_file_fsync() does the first two.
+ */
+int __generic_file_fsync(struct file *file, loff_t start, loff_t end, int datasync);
+int generic_file_fsync(struct file *file, loff_t start, loff_t end, int datasync);
+/* As fsync(2): -EINVAL if the file has none. */
+int vfs_fsync_range(struct file *file, loff_t start, loff_t end, int datasync);
+int vfs_fsync(struct file *file, int datasync);
+/* fn for each super block, which stays meanwhile. => may sleep */
+void iterate_supers(void (*fn)(struct super_block *sb, void *arg), void *arg);
+/* All flushers write everything, soon. => any context */
+void wakeup_flusher_threads(void);
 
 /* --- inodes and super blocks (inode.c, super.c) --- */
 /* A fresh inode of sb: i_count 1, i_nlink 1, times now, number from s_next_ino. NULL: no memory. */
@@ -334,6 +394,9 @@ void inc_nlink(struct inode *inode);
 void drop_nlink(struct inode *inode);
 void clear_nlink(struct inode *inode);
 void set_nlink(struct inode *inode, unsigned int n);
+/* Bits of i_state, under i_lock. */
+void set_inode_state(struct inode *inode, unsigned long bits);
+void clear_inode_state(struct inode *inode, unsigned long bits);
 struct timespec64 current_time(struct inode *inode);
 void generic_fillattr(struct inode *inode, struct kstat *stat);
 int setattr_prepare(struct dentry *dentry,

@@ -1,7 +1,7 @@
 /*
- * Where a process stands: root and current directory, umask; chdir, chroot, getcwd; sync.
+ * Where a process stands: root and current directory, umask; chdir, chroot, getcwd.
  *
- * Locks: fs->lock for both paths. Mirrors Linux fs/fs_struct.c, fs/open.c, fs/sync.c.
+ * Locks: fs->lock for both paths. Mirrors Linux fs/fs_struct.c, fs/open.c.
  * Exercised by tests/user/{names,process}.c.
  */
 #include "arch/x86/uaccess.h"
@@ -169,52 +169,3 @@ static long sys_umask(int mask)
 	return old;
 }
 SYSCALL(95, umask);
-
-static long sys_sync(void)
-{
-	sync_filesystems();
-	sync_bdevs(false);
-	sync_bdevs(true);
-	return 0;
-}
-SYSCALL(162, sync);
-
-static long do_fsync(unsigned int fd, int datasync)
-{
-	struct fd f = fdget(fd);
-	long err;
-
-	if (!f.file)
-		return -EBADF;
-	err = f.file->f_op->fsync ? f.file->f_op->fsync(f.file, 0, LLONG_MAX, datasync) : -EINVAL;
-	fdput(f);
-	return err;
-}
-
-static long sys_fsync(unsigned int fd)
-{
-	return do_fsync(fd, 0);
-}
-SYSCALL(74, fsync);
-
-static long sys_fdatasync(unsigned int fd)
-{
-	return do_fsync(fd, 1);
-}
-SYSCALL(75, fdatasync);
-
-static long sys_syncfs(unsigned int fd)
-{
-	struct fd f = fdget_raw(fd);
-	struct super_block *sb;
-	long err = 0;
-
-	if (!f.file)
-		return -EBADF;
-	sb = f.file->f_path.mnt->mnt_sb;
-	if (sb->s_op->sync_fs)
-		err = sb->s_op->sync_fs(sb, 1);
-	fdput(f);
-	return err;
-}
-SYSCALL(306, syncfs);

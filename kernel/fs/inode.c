@@ -9,7 +9,8 @@
  *    one of the same number (iget_locked) waits for its end.
  * 3. setattr_prepare holds the permission rules of chmod, chown, utimes and truncate in one place.
  *
- * Locks: inode_hash_lock for the hash, and for the step of a hashed inode's count to and from 0; i_lock for counts of blocks and times; i_rwsem for attributes. Mirrors Linux fs/inode.c, attr.c.
+ * Locks: inode_hash_lock for the hash, and for the step of a hashed inode's count to and from 0; s_inode_list_lock, outside it;
+ * i_lock, innermost, for i_state, counts of blocks and times; i_rwsem for attributes. Mirrors Linux fs/inode.c, attr.c.
  * Exercised by tests/user/files.c, caches.c.
  */
 #include "kernel/block/genhd.h"
@@ -17,6 +18,7 @@
 #include "kernel/fs/fs.h"
 #include "kernel/fs/internal.h"
 #include "kernel/rcu.h"
+#include "kernel/sched.h"
 #include "lib/hash.h"
 #include "lib/string.h"
 #include "mm/cache/pagemap.h"
@@ -55,6 +57,8 @@ struct inode *new_inode(struct super_block *sb)
 	inode->i_sb = sb;
 	inode->i_nlink = 1;
 	inode->i_blkbits = PAGE_SHIFT;
+	if (sb)
+		inode->i_data.bdi = sb->s_bdi;
 	inode->i_ino = sb ? atomic_long_inc_return(&sb->s_next_ino) : 0;
 	atomic_set(&inode->i_count, 1);
 	init_rwsem(&inode->i_rwsem);
@@ -62,8 +66,13 @@ struct inode *new_inode(struct super_block *sb)
 	INIT_LIST_HEAD(&inode->i_dentry);
 	INIT_LIST_HEAD(&inode->i_sb_list);
 	INIT_LIST_HEAD(&inode->i_lru);
+	INIT_LIST_HEAD(&inode->i_io_list);
 	atomic_long_inc(&nr_inodes);
 	inode->i_atime = inode->i_mtime = inode->i_ctime = current_time(inode);
+	if (sb && bdi_can_writeback(sb->s_bdi)) {
+		guard(spinlock)(&sb->s_inode_list_lock);
+		list_add(&inode->i_sb_list, &sb->s_inodes);
+	}
 	return inode;
 }
 
@@ -101,6 +110,14 @@ static void inode_free_rcu(struct rcu_head *head)
 	kmem_cache_free(inode_cachep, container_of((void **)head, struct inode, rcu_next[0]));
 }
 
+static void inode_sb_list_del(struct inode *inode)
+{
+	if (list_empty(&inode->i_sb_list))
+		return;
+	guard(spinlock)(&inode->i_sb->s_inode_list_lock);
+	list_del_init(&inode->i_sb_list);
+}
+
 /* Who looks for an inode in between waits: what it was is on the disk only when it is out of the hash. */
 static void unhash_and_wake(struct inode *inode)
 {
@@ -115,6 +132,9 @@ static void unhash_and_wake(struct inode *inode)
 /* Nobody can get it any more, and nobody has it. */
 static void evict(struct inode *inode)
 {
+	inode_io_list_del(inode);
+	inode_sb_list_del(inode);
+	inode_wait_for_writeback(inode);
 	if (inode->i_sb && inode->i_sb->s_op && inode->i_sb->s_op->evict_inode)
 		inode->i_sb->s_op->evict_inode(inode);
 	if (inode->i_data.nrpages)
@@ -138,6 +158,20 @@ void insert_inode_hash(struct inode *inode)
 	spin_unlock(&inode_hash_lock);
 }
 
+void set_inode_state(struct inode *inode, unsigned long bits)
+{
+	spin_lock(&inode->i_lock);
+	inode->i_state |= bits;
+	spin_unlock(&inode->i_lock);
+}
+
+void clear_inode_state(struct inode *inode, unsigned long bits)
+{
+	spin_lock(&inode->i_lock);
+	inode->i_state &= ~bits;
+	spin_unlock(&inode->i_lock);
+}
+
 /* With a reference, or NULL; *freeing: there is one on its way out. => inode_hash_lock held */
 static struct inode *find_inode(struct super_block *sb, u64 ino, bool *freeing)
 {
@@ -152,7 +186,7 @@ static struct inode *find_inode(struct super_block *sb, u64 ino, bool *freeing)
 			continue;
 		}
 		ihold(inode);
-		inode->i_state |= I_REFERENCED;
+		set_inode_state(inode, I_REFERENCED);
 		return inode;
 	}
 	return NULL;
@@ -205,7 +239,7 @@ struct inode *iget_locked(struct super_block *sb, u64 ino)
 		if (!mine)
 			return NULL;
 		mine->i_ino = ino;
-		mine->i_state |= I_NEW;
+		set_inode_state(mine, I_NEW);
 	}
 	iput(mine);
 	return inode;
@@ -214,7 +248,7 @@ struct inode *iget_locked(struct super_block *sb, u64 ino)
 void unlock_new_inode(struct inode *inode)
 {
 	spin_lock(&inode_hash_lock);
-	inode->i_state &= ~I_NEW;
+	clear_inode_state(inode, I_NEW);
 	spin_unlock(&inode_hash_lock);
 	wake_up_all(&inode_wait);
 }
@@ -223,7 +257,7 @@ void iget_failed(struct inode *inode)
 {
 	spin_lock(&inode_hash_lock);
 	hlist_del_init(&inode->i_hash);
-	inode->i_state &= ~I_NEW;
+	clear_inode_state(inode, I_NEW);
 	spin_unlock(&inode_hash_lock);
 	wake_up_all(&inode_wait);
 	iput(inode);
@@ -236,7 +270,7 @@ static bool iput_final(struct inode *inode)
 		list_lru_add(&inode_lru, &inode->i_lru);
 		return false;
 	}
-	inode->i_state |= I_FREEING;
+	set_inode_state(inode, I_FREEING);
 	list_lru_del(&inode_lru, &inode->i_lru);
 	return true;
 }
@@ -258,6 +292,42 @@ void iput(struct inode *inode)
 	spin_unlock(&inode_hash_lock);
 	if (dead)
 		evict(inode);
+}
+
+struct inode *igrab(struct inode *inode)
+{
+	bool there = true;
+
+	guard(spinlock)(&inode_hash_lock);
+	/* A hashed one may come back from no references, another one not. */
+	if (READ_ONCE(inode->i_state) & (I_FREEING | I_NEW))
+		there = false;
+	else if (hlist_unhashed(&inode->i_hash))
+		there = atomic_add_unless(&inode->i_count, 1, 0);
+	else
+		ihold(inode);
+	return there ? inode : NULL;
+}
+
+void iterate_inodes(struct super_block *sb, bool (*want)(const struct inode *inode),
+		    void (*fn)(struct inode *inode, void *arg), void *arg)
+{
+	struct inode *inode, *last = NULL;
+
+	spin_lock(&sb->s_inode_list_lock);
+	list_for_each_entry(inode, &sb->s_inodes, i_sb_list) {
+		if (!want(inode) || !igrab(inode))
+			continue;
+		/* With a reference it stays in the list while the lock is dropped. */
+		spin_unlock(&sb->s_inode_list_lock);
+		iput(last);
+		fn(inode, arg);
+		last = inode;
+		cond_resched();
+		spin_lock(&sb->s_inode_list_lock);
+	}
+	spin_unlock(&sb->s_inode_list_lock);
+	iput(last);
 }
 
 /* ---- unused inodes ---- */
@@ -282,11 +352,14 @@ static enum lru_status inode_lru_isolate(struct list_head *item, struct list_lru
 		status = LRU_SKIP;
 	} else if (atomic_read(&inode->i_count)) {
 		list_lru_isolate(l, item);
+	} else if (!walk->sb && (READ_ONCE(inode->i_state) & (I_DIRTY_ALL | I_SYNC))) {
+		/* The flusher will write it: reclaim does not. */
+		status = LRU_ROTATE;
 	} else if (!walk->sb && (inode->i_state & I_REFERENCED)) {
-		inode->i_state &= ~I_REFERENCED;
+		clear_inode_state(inode, I_REFERENCED);
 		status = LRU_ROTATE;
 	} else {
-		inode->i_state |= I_FREEING;
+		set_inode_state(inode, I_FREEING);
 		list_lru_isolate_move(l, item, &walk->dispose);
 	}
 	spin_unlock(&inode_hash_lock);

@@ -45,7 +45,12 @@ void free_super(struct super_block *sb);
 /* ->tmpfile: points an empty file at path and opens it. */
 int file_open_on(struct file *file, const struct path *path);
 void fsize_limit_init(void);
-void sync_filesystems(void);
+void writeback_init(void);
+/* Off the list of dirty inodes for good; then nobody writes it any more. => it is being freed; may sleep */
+void inode_io_list_del(struct inode *inode);
+void inode_wait_for_writeback(struct inode *inode);
+/* dirty_writeback_centisecs has changed. */
+void wakeup_dirty_flushers(void);
 void for_each_filesystem(void (*fn)(struct file_system_type *fs, void *arg), void *arg);
 long do_sys_open(int dfd, const char __user *name, int flags, umode_t mode);
 int vfs_open_file(struct file *file, const struct path *path, int flags);

@@ -126,7 +126,7 @@ int vfs_link(struct dentry *old, struct inode *dir, struct dentry *new)
 	else
 		err = dir->i_op->link(old, dir, new);
 	if (!err)
-		inode->i_state &= ~I_LINKABLE;
+		clear_inode_state(inode, I_LINKABLE);
 	up_write(&inode->i_rwsem);
 	return err;
 }

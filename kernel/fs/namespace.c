@@ -96,6 +96,9 @@ struct super_block *alloc_super(struct file_system_type *type, int flags)
 	sb->s_blocksize = PAGE_SIZE;
 	sb->s_blocksize_bits = PAGE_SHIFT;
 	sb->s_time_gran = 1;
+	sb->s_bdi = &noop_backing_dev_info;
+	spin_lock_init(&sb->s_inode_list_lock);
+	INIT_LIST_HEAD(&sb->s_inodes);
 	spin_lock(&mount_lock);
 	list_add_tail(&sb->s_list, &super_blocks);
 	spin_unlock(&mount_lock);
@@ -112,6 +115,7 @@ void deactivate_super(struct super_block *sb)
 	list_del(&sb->s_list);
 	spin_unlock(&mount_lock);
 	shrink_dcache_sb(sb);
+	sync_filesystem(sb);
 	if (sb->s_type->kill_sb)
 		sb->s_type->kill_sb(sb);
 	evict_inodes(sb);
@@ -145,16 +149,26 @@ void free_super(struct super_block *sb)
 	kfree(sb);
 }
 
-void sync_filesystems(void)
+void iterate_supers(void (*fn)(struct super_block *sb, void *arg), void *arg)
 {
-	struct mount *m;
+	struct super_block *sb, *last = NULL;
 
-	down_read(&namespace_sem);
-	list_for_each_entry(m, &mount_list, mnt_list) {
-		if (m->mnt_sb->s_op->sync_fs)
-			m->mnt_sb->s_op->sync_fs(m->mnt_sb, 1);
+	spin_lock(&mount_lock);
+	list_for_each_entry(sb, &super_blocks, s_list) {
+		/* Not mounted yet, or not any more. */
+		if (!sb->s_active)
+			continue;
+		sb->s_active++;
+		spin_unlock(&mount_lock);
+		if (last)
+			deactivate_super(last);
+		fn(sb, arg);
+		last = sb;
+		spin_lock(&mount_lock);
 	}
-	up_read(&namespace_sem);
+	spin_unlock(&mount_lock);
+	if (last)
+		deactivate_super(last);
 }
 
 /* --- mounts --- */
@@ -587,8 +601,7 @@ static int do_umount(struct path *path, int flags)
 	/* One reference is the tree's, one this call's. */
 	if (!(flags & MNT_DETACH) && (atomic_read(&m->mnt_count) > 2 || child_of(m)))
 		return -EBUSY;
-	if (m->mnt_sb->s_op->sync_fs)
-		m->mnt_sb->s_op->sync_fs(m->mnt_sb, 1);
+	sync_filesystem(m->mnt_sb);
 	detach_tree(m);
 	return 0;
 }

@@ -57,6 +57,7 @@ int vfs_open_file(struct file *file, const struct path *path, int flags)
 	file->f_inode = inode;
 	file->f_mapping = inode->i_mapping;
 	file->f_wb_err = errseq_sample(&inode->i_mapping->wb_err);
+	file->f_sb_err = errseq_sample(&path->mnt->mnt_sb->s_wb_err);
 	if (flags & O_PATH) {
 		static const struct file_operations none;
 
@@ -257,7 +258,7 @@ static struct file *open_tmpfile(const struct path *dir, int flags, umode_t mode
 		return ERR_PTR(err);
 	}
 	if (flags & O_EXCL)
-		file->f_inode->i_state &= ~I_LINKABLE;
+		clear_inode_state(file->f_inode, I_LINKABLE);
 	return file;
 }
 

@@ -68,6 +68,7 @@ struct super_block *mount_bdev(struct file_system_type *type, int flags, const c
 		return ERR_PTR(err);
 	}
 	sb->s_dev = devt;
+	sb->s_bdi = sb->s_bdev->bd_disk->bdi;
 	/* Memory for its cache is asked for with locks of the file system held. */
 	sb->s_bdev->bd_inode->i_data.gfp_mask &= ~__GFP_FS;
 	err = fill_super(sb, data, flags & MS_SILENT);

@@ -135,7 +135,7 @@ static int tmpfs_tmpfile(struct inode *dir, struct file *file, umode_t mode)
 		return -ENOMEM;
 	}
 	clear_nlink(inode);
-	inode->i_state |= I_LINKABLE;
+	set_inode_state(inode, I_LINKABLE);
 	d_instantiate(path.dentry, inode);
 	err = file_open_on(file, &path);
 	dput(path.dentry);

@@ -13,6 +13,7 @@
 void vfs_caches_init(void)
 {
 	filemap_init();
+	writeback_init();
 	fsize_limit_init();
 	dcache_init();
 	inode_init();

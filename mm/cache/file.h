@@ -85,6 +85,7 @@ struct address_space {
 	struct rw_semaphore i_mmap_rwsem;
 	errseq_t wb_err;		     /* failed writes, for whoever has the file open */
 	struct backing_dev_info *bdi;	     /* - where its pages go: mm/cache/backing-dev.h */
+	pgoff_t writeback_index;	     /* the flusher: where the next pass begins */
 	void *private_data;		     /* - the file system's */
 	struct shared_policy *shared_policy; /* - once set: mm/cache/mempolicy.h, shmem only */
 };
@@ -116,14 +117,18 @@ struct inode {
 	unsigned int i_seals; /* I F_SEAL_* of a shmem file */
 	struct rw_semaphore i_rwsem;
 	spinlock_t i_lock;
-	atomic_t i_count;		 /* references */
-	atomic_t i_writecount;		 /* writers; negative: being executed (ETXTBSY) */
-	unsigned long i_state; /* I_* */ /* L */
-	struct hlist_node i_hash;	 /* by number: inode_hash_lock */
-	struct list_head i_lru;		 /* unused: its lock, under inode_hash_lock */
-	struct list_head i_sb_list;
-	struct list_head i_dentry; /* L aliases */
-	char *i_link;		   /* - symlink text, if kept in memory */
+	atomic_t i_count;      /* references */
+	atomic_t i_writecount; /* writers; negative: being executed (ETXTBSY) */
+	unsigned long
+		i_state; /* L I_*; I_FREEING and I_REFERENCED of hashed ones: also inode_hash_lock */
+	struct hlist_node i_hash;   /* by number: inode_hash_lock */
+	struct list_head i_lru;	    /* unused: its lock, under inode_hash_lock */
+	struct list_head i_sb_list; /* sb->s_inode_list_lock: all of a file system with a disk */
+	struct list_head i_io_list; /* wb->list_lock: mm/cache/backing-dev.h */
+	unsigned long dirtied_when; /* wb->list_lock: jiffies */
+	unsigned long dirtied_time_when; /* wb->list_lock: jiffies, of I_DIRTY_TIME */
+	struct list_head i_dentry;	 /* L aliases */
+	char *i_link;			 /* - symlink text, if kept in memory */
 	struct pipe_inode_info *i_pipe;
 	void *i_flctx;	 /* L advisory locks */
 	void *i_private; /* - the file system's */
@@ -133,8 +138,18 @@ struct inode {
 #define I_LINKABLE BIT(0) /* I no name yet, but may get one: O_TMPFILE */
 /* Of hashed inodes, which are never without a name: inode_hash_lock. */
 #define I_FREEING    BIT(1) /* on its way out */
-#define I_NEW	     BIT(3) /* being filled by whoever made it: iget_locked() */
+#define I_NEW	     BIT(8) /* being filled by whoever made it: iget_locked() */
 #define I_REFERENCED BIT(2) /* looked up since it came on the list of unused ones */
+/* What of it is newer than on the disk: mark_inode_dirty(). */
+#define I_DIRTY_SYNC	 BIT(3) /* something that fdatasync need not write: times */
+#define I_DIRTY_DATASYNC BIT(4) /* something that reading the data needs: size, blocks */
+#define I_DIRTY_PAGES	 BIT(5)
+#define I_DIRTY_TIME	 BIT(6) /* times alone, and they may wait (lazytime) */
+#define __I_SYNC	 7
+#define I_SYNC		 BIT(__I_SYNC) /* being written: it stays */
+#define I_DIRTY_INODE	 (I_DIRTY_SYNC | I_DIRTY_DATASYNC)
+#define I_DIRTY		 (I_DIRTY_INODE | I_DIRTY_PAGES)
+#define I_DIRTY_ALL	 (I_DIRTY | I_DIRTY_TIME)
 
 /* What may not be done to a shmem file any more: fcntl(F_ADD_SEALS). */
 #define F_SEAL_SEAL	    0x01u /* further seals */
@@ -226,6 +241,7 @@ struct file {
 	int f_owner_pid, f_owner_sig;
 	unsigned int f_version;
 	errseq_t f_wb_err; /* f_lock: which failed writes it has heard of */
+	errseq_t f_sb_err; /* f_lock: the same of its whole file system, for syncfs */
 	void *private_data;
 	struct file_ra_state f_ra;
 	void *rcu_next[2];

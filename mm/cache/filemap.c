@@ -28,6 +28,7 @@
 #include "lib/hash.h"
 #include "lib/string.h"
 #include "mm/cache/backing-dev.h"
+#include "mm/cache/dirty-throttle.h"
 #include "mm/cache/pagemap.h"
 #include "mm/cache/readahead.h"
 #include "mm/cache/uio.h"
@@ -518,6 +519,7 @@ ssize_t generic_perform_write(struct kiocb *iocb, struct iov_iter *from)
 			break;
 		iocb->ki_pos += got;
 		done += got;
+		balance_dirty_pages_ratelimited(iocb->ki_filp->f_mapping);
 		if (unlikely(fatal_signal_pending(current))) {
 			got = -EINTR;
 			break;
@@ -546,6 +548,18 @@ ssize_t generic_write_checks(struct kiocb *iocb, struct iov_iter *from)
 	return iov_iter_count(from);
 }
 
+ssize_t generic_write_sync(struct kiocb *iocb, ssize_t count)
+{
+	struct file *file = iocb->ki_filp;
+	int err;
+
+	if (likely(count <= 0 || !(iocb->ki_flags & IOCB_DSYNC)) || !file->f_op->fsync)
+		return count;
+	err = file->f_op->fsync(file, iocb->ki_pos - count, iocb->ki_pos - 1,
+				!(iocb->ki_flags & IOCB_SYNC));
+	return err ? err : count;
+}
+
 ssize_t generic_file_write_iter(struct kiocb *iocb, struct iov_iter *from)
 {
 	struct inode *inode = iocb->ki_filp->f_mapping->host;
@@ -558,5 +572,5 @@ ssize_t generic_file_write_iter(struct kiocb *iocb, struct iov_iter *from)
 	if (ret > 0)
 		ret = generic_perform_write(iocb, from);
 	up_write(&inode->i_rwsem);
-	return ret;
+	return generic_write_sync(iocb, ret);
 }

@@ -11,13 +11,50 @@
 #include "mm/cache/writeback.h"
 
 #include "kernel/bug.h"
+#include "kernel/current.h"
+#include "kernel/percpu.h"
 #include "kernel/rcu.h"
 #include "kernel/sched.h"
 #include "lib/errno.h"
+#include "mm/cache/backing-dev.h"
+#include "mm/cache/dirty-throttle.h"
 #include "mm/cache/pagemap.h"
 #include "mm/phys/vmstat.h"
 
 #define BATCH 15
+
+/* Of its device: pages of this state, more or fewer. */
+static void wb_count(const struct address_space *mapping, const struct folio *folio,
+		     enum wb_stat_item item, int sign)
+{
+	if (mapping_can_writeback(mapping))
+		wb_stat_mod(&mapping->bdi->wb, item, sign * (long)folio_nr_pages(folio));
+}
+
+static void folio_account_dirtied(struct folio *folio, struct address_space *mapping)
+{
+	node_stat_add_folio(folio, NR_FILE_DIRTY);
+	node_stat_add_folio(folio, NR_DIRTIED);
+	wb_count(mapping, folio, WB_RECLAIMABLE, 1);
+	wb_count(mapping, folio, WB_DIRTIED, 1);
+	current->nr_dirtied += folio_nr_pages(folio);
+	this_cpu_add(bdp_ratelimits, (int)folio_nr_pages(folio));
+}
+
+static void folio_account_cleaned(struct folio *folio, struct address_space *mapping)
+{
+	node_stat_sub_folio(folio, NR_FILE_DIRTY);
+	wb_count(mapping, folio, WB_RECLAIMABLE, -1);
+}
+
+void mapping_set_error(struct address_space *mapping, int err)
+{
+	if (likely(!err))
+		return;
+	errseq_set(&mapping->wb_err, err);
+	if (mapping->host && mapping_can_writeback(mapping))
+		writeback_hooks->write_error(mapping->host, err);
+}
 
 bool filemap_dirty_folio(struct address_space *mapping, struct folio *folio)
 {
@@ -28,10 +65,11 @@ bool filemap_dirty_folio(struct address_space *mapping, struct folio *folio)
 	spin_lock_irqsave(&mapping->i_pages_lock, flags);
 	if (folio->mapping == mapping) {
 		xa_set_mark(&mapping->i_pages, folio->index, PAGECACHE_TAG_DIRTY);
-		node_stat_add_folio(folio, NR_FILE_DIRTY);
-		node_stat_add_folio(folio, NR_DIRTIED);
+		folio_account_dirtied(folio, mapping);
 	}
 	spin_unlock_irqrestore(&mapping->i_pages_lock, flags);
+	if (mapping_can_writeback(mapping))
+		writeback_hooks->mark_inode_dirty(mapping->host, I_DIRTY_PAGES);
 	return true;
 }
 
@@ -58,7 +96,7 @@ bool folio_clear_dirty_for_io(struct folio *folio)
 	if (!folio_test_clear_dirty(folio))
 		return false;
 	if (mapping)
-		node_stat_sub_folio(folio, NR_FILE_DIRTY);
+		folio_account_cleaned(folio, mapping);
 	return true;
 }
 
@@ -66,7 +104,7 @@ void folio_cancel_dirty(struct folio *folio)
 {
 	if (folio_test_clear_dirty(folio) && folio->mapping && folio->mapping->a_ops &&
 	    folio->mapping->a_ops->dirty_folio)
-		node_stat_sub_folio(folio, NR_FILE_DIRTY);
+		folio_account_cleaned(folio, folio->mapping);
 }
 
 void folio_start_writeback(struct folio *folio)
@@ -83,6 +121,7 @@ void folio_start_writeback(struct folio *folio)
 		xa_clear_mark(&mapping->i_pages, folio->index, PAGECACHE_TAG_DIRTY);
 	xa_clear_mark(&mapping->i_pages, folio->index, PAGECACHE_TAG_TOWRITE);
 	node_stat_add_folio(folio, NR_WRITEBACK);
+	wb_count(mapping, folio, WB_WRITEBACK, 1);
 	spin_unlock_irqrestore(&mapping->i_pages_lock, flags);
 }
 
@@ -97,6 +136,10 @@ void folio_end_writeback(struct folio *folio)
 	xa_clear_mark(&mapping->i_pages, folio->index, PAGECACHE_TAG_WRITEBACK);
 	node_stat_sub_folio(folio, NR_WRITEBACK);
 	node_stat_add_folio(folio, NR_WRITTEN);
+	wb_count(mapping, folio, WB_WRITEBACK, -1);
+	wb_count(mapping, folio, WB_WRITTEN, 1);
+	if (mapping_can_writeback(mapping))
+		wb_writeout_add(&mapping->bdi->wb, folio_nr_pages(folio));
 	folio_clear_writeback(folio);
 	spin_unlock_irqrestore(&mapping->i_pages_lock, flags);
 	folio_wake_writeback(folio);
@@ -183,39 +226,69 @@ static int write_one_folio(struct folio *folio, struct address_space *mapping,
 	return writepage(folio, wbc, data);
 }
 
-int write_cache_pages(struct address_space *mapping, struct writeback_control *wbc,
-		      writepage_t writepage, void *data)
+static bool pass_done(const struct writeback_control *wbc, int err)
 {
-	unsigned long index = wbc->range_start >> PAGE_SHIFT, last = wbc->range_end >> PAGE_SHIFT;
-	xa_mark_t tag = PAGECACHE_TAG_DIRTY;
+	return wbc->sync_mode == WB_SYNC_NONE && (err || wbc->nr_to_write <= 0);
+}
+
+/* What has the mark in [*index, last], until it is enough; *index: the first one not looked at. The first error. */
+static int write_tagged(struct address_space *mapping, struct writeback_control *wbc,
+			unsigned long *index, unsigned long last, xa_mark_t tag,
+			writepage_t writepage, void *data)
+{
 	struct folio *batch[BATCH];
 	unsigned int n, i;
 	int err = 0, one;
 
-	if (wbc->sync_mode == WB_SYNC_ALL) {
-		tag_pages_for_writeback(mapping, index, last);
-		tag = PAGECACHE_TAG_TOWRITE;
-	}
-	while ((n = get_folios_tag(mapping, &index, last, tag, batch))) {
+	while (!pass_done(wbc, err) && (n = get_folios_tag(mapping, index, last, tag, batch))) {
 		for (i = 0; i < n; i++) {
-			bool enough = wbc->sync_mode == WB_SYNC_NONE &&
-				      (err || wbc->nr_to_write <= 0);
-
-			one = enough ? 0 : write_one_folio(batch[i], mapping, wbc, writepage, data);
+			if (pass_done(wbc, err)) {
+				*index = min(*index, batch[i]->index);
+				folio_put(batch[i]);
+				continue;
+			}
+			one = write_one_folio(batch[i], mapping, wbc, writepage, data);
 			if (!err)
 				err = one;
 			folio_put(batch[i]);
 		}
-		if (wbc->sync_mode == WB_SYNC_NONE && (err || wbc->nr_to_write <= 0))
-			break;
 		cond_resched();
 	}
 	return err;
 }
 
-static int do_writepages(struct address_space *mapping, struct writeback_control *wbc)
+int write_cache_pages(struct address_space *mapping, struct writeback_control *wbc,
+		      writepage_t writepage, void *data)
 {
-	if (!mapping->a_ops || !mapping->a_ops->writepages ||
+	unsigned long first = wbc->range_start >> PAGE_SHIFT, last = wbc->range_end >> PAGE_SHIFT;
+	unsigned long index = first, middle;
+	xa_mark_t tag = PAGECACHE_TAG_DIRTY;
+	int err;
+
+	if (wbc->range_cyclic) {
+		first = 0;
+		last = ULONG_MAX;
+		index = READ_ONCE(mapping->writeback_index);
+	}
+	middle = index;
+	if (wbc->sync_mode == WB_SYNC_ALL || wbc->tagged_writepages) {
+		tag_pages_for_writeback(mapping, first, last);
+		tag = PAGECACHE_TAG_TOWRITE;
+	}
+	err = write_tagged(mapping, wbc, &index, last, tag, writepage, data);
+	if (!wbc->range_cyclic)
+		return err;
+	if (middle && !pass_done(wbc, err)) {
+		index = 0;
+		err = write_tagged(mapping, wbc, &index, middle - 1, tag, writepage, data);
+	}
+	WRITE_ONCE(mapping->writeback_index, pass_done(wbc, err) ? index : 0);
+	return err;
+}
+
+int do_writepages(struct address_space *mapping, struct writeback_control *wbc)
+{
+	if (wbc->nr_to_write <= 0 || !mapping->a_ops || !mapping->a_ops->writepages ||
 	    !mapping_tagged(mapping, PAGECACHE_TAG_DIRTY))
 		return 0;
 	return mapping->a_ops->writepages(mapping, wbc);

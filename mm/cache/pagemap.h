@@ -92,6 +92,8 @@ ssize_t generic_file_write_iter(struct kiocb *iocb, struct iov_iter *from);
  */
 ssize_t generic_write_checks(struct kiocb *iocb, struct iov_iter *from);
 ssize_t generic_perform_write(struct kiocb *iocb, struct iov_iter *from);
+/* After a write that has moved ki_pos on by count bytes, or failed: what O_SYNC and O_DSYNC ask for. count, or -errno. => no lock held */
+ssize_t generic_write_sync(struct kiocb *iocb, ssize_t count);
 
 unsigned int filemap_fault(struct vm_fault *vmf);
 unsigned int filemap_map_pages(struct vm_fault *vmf, pgoff_t start, pgoff_t end);

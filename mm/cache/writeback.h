@@ -34,6 +34,10 @@ struct writeback_control {
 	long nr_to_write;	       /* pages; counted down */
 	loff_t range_start, range_end; /* bytes, the last one included */
 	enum writeback_sync_modes sync_mode;
+	/* Who asks. kupdate: because of its age; background: too much is dirty; sync: somebody waits for all of the file system. */
+	bool for_kupdate, for_background, for_sync;
+	bool tagged_writepages; /* what is dirty now, though nobody waits: else writers could keep it busy for ever */
+	bool range_cyclic; /* all of the file, from where the last such pass has stopped */
 };
 
 /* --- one folio --- */
@@ -79,11 +83,11 @@ static inline int filemap_write_and_wait(struct address_space *mapping)
 	return filemap_write_and_wait_range(mapping, 0, LLONG_MAX);
 }
 
-static inline void mapping_set_error(struct address_space *mapping, int err)
-{
-	if (err)
-		errseq_set(&mapping->wb_err, err);
-}
+/* A write of its pages has failed, unless err is 0: all who have the file, or another of its file system, open hear of it. => any context */
+void mapping_set_error(struct address_space *mapping, int err);
+
+/* Writes what wbc says; 0 if nothing is dirty. */
+int do_writepages(struct address_space *mapping, struct writeback_control *wbc);
 
 static inline bool mapping_tagged(const struct address_space *mapping, xa_mark_t tag)
 {

@@ -38,6 +38,7 @@
 #include "kernel/sched.h"
 #include "kernel/task.h"
 #include "lib/errno.h"
+#include "mm/cache/dirty-throttle.h"
 #include "mm/cache/pagemap.h"
 #include "mm/cache/writeback.h"
 #include "mm/debug/page_table_check.h"
@@ -276,6 +277,7 @@ static unsigned int do_shared_fault(struct vm_fault *vmf)
 		unlock_page(vmf->page);
 		put_page(vmf->page);
 	}
+	balance_dirty_pages_once(vmf->vma->vm_file->f_mapping);
 	return ret & VM_FAULT_MAJOR;
 }
 
@@ -394,6 +396,8 @@ static unsigned int wp_page_shared(struct vm_fault *vmf, struct page *page)
 		wp_page_reuse(vmf);
 	unlock_page(page);
 	put_page(page);
+	if (vmf->vma->vm_file)
+		balance_dirty_pages_once(vmf->vma->vm_file->f_mapping);
 	return 0;
 }
 
