@@ -16,6 +16,7 @@
 #include "kernel/current.h"
 #include "kernel/fs/internal.h"
 #include "kernel/fs/iomap.h"
+#include "kernel/fs/splice.h"
 #include "kernel/init.h"
 #include "kernel/printk.h"
 #include "lib/errno.h"
@@ -301,8 +302,13 @@ static ssize_t blkdev_write_iter(struct kiocb *iocb, struct iov_iter *from)
 		return -EINVAL;
 	if (iocb->ki_pos >= size)
 		return -ENOSPC;
+	if ((iocb->ki_flags & (IOCB_NOWAIT | IOCB_DIRECT)) == IOCB_NOWAIT)
+		return -EOPNOTSUPP;
 	iov_iter_truncate(from, size - iocb->ki_pos);
-	down_write(&inode->i_rwsem);
+	if (!(iocb->ki_flags & IOCB_NOWAIT))
+		down_write(&inode->i_rwsem);
+	else if (!down_write_trylock(&inode->i_rwsem))
+		return -EAGAIN;
 	if (iocb->ki_flags & IOCB_DIRECT)
 		ret = iomap_dio_write_iter(iocb, from, &bdev_iomap_ops);
 	else
@@ -456,9 +462,10 @@ const struct file_operations def_blk_fops = {
 	.open = blkdev_open,
 	.release = blkdev_release,
 	.llseek = generic_file_llseek,
-	.fop_flags = FOP_DIRECT,
+	.fop_flags = FOP_DIRECT | FOP_NOWAIT,
 	.read_iter = blkdev_read_iter,
 	.write_iter = blkdev_write_iter,
+	.splice_read = filemap_splice_read,
 	.mmap = generic_file_mmap,
 	.fsync = blkdev_fsync,
 	.unlocked_ioctl = blkdev_ioctl,

@@ -86,31 +86,52 @@ static long sys_ftruncate(unsigned int fd, loff_t length)
 }
 SYSCALL(77, ftruncate);
 
-static long sys_fallocate(unsigned int fd, int mode, loff_t offset, loff_t len)
+/* Modes exclude each other; which of them a file knows is for the file to say. */
+static int check_falloc_mode(int mode)
 {
-	struct fd f;
-	long err;
+	switch (mode & ~FALLOC_FL_KEEP_SIZE) {
+	case 0:
+	case FALLOC_FL_ZERO_RANGE:
+	case FALLOC_FL_UNSHARE_RANGE:
+		return 0;
+	case FALLOC_FL_PUNCH_HOLE:
+		return mode & FALLOC_FL_KEEP_SIZE ? 0 : -EOPNOTSUPP;
+	case FALLOC_FL_COLLAPSE_RANGE:
+	case FALLOC_FL_INSERT_RANGE:
+		return mode & FALLOC_FL_KEEP_SIZE ? -EOPNOTSUPP : 0;
+	default:
+		return -EOPNOTSUPP;
+	}
+}
+
+static long vfs_fallocate(struct file *file, int mode, loff_t offset, loff_t len)
+{
+	umode_t type = file_inode(file)->i_mode;
+	int err;
 
 	if (offset < 0 || len <= 0)
 		return -EINVAL;
-	if ((mode & (FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE)) == FALLOC_FL_PUNCH_HOLE)
-		return -EOPNOTSUPP;
-	f = fdget(fd);
-	if (!f.file)
+	err = check_falloc_mode(mode);
+	if (err)
+		return err;
+	if (!(file->f_mode & FMODE_WRITE))
 		return -EBADF;
-	if (!(f.file->f_mode & FMODE_WRITE))
-		err = -EBADF;
-	else if (S_ISFIFO(file_inode(f.file)->i_mode))
-		err = -ESPIPE;
-	else if (S_ISDIR(file_inode(f.file)->i_mode))
-		err = -EISDIR;
-	else if (!S_ISREG(file_inode(f.file)->i_mode))
-		err = -ENODEV;
-	else if (offset + len < 0)
-		err = -EFBIG;
-	else
-		err = f.file->f_op->fallocate ? f.file->f_op->fallocate(f.file, mode, offset, len)
-					      : -EOPNOTSUPP;
+	if (S_ISFIFO(type))
+		return -ESPIPE;
+	if (S_ISDIR(type))
+		return -EISDIR;
+	if (!S_ISREG(type) && !S_ISBLK(type))
+		return -ENODEV;
+	if (offset + len < 0)
+		return -EFBIG;
+	return file->f_op->fallocate ? file->f_op->fallocate(file, mode, offset, len) : -EOPNOTSUPP;
+}
+
+static long sys_fallocate(unsigned int fd, int mode, loff_t offset, loff_t len)
+{
+	struct fd f = fdget(fd);
+	long err = f.file ? vfs_fallocate(f.file, mode, offset, len) : -EBADF;
+
 	fdput(f);
 	return err;
 }

@@ -149,6 +149,7 @@ struct kstat {
 	loff_t size;
 	struct timespec64 atime, mtime, ctime, btime;
 	u64 blksize, blocks;
+	unsigned int dio_align; /* bytes; filled for statx alone */
 };
 
 #define ATTR_MODE  BIT(0)
@@ -485,6 +486,9 @@ int get_write_access(struct inode *inode);
 void put_write_access(struct inode *inode);
 ssize_t kernel_read(struct file *file, void *buf, size_t count, loff_t *pos);
 ssize_t kernel_write(struct file *file, const void *buf, size_t count, loff_t *pos);
+/* The file's read_iter or write_iter at *pos, with IOCB_ flags besides its own; -EINVAL: it has none. => may sleep */
+ssize_t vfs_iter_read(struct file *file, struct iov_iter *iter, loff_t *pos, int flags);
+ssize_t vfs_iter_write(struct file *file, struct iov_iter *iter, loff_t *pos, int flags);
 ssize_t vfs_read(struct file *file, char __user *buf, size_t count, loff_t *pos);
 ssize_t vfs_write(struct file *file, const char __user *buf, size_t count, loff_t *pos);
 loff_t generic_file_llseek(struct file *file, loff_t offset, int whence);

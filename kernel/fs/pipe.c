@@ -3,7 +3,7 @@
  *
  * 1. A pipe is a ring of up to nslots pages. Each slot holds a page with bytes [off, off + len); readers
  *    take from the tail, writers fill the slot at the head and then new ones. One spare page is kept, so
- *    that a ping-pong of small messages allocates nothing.
+ *    that a ping-pong of small messages allocates nothing. What splice.c puts in is read the same way.
  * 2. A write of at most PIPE_BUF bytes is one piece: it waits until it fits whole. Larger ones may be cut.
  * 3. Readers sleep while the pipe is empty and has writers, writers while it is full and has readers.
  *    A wake-up is sent only when emptiness or fullness changed.
@@ -25,47 +25,12 @@
 #include "mm/phys/buddy.h"
 #include "mm/slab/slab.h"
 
-#define PIPE_DEF_SLOTS 16
-#define PIPE_MAX_SIZE  (1UL << 20)
-#define FIONREAD       0x541b
-
-struct pipe_buffer {
-	struct page *page;
-	unsigned int off, len;
-	bool packet; /* O_DIRECT: one write, read alone; what the reader does not take is lost */
-};
-
-struct pipe_inode_info {
-	struct mutex lock;
-	wait_queue_head_t rd_wait, wr_wait;
-	unsigned int head, tail;	   /* lock; slots used: [tail, head) modulo nslots */
-	unsigned int nslots;		   /* lock; a power of two */
-	unsigned int readers, writers;	   /* lock */
-	unsigned int r_counter, w_counter; /* lock; opens so far, for FIFO rendezvous */
-	unsigned int files;		   /* inode->i_lock */
-	bool watched;		  /* asked by poll: every write and read wakes, for epoll's edges */
-	struct page *spare;	  /* lock */
-	struct pipe_buffer *bufs; /* lock */
-};
+#define PIPE_MAX_SIZE (1UL << 20)
+#define FIONREAD      0x541b
 
 static struct mount *pipe_mnt;
 
-static bool pipe_empty(const struct pipe_inode_info *p)
-{
-	return READ_ONCE(p->head) == READ_ONCE(p->tail);
-}
-
-static bool pipe_full(const struct pipe_inode_info *p)
-{
-	return READ_ONCE(p->head) - READ_ONCE(p->tail) >= READ_ONCE(p->nslots);
-}
-
-static struct pipe_buffer *pipe_slot(struct pipe_inode_info *p, unsigned int i)
-{
-	return &p->bufs[i & (p->nslots - 1)];
-}
-
-static struct pipe_inode_info *alloc_pipe_info(void)
+struct pipe_inode_info *alloc_pipe_info(void)
 {
 	struct pipe_inode_info *p = kzalloc(sizeof(*p), GFP_KERNEL);
 
@@ -83,7 +48,7 @@ static struct pipe_inode_info *alloc_pipe_info(void)
 	return p;
 }
 
-static void free_pipe_info(struct pipe_inode_info *p)
+void free_pipe_info(struct pipe_inode_info *p)
 {
 	for (; p->tail != p->head; p->tail++)
 		put_page(pipe_slot(p, p->tail)->page);
@@ -108,7 +73,8 @@ static void put_pipe_info(struct inode *inode, struct pipe_inode_info *p)
 
 static void pipe_release_slot(struct pipe_inode_info *p, struct pipe_buffer *b)
 {
-	if (!p->spare)
+	/* Shared by tee, or by splice with whoever the page comes from: not ours to write into. */
+	if (likely(b->flags & PIPE_BUF_OWN) && !p->spare && page_count(b->page) == 1)
 		p->spare = b->page;
 	else
 		put_page(b->page);
@@ -116,9 +82,20 @@ static void pipe_release_slot(struct pipe_inode_info *p, struct pipe_buffer *b)
 	p->tail++;
 }
 
+void pipe_consume(struct pipe_inode_info *p, unsigned int n)
+{
+	struct pipe_buffer *b = pipe_slot(p, p->tail);
+
+	b->off += n;
+	b->len -= n;
+	if (!b->len || (b->flags & PIPE_BUF_PACKET))
+		pipe_release_slot(p, b);
+}
+
 static ssize_t pipe_read_available(struct pipe_inode_info *p, char __user *buf, size_t count)
 {
 	ssize_t done = 0;
+	bool packet;
 
 	while (count && !pipe_empty(p)) {
 		struct pipe_buffer *b = pipe_slot(p, p->tail);
@@ -126,16 +103,12 @@ static ssize_t pipe_read_available(struct pipe_inode_info *p, char __user *buf, 
 
 		if (_copy_to_user(buf + done, (char *)page_address(b->page) + b->off, n))
 			return done ? done : -EFAULT;
-		b->off += n;
-		b->len -= n;
 		done += n;
 		count -= n;
-		if (b->packet) {
-			pipe_release_slot(p, b);
+		packet = b->flags & PIPE_BUF_PACKET;
+		pipe_consume(p, n);
+		if (packet)
 			break;
-		}
-		if (!b->len)
-			pipe_release_slot(p, b);
 	}
 	return done;
 }
@@ -191,7 +164,7 @@ static bool pipe_append(struct pipe_inode_info *p, const char __user *ubuf, cons
 	if (pipe_empty(p))
 		return false;
 	b = pipe_slot(p, p->head - 1);
-	if (b->packet || b->off + b->len + n > PAGE_SIZE)
+	if (!(b->flags & PIPE_BUF_CAN_MERGE) || b->off + b->len + n > PAGE_SIZE)
 		return false;
 	if (!pipe_copy_in((char *)page_address(b->page) + b->off + b->len, ubuf, kbuf, n)) {
 		*fault = true;
@@ -206,7 +179,6 @@ static int pipe_new_slot(struct pipe_inode_info *p, const char __user *ubuf, con
 			 size_t n, bool packet)
 {
 	struct page *page = p->spare;
-	struct pipe_buffer *b;
 
 	p->spare = NULL;
 	if (!page)
@@ -217,12 +189,7 @@ static int pipe_new_slot(struct pipe_inode_info *p, const char __user *ubuf, con
 		p->spare = page;
 		return -EFAULT;
 	}
-	b = pipe_slot(p, p->head);
-	b->page = page;
-	b->off = 0;
-	b->len = n;
-	b->packet = packet;
-	p->head++;
+	pipe_push(p, page, 0, n, PIPE_BUF_OWN | (packet ? PIPE_BUF_PACKET : PIPE_BUF_CAN_MERGE));
 	return 0;
 }
 
@@ -340,6 +307,57 @@ static ssize_t pipe_writev(struct file *file, const struct iovec *iov, unsigned 
 		ret = pipe_do_write(file, NULL, buf, total);
 	kfree(buf);
 	return ret;
+}
+
+/* ---- for splice.c ---- */
+
+int pipe_wait_readable(struct pipe_inode_info *p, bool nonblock)
+{
+	while (pipe_empty(p)) {
+		int err;
+
+		if (!p->writers)
+			return 1;
+		if (nonblock)
+			return -EAGAIN;
+		mutex_unlock(&p->lock);
+		err = wait_event_interruptible_exclusive(p->rd_wait,
+							 !pipe_empty(p) || !READ_ONCE(p->writers));
+		mutex_lock(&p->lock);
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+int pipe_wait_writable(struct pipe_inode_info *p, bool nonblock)
+{
+	for (;;) {
+		int err;
+
+		if (!p->readers) {
+			send_sig(SIGPIPE, current, 0);
+			return -EPIPE;
+		}
+		if (!pipe_full(p))
+			return 0;
+		if (nonblock)
+			return -EAGAIN;
+		mutex_unlock(&p->lock);
+		err = wait_event_interruptible_exclusive(p->wr_wait,
+							 !pipe_full(p) || !READ_ONCE(p->readers));
+		mutex_lock(&p->lock);
+		if (err)
+			return err;
+	}
+}
+
+void pipe_wake(struct pipe_inode_info *p)
+{
+	if (!pipe_empty(p))
+		wake_up_interruptible_poll(&p->rd_wait, EPOLLIN | EPOLLRDNORM);
+	if (!pipe_full(p))
+		wake_up_interruptible_poll(&p->wr_wait, EPOLLOUT | EPOLLWRNORM);
 }
 
 static unsigned int pipe_poll(struct file *file, struct poll_table *wait)

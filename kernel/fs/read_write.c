@@ -64,6 +64,8 @@ static __always_inline ssize_t call_iter(struct file *file, struct iov_iter *ite
 			      .ki_flags = file_iocb_flags(file) | flags };
 	ssize_t ret;
 
+	if (unlikely(flags & IOCB_NOAPPEND))
+		iocb.ki_flags &= ~IOCB_APPEND;
 	if (iter->data_source == ITER_SOURCE)
 		ret = file->f_op->write_iter(&iocb, iter);
 	else
@@ -159,6 +161,20 @@ ssize_t kernel_write(struct file *file, const void *buf, size_t count, loff_t *p
 		return call_iter(file, &iter, pos, 0);
 	}
 	return file->f_op->write_kernel ? file->f_op->write_kernel(file, buf, count) : -EINVAL;
+}
+
+ssize_t vfs_iter_read(struct file *file, struct iov_iter *iter, loff_t *pos, int flags)
+{
+	if (!file->f_op->read_iter)
+		return -EINVAL;
+	return iov_iter_count(iter) ? call_iter(file, iter, pos, flags) : 0;
+}
+
+ssize_t vfs_iter_write(struct file *file, struct iov_iter *iter, loff_t *pos, int flags)
+{
+	if (!file->f_op->write_iter)
+		return -EINVAL;
+	return iov_iter_count(iter) ? call_iter(file, iter, pos, flags) : 0;
 }
 
 /* A descriptor whose position is ours until fdput_pos(). */
@@ -308,27 +324,41 @@ static ssize_t rw_each(struct file *file, bool write, const struct iovec *iov, u
 }
 
 /* What a program may ask for one call alone: the RWF_ flags of preadv2(2). */
-#define RWF_HIPRI  0x01
-#define RWF_DSYNC  0x02
-#define RWF_SYNC   0x04
-#define RWF_APPEND 0x10
+#define RWF_HIPRI    0x01
+#define RWF_DSYNC    0x02
+#define RWF_SYNC     0x04
+#define RWF_NOWAIT   0x08
+#define RWF_APPEND   0x10
+#define RWF_NOAPPEND 0x20
 
-/* To IOCB_ flags, or -EOPNOTSUPP. HIPRI is a wish about how to wait for a device, and granted by ignoring it. */
+/*
+ * To IOCB_ flags, or -EOPNOTSUPP, -EINVAL. HIPRI is a wish about how to wait for a device, and granted by ignoring it; NOAPPEND is
+ * turned round by call_iter().
+ */
 static int rwf_to_iocb(const struct file *file, int rwf)
 {
 	int flags = 0;
 
-	if (!(rwf & ~RWF_HIPRI))
+	if (likely(!(rwf & ~RWF_HIPRI)))
 		return 0;
-	if (rwf & ~(RWF_HIPRI | RWF_DSYNC | RWF_SYNC | RWF_APPEND) ||
+	if (rwf & ~(RWF_HIPRI | RWF_DSYNC | RWF_SYNC | RWF_NOWAIT | RWF_APPEND | RWF_NOAPPEND) ||
 	    !(file->f_op->read_iter || file->f_op->write_iter))
 		return -EOPNOTSUPP;
+	if ((rwf & RWF_APPEND) && (rwf & RWF_NOAPPEND))
+		return -EINVAL;
+	if (rwf & RWF_NOWAIT) {
+		if (!(file->f_op->fop_flags & FOP_NOWAIT))
+			return -EOPNOTSUPP;
+		flags |= IOCB_NOWAIT;
+	}
 	if (rwf & RWF_DSYNC)
 		flags |= IOCB_DSYNC;
 	if (rwf & RWF_SYNC)
 		flags |= IOCB_DSYNC | IOCB_SYNC;
 	if (rwf & RWF_APPEND)
 		flags |= IOCB_APPEND;
+	if (rwf & RWF_NOAPPEND)
+		flags |= IOCB_NOAPPEND;
 	return flags;
 }
 
@@ -508,64 +538,3 @@ static long sys_lseek(unsigned int fd, loff_t offset, unsigned int whence)
 	return ret;
 }
 SYSCALL(8, lseek);
-
-/* --- sendfile: through one kernel page --- */
-
-static ssize_t do_sendfile(struct file *out, struct file *in, loff_t *ppos, size_t count)
-{
-	void *page = (void *)__get_free_page(GFP_KERNEL);
-	ssize_t done = 0, got, put = 0;
-
-	if (!page)
-		return -ENOMEM;
-	while (count) {
-		loff_t pos = *ppos;
-
-		got = kernel_read(in, page, min(count, PAGE_SIZE), &pos);
-		if (got <= 0) {
-			done = done ? done : got;
-			break;
-		}
-		put = kernel_write(out, page, got, &out->f_pos);
-		if (put <= 0) {
-			done = done ? done : put;
-			break;
-		}
-		*ppos += put;
-		done += put;
-		count -= put;
-		if (put < got || fatal_signal_pending(current))
-			break;
-		cond_resched();
-	}
-	free_page((unsigned long)page);
-	return done;
-}
-
-static long sys_sendfile(int out_fd, int in_fd, loff_t __user *offset, size_t count)
-{
-	struct fd in = fdget(in_fd), out = fdget(out_fd);
-	loff_t pos = 0;
-	ssize_t ret = -EBADF;
-
-	if (!in.file || !out.file || !(in.file->f_mode & FMODE_READ) ||
-	    !(out.file->f_mode & FMODE_WRITE))
-		goto out;
-	ret = -EFAULT;
-	if (offset && get_user(pos, offset))
-		goto out;
-	ret = -EINVAL;
-	if (pos < 0 || (ssize_t)count < 0 || (out.file->f_flags & O_APPEND) ||
-	    !(in.file->f_mode & FMODE_PREAD) ||
-	    (!in.file->f_op->read_iter && !in.file->f_op->read_kernel))
-		goto out;
-	ret = do_sendfile(out.file, in.file, offset ? &pos : &in.file->f_pos,
-			  min(count, MAX_RW_COUNT));
-	if (ret > 0 && offset && put_user(pos, offset))
-		ret = -EFAULT;
-out:
-	fdput(out);
-	fdput(in);
-	return ret;
-}
-SYSCALL(40, sendfile);

@@ -4,6 +4,8 @@
  * Structures are the x86-64 user ABI. Mirrors Linux fs/stat.c, fs/statfs.c. Exercised by tests/user/attrs.c.
  */
 #include "arch/x86/uaccess.h"
+#include "kernel/block/blkdev.h"
+#include "kernel/block/genhd.h"
 #include "kernel/fs/fs.h"
 #include "kernel/syscall.h"
 #include "lib/string.h"
@@ -39,6 +41,7 @@ struct statx {
 
 #define STATX_BASIC_STATS 0x7ffu
 #define STATX_MNT_ID	  0x1000u
+#define STATX_DIOALIGN	  0x2000u
 
 int vfs_getattr(const struct path *path, struct kstat *stat)
 {
@@ -80,6 +83,24 @@ static int cp_stat(const struct kstat *k, struct stat __user *to)
 	return copy_to_user(to, &st, sizeof(st)) ? -EFAULT : 0;
 }
 
+/* What O_DIRECT needs addresses, lengths and positions to be multiples of; 0: it is not to be had, or goes through the cache. */
+static unsigned int dio_align(const struct inode *inode)
+{
+	struct block_device *bdev;
+	unsigned int align = 0;
+
+	if (S_ISREG(inode->i_mode))
+		return inode->i_sb->s_bdev && (inode->i_fop->fop_flags & FOP_DIRECT)
+			       ? bdev_limits(inode->i_sb->s_bdev)->logical_block_size
+			       : 0;
+	bdev = S_ISBLK(inode->i_mode) ? bdev_lookup(inode->i_rdev) : NULL;
+	if (bdev) {
+		align = bdev_limits(bdev)->logical_block_size;
+		bdev_put(bdev);
+	}
+	return align;
+}
+
 static int vfs_statat(int dfd, const char __user *name, int flags, struct kstat *stat, int *mnt_id)
 {
 	unsigned int how = flags & AT_SYMLINK_NOFOLLOW ? 0 : LOOKUP_FOLLOW;
@@ -92,8 +113,10 @@ static int vfs_statat(int dfd, const char __user *name, int flags, struct kstat 
 	if (err)
 		return err;
 	err = vfs_getattr(&path, stat);
-	if (mnt_id)
+	if (mnt_id) {
 		*mnt_id = path.mnt->mnt_id;
+		stat->dio_align = dio_align(d_inode(path.dentry));
+	}
 	path_put(&path);
 	return err;
 }
@@ -173,6 +196,10 @@ static long sys_statx(int dfd, const char __user *name, unsigned int flags, unsi
 	sx.stx_dev_major = MAJOR(k.dev);
 	sx.stx_dev_minor = MINOR(k.dev);
 	sx.stx_mnt_id = mnt_id;
+	if ((mask & STATX_DIOALIGN) && k.dio_align) {
+		sx.stx_mask |= STATX_DIOALIGN;
+		sx.stx_dio_mem_align = sx.stx_dio_offset_align = k.dio_align;
+	}
 	return copy_to_user(to, &sx, sizeof(sx)) ? -EFAULT : 0;
 }
 SYSCALL(332, statx);

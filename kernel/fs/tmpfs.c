@@ -14,6 +14,7 @@
 #include "kernel/fs/fs.h"
 #include "kernel/fs/internal.h"
 #include "kernel/fs/seq_file.h"
+#include "kernel/fs/splice.h"
 #include "kernel/fs/tmpfs.h"
 #include "kernel/init.h"
 #include "kernel/sched.h"
@@ -194,6 +195,7 @@ static const struct file_operations tmpfs_file_fops = {
 	.llseek = tmpfs_llseek,
 	.read_iter = generic_file_read_iter,
 	.write_iter = tmpfs_write_iter,
+	.splice_read = filemap_splice_read,
 	.mmap = shmem_mmap,
 	.fsync = simple_fsync,
 	.fallocate = shmem_fallocate,

@@ -161,8 +161,12 @@ struct inode {
 #define F_SEAL_ANY_WRITE    (F_SEAL_WRITE | F_SEAL_FUTURE_WRITE)
 
 /* Modes of ->fallocate. */
-#define FALLOC_FL_KEEP_SIZE  0x01
-#define FALLOC_FL_PUNCH_HOLE 0x02
+#define FALLOC_FL_KEEP_SIZE	 0x01
+#define FALLOC_FL_PUNCH_HOLE	 0x02
+#define FALLOC_FL_COLLAPSE_RANGE 0x08
+#define FALLOC_FL_ZERO_RANGE	 0x10
+#define FALLOC_FL_INSERT_RANGE	 0x20
+#define FALLOC_FL_UNSHARE_RANGE	 0x40
 
 /* file_operations.fop_flags */
 #define FOP_DIRECT \
@@ -191,6 +195,8 @@ struct file_operations {
 	/* Further lines of /proc/PID/fdinfo/N. */
 	void (*show_fdinfo)(struct seq_file *, struct file *);
 	long (*fallocate)(struct file *, int mode, loff_t offset, loff_t len);
+	/* Pages by reference into a pipe (kernel/fs/splice.h); NULL: new pages are read into. */
+	ssize_t (*splice_read)(struct file *, loff_t *, struct pipe_inode_info *, size_t);
 	/* Reads file bytes at pos into kernel memory (sendfile); files with a read_iter need none. */
 	ssize_t (*read_kernel)(struct file *, void *buf, size_t len, loff_t pos);
 	/* Kernel bytes into a stream (sendfile to a pipe or terminal); NULL: EINVAL. May sleep. */

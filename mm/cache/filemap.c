@@ -312,9 +312,6 @@ struct folio *read_mapping_folio(struct address_space *mapping, pgoff_t index, s
 
 /* ---- read ---- */
 
-#define READ_BATCH	   15
-#define AOP_TRUNCATED_PAGE 0x80001 /* it left the cache before it was uptodate: once more */
-
 /* Folios of [index, last] that follow each other, with references, up to one that needs attention: not uptodate, or marked. */
 static unsigned int get_read_batch(struct address_space *mapping, pgoff_t index, pgoff_t last,
 				   struct folio **batch)
@@ -323,7 +320,7 @@ static unsigned int get_read_batch(struct address_space *mapping, pgoff_t index,
 	unsigned int n = 0;
 
 	rcu_read_lock();
-	while (n < READ_BATCH && index + n <= last) {
+	while (n < FILEMAP_BATCH && index + n <= last) {
 		struct folio *folio = xas_next(&xas);
 
 		if (!folio || xa_is_value(folio) || !folio_try_get(folio))
@@ -340,8 +337,7 @@ static unsigned int get_read_batch(struct address_space *mapping, pgoff_t index,
 	return n;
 }
 
-/* The file's pages from index on that a read up to page last can copy, at least one; 0: a hole of a file without a disk; AOP_TRUNCATED_PAGE; or -errno. */
-static int filemap_get_pages(struct kiocb *iocb, pgoff_t index, pgoff_t last, struct folio **batch)
+int filemap_get_pages(struct kiocb *iocb, pgoff_t index, pgoff_t last, struct folio **batch)
 {
 	struct file *file = iocb->ki_filp;
 	struct address_space *mapping = file->f_mapping;
@@ -439,7 +435,7 @@ static ssize_t filemap_read(struct kiocb *iocb, struct iov_iter *to)
 {
 	struct file *file = iocb->ki_filp;
 	struct address_space *mapping = file->f_mapping;
-	struct folio *batch[READ_BATCH];
+	struct folio *batch[FILEMAP_BATCH];
 	bool more = true;
 	ssize_t done = 0;
 

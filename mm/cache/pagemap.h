@@ -81,6 +81,13 @@ void filemap_remove_folio(struct folio *folio);
 bool remove_mapping(struct address_space *mapping, struct folio *folio);
 /* An uptodate folio at index with a reference, read in if need be; ERR_PTR. May sleep. */
 struct folio *read_mapping_folio(struct address_space *mapping, pgoff_t index, struct file *file);
+/*
+ * The file's pages from index on that a read up to page last can copy, with a reference each, read ahead if need be: how many, at most
+ * FILEMAP_BATCH; 0: a hole of a file without a disk; AOP_TRUNCATED_PAGE; or -errno (-EAGAIN with IOCB_NOWAIT). May sleep.
+ */
+#define FILEMAP_BATCH	   15
+#define AOP_TRUNCATED_PAGE 0x80001 /* it left the cache before it was uptodate: once more */
+int filemap_get_pages(struct kiocb *iocb, pgoff_t index, pgoff_t last, struct folio **batch);
 bool filemap_has_page(struct address_space *mapping, pgoff_t index);
 
 /* --- file operations built on the cache; bytes or negative errno; they move ki_pos and the iterator; may sleep --- */

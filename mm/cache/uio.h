@@ -47,11 +47,12 @@ struct iov_iter {
 	unsigned long nr_segs; /* elements left, the current one included */
 };
 
-#define IOCB_APPEND BIT(0)
-#define IOCB_DIRECT BIT(1)
-#define IOCB_DSYNC  BIT(2)
-#define IOCB_SYNC   BIT(3)
-#define IOCB_NOWAIT BIT(4) /* -EAGAIN rather than sleep for a device or a lock */
+#define IOCB_APPEND   BIT(0)
+#define IOCB_DIRECT   BIT(1)
+#define IOCB_DSYNC    BIT(2)
+#define IOCB_SYNC     BIT(3)
+#define IOCB_NOWAIT   BIT(4) /* -EAGAIN rather than sleep for a device or a lock */
+#define IOCB_NOAPPEND BIT(5) /* at ki_pos though the file says append */
 
 /* One read or write call on an open file. */
 struct kiocb {

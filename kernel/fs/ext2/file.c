@@ -15,6 +15,7 @@
 #include "kernel/bug.h"
 #include "kernel/current.h"
 #include "kernel/fs/ext2/ext2.h"
+#include "kernel/fs/splice.h"
 #include "lib/errno.h"
 #include "mm/cache/pagemap.h"
 #include "mm/user/mm.h"
@@ -125,8 +126,12 @@ static bool remove_privs(struct inode *inode)
 
 static ssize_t ext2_read_iter(struct kiocb *iocb, struct iov_iter *to)
 {
-	ssize_t ret = generic_file_read_iter(iocb, to);
+	ssize_t ret;
 
+	if (iocb->ki_flags & IOCB_DIRECT)
+		ret = iomap_dio_read_iter(iocb, to, &ext2_iomap_ops);
+	else
+		ret = generic_file_read_iter(iocb, to);
 	file_accessed(iocb->ki_filp);
 	return ret;
 }
@@ -167,7 +172,10 @@ static ssize_t write_locked(struct kiocb *iocb, struct iov_iter *from)
 		return ret;
 	changed = remove_privs(inode);
 	changed |= touch(inode);
-	ret = generic_perform_write(iocb, from);
+	if (iocb->ki_flags & IOCB_DIRECT)
+		ret = iomap_dio_write_iter(iocb, from, &ext2_iomap_ops);
+	else
+		ret = generic_perform_write(iocb, from);
 	if (ret < (ssize_t)count)
 		give_back(inode);
 	if (changed || inode->i_size != old)
@@ -280,9 +288,11 @@ static int ext2_mmap(struct file *file, struct vm_area_struct *vma)
 }
 
 const struct file_operations ext2_file_fops = {
+	.fop_flags = FOP_DIRECT,
 	.llseek = ext2_llseek,
 	.read_iter = ext2_read_iter,
 	.write_iter = ext2_write_iter,
+	.splice_read = filemap_splice_read,
 	.mmap = ext2_mmap,
 	.fsync = ext2_fsync,
 };
