@@ -3,13 +3,14 @@
  *
  * 1. What is written to drop_caches says what goes: 1 the page cache, 2 what shrinkers give, 3 both; 4 ends the line in
  *    the log that each of these leaves. Anything else is EINVAL. Only what nobody uses can go.
- * 2. All pages in the page cache belong to tmpfs today. They are the only copy of the file, so none of them may go,
- *    and 1 has nothing to free; a file system with a disk behind it will have.
+ * 2. Of the page cache, clean pages go that no process maps and nobody is using: those of block devices, and of files on file
+ *    systems with a disk, whose inodes are hashed. The pages of tmpfs are the only copy of their file, and stay.
  *
  * Locks: none. Mirrors Linux fs/drop_caches.c, fs/dcache.c (dentry-state), fs/inode.c. Exercised by
  * tests/user/caches.c.
  */
 #include "arch/x86/uaccess.h"
+#include "kernel/block/genhd.h"
 #include "kernel/current.h"
 #include "kernel/fs/internal.h"
 #include "kernel/fs/proc/proc.h"
@@ -17,6 +18,8 @@
 #include "kernel/printk.h"
 #include "kernel/task.h"
 #include "lib/string.h"
+#include "mm/cache/backing-dev.h"
+#include "mm/cache/pagemap.h"
 #include "mm/phys/vmstat.h"
 #include "mm/slab/shrinker.h"
 
@@ -26,10 +29,35 @@
 
 static bool quiet;
 
+static void drop_pages(struct inode *inode, void *arg)
+{
+	invalidate_mapping_pages(&inode->i_data, 0, ULONG_MAX);
+}
+
+static int drop_bdev_pages(struct block_device *bdev, void *arg)
+{
+	drop_pages(bdev->bd_inode, NULL);
+	return 0;
+}
+
+static bool has_pages(const struct inode *inode)
+{
+	return READ_ONCE(inode->i_data.nrpages);
+}
+
+static void drop_sb_pages(struct super_block *sb, void *arg)
+{
+	if (bdi_can_writeback(sb->s_bdi))
+		iterate_inodes(sb, has_pages, drop_pages, NULL);
+}
+
 static void drop_caches(int what)
 {
-	if (what & DROP_PAGES)
+	if (what & DROP_PAGES) {
+		for_each_bdev(drop_bdev_pages, NULL);
+		iterate_supers(drop_sb_pages, NULL);
 		count_vm_event(DROP_PAGECACHE);
+	}
 	if (what & DROP_SLABS)
 		drop_slab();
 	if (!quiet)
