@@ -317,6 +317,8 @@ struct request_queue *blk_alloc_queue(const struct queue_limits *lim)
 	if (!q)
 		return ERR_PTR(-ENOMEM);
 	q->limits = *lim;
+	q->max_hw_sectors = lim->max_sectors;
+	q->has_write_cache = lim->write_cache;
 	return q;
 }
 

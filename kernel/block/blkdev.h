@@ -38,6 +38,7 @@ struct backing_dev_info;
 struct blk_mq_hw_ctx;
 struct gendisk;
 struct inode;
+struct kernfs_node;
 struct request_queue;
 
 /* Kinds of transfers in the statistics. */
@@ -81,6 +82,8 @@ struct block_device_operations {
 		     unsigned long arg);
 	/* The last reference to a disk has gone: frees the driver's part and the queue. NULL: nothing to free */
 	void (*free_disk)(struct gendisk *disk);
+	/* Adds the driver's own attributes to the disk's directory in /sys, with data for blk_sysfs_bdev(). NULL: none */
+	void (*sysfs_attrs)(struct kernfs_node *dir, void *data);
 };
 
 /* What a device can do. Sizes in bytes unless they say sectors; 0 sectors: not at all. */
@@ -134,6 +137,8 @@ struct blk_mq_hw_ctx {
 struct request_queue {
 	const struct blk_mq_ops *mq_ops;
 	struct queue_limits limits;
+	unsigned int max_hw_sectors; /* what max_sectors may be set to */
+	bool has_write_cache;	     /* limits.write_cache may be set */
 	unsigned int nr_hw_queues, depth, rq_size;
 	struct blk_mq_hw_ctx hctx[BLK_MAX_HW_QUEUES];
 };

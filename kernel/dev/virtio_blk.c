@@ -14,7 +14,7 @@
  * Facts: VIRTIO 1.1, 5.2. Locks: the virtqueue's. Mirrors Linux drivers/block/virtio_blk.c.
  * Exercised by tests/boot/test_disk.py and the suite virtio.
  */
-#include "kernel/block/genhd.h"
+#include "kernel/block/blk-sysfs.h"
 #include "kernel/bug.h"
 #include "kernel/dev/virtio.h"
 #include "kernel/init.h"
@@ -539,7 +539,24 @@ static void disk_letters(char *buf, size_t len, unsigned int n)
 	snprintf(buf, len, "vd%s", tmp + at);
 }
 
-static const struct block_device_operations vblk_fops;
+static ssize_t serial_show(char *buf, void *data)
+{
+	struct block_device *bdev = blk_sysfs_bdev(data);
+	struct virtio_blk *vb;
+
+	if (IS_ERR(bdev))
+		return PTR_ERR(bdev);
+	vb = bdev->bd_disk->private_data;
+	bdev_put(bdev);
+	return sysfs_emit(buf, "%s\n", vb->serial); /* disks of this driver stay */
+}
+
+static void vblk_sysfs_attrs(struct kernfs_node *dir, void *data)
+{
+	sysfs_create_file(dir, "serial", 0444, serial_show, NULL, data);
+}
+
+static const struct block_device_operations vblk_fops = { .sysfs_attrs = vblk_sysfs_attrs };
 
 static int make_disk(struct virtio_blk *vb, const struct queue_limits *lim)
 {

@@ -34,7 +34,7 @@ def lines(m, word):
 
 KINDS = [  # letter, options of the device and of the drive, what the kernel says of it
     ("a", "", "", "MSI-X, write back"),
-    ("b", "", ",readonly=on", "read-only"),
+    ("b", ",serial=SECOND", ",readonly=on", "read-only"),
     ("c", ",logical_block_size=4096,physical_block_size=4096", "", "4096-byte blocks"),
     ("d", ",num-queues=1", "", "1 queue of"),
     ("e", ",vectors=1", "", "one MSI-X"),
@@ -59,6 +59,9 @@ def test_every_kind_of_device(quire, tmp_path, board, cpus):
     for letter, _, _, said in KINDS:
         (line,) = lines(m, f"[vd{letter}]")
         assert said in line, line
+    assert m.run("cd /sys/block; cat vdb/serial vdb/ro vdc/queue/logical_block_size vdj/queue/discard_max_bytes vdd/mq/0/cpu_list").split() \
+        == ["SECOND", "1", "4096", "0", f"0-{cpus - 1}" if cpus > 1 else "0"]
+    assert m.run("ls /sys/block/vda/mq | wc -l").strip() == str(cpus)
     changed = bytearray(data[0])
     changed[5000:5010] = b"0123456789"
     m.run("printf 0123456789 | dd of=/dev/vda bs=1 seek=5000 conv=notrunc 2>&1")

@@ -115,6 +115,13 @@ struct kernfs_node *sysfs_create_dir(struct kernfs_node *parent, const char *nam
 	return kernfs_create_dir(parent ? parent : &sysfs_root.kn, name, 0755);
 }
 
+struct kernfs_node *sysfs_get_dir(struct kernfs_node *parent, const char *name)
+{
+	struct kernfs_node *dir = kernfs_find(parent ? parent : &sysfs_root.kn, name);
+
+	return dir ? dir : sysfs_create_dir(parent, name);
+}
+
 struct kernfs_node *sysfs_create_file(struct kernfs_node *dir, const char *name, umode_t mode,
 				      sysfs_show_t show, sysfs_store_t store, void *data)
 {

@@ -21,6 +21,8 @@ extern struct kernfs_node *sysfs_kernel, *sysfs_kernel_mm, *sysfs_devices,
 
 /* All: ERR_PTR(-EEXIST, -ENOMEM); names are copied; what is made stays. => may sleep */
 struct kernfs_node *sysfs_create_dir(struct kernfs_node *parent, const char *name);
+/* The same, or the one that another room has made (/sys/class). => initcalls only */
+struct kernfs_node *sysfs_get_dir(struct kernfs_node *parent, const char *name);
 /* show or store may be NULL: EIO for who tries. */
 struct kernfs_node *sysfs_create_file(struct kernfs_node *dir, const char *name, umode_t mode,
 				      sysfs_show_t show, sysfs_store_t store, void *data);
