@@ -83,9 +83,11 @@ struct address_space {
 	atomic_t i_mmap_writable;     /* shared writable mappings; negative: denied */
 	struct rb_root_cached i_mmap; /* M */
 	struct rw_semaphore i_mmap_rwsem;
-	errseq_t wb_err;		     /* failed writes, for whoever has the file open */
-	struct backing_dev_info *bdi;	     /* - where its pages go: mm/cache/backing-dev.h */
-	pgoff_t writeback_index;	     /* the flusher: where the next pass begins */
+	errseq_t wb_err;	      /* failed writes, for whoever has the file open */
+	struct backing_dev_info *bdi; /* - where its pages go: mm/cache/backing-dev.h */
+	pgoff_t writeback_index;      /* the flusher: where the next pass begins */
+	struct list_head cached_list; /* mm/cache/shrink.c, as the next one: cached_lock */
+	pgoff_t shrink_index;
 	void *private_data;		     /* - the file system's */
 	struct shared_policy *shared_policy; /* - once set: mm/cache/mempolicy.h, shmem only */
 };

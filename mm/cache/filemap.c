@@ -60,6 +60,7 @@ void address_space_init(struct address_space *mapping, struct inode *host, gfp_t
 	init_rwsem(&mapping->invalidate_lock);
 	init_rwsem(&mapping->i_mmap_rwsem);
 	mapping->i_mmap = RB_ROOT_CACHED;
+	INIT_LIST_HEAD(&mapping->cached_list);
 	mapping->bdi = &noop_backing_dev_info;
 }
 
@@ -187,8 +188,8 @@ int filemap_add_folio(struct address_space *mapping, struct folio *folio, pgoff_
 	folio->index = index;
 	spin_lock_irqsave(&mapping->i_pages_lock, flags);
 	err = xa_insert(&mapping->i_pages, index, folio, GFP_NOWAIT);
-	if (!err)
-		mapping->nrpages++;
+	if (!err && !mapping->nrpages++ && mapping->bdi != &noop_backing_dev_info)
+		mapping_got_pages(mapping);
 	spin_unlock_irqrestore(&mapping->i_pages_lock, flags);
 	if (err) {
 		folio->mapping = NULL;
@@ -210,7 +211,8 @@ static void take_out(struct folio *folio)
 
 	spin_lock_irqsave(&mapping->i_pages_lock, flags);
 	xa_erase(&mapping->i_pages, folio->index);
-	mapping->nrpages--;
+	if (!--mapping->nrpages && !list_empty(&mapping->cached_list))
+		mapping_lost_pages(mapping);
 	folio->mapping = NULL;
 	spin_unlock_irqrestore(&mapping->i_pages_lock, flags);
 	node_stat_sub_folio(folio, NR_FILE_PAGES);

@@ -121,6 +121,13 @@ int invalidate_inode_pages2_range(struct address_space *mapping, pgoff_t first, 
  * => may sleep, needs no lock
  */
 unsigned long invalidate_mapping_pages(struct address_space *mapping, pgoff_t first, pgoff_t last);
+/*
+ * Memory is short: looks at so many pages of disks and frees what is clean and not in use; pages freed. => any locks, may sleep;
+ * both others: the first page has come, the last one has gone, under i_pages_lock
+ */
+unsigned long shrink_page_cache(unsigned long nr_to_scan);
+void mapping_got_pages(struct address_space *mapping);
+void mapping_lost_pages(struct address_space *mapping);
 /* The file now ends at newsize (i_size is set already): unmaps and drops what is behind it. */
 void truncate_pagecache(struct inode *inode, loff_t newsize);
 

@@ -144,3 +144,18 @@ def test_a_disk_that_grows(quire, tmp_path):
                 pass
     m.run("until grep -q '3072 vda' /proc/partitions; do sleep 0.1; done", timeout=60)
     assert m.run("dd if=/dev/vda bs=1M 2>/dev/null | wc -c").strip() == str(3 * MIB)
+
+
+def test_a_disk_larger_than_memory(quire, tmp_path):
+    """Reading, by read and by a mapping's faults, what does not fit in memory ends with the last byte: clean pages go, nobody is killed."""
+    path = tmp_path / "large.img"
+    with path.open("wb") as f:
+        f.truncate(384 * MIB)
+        f.seek(384 * MIB - 5)
+        f.write(b"last\n")
+    m = quire(mem="160M", args=disk(path, 0))
+    m.prompt()
+    assert m.run("dd if=/dev/vda of=/dev/null bs=1M; tail -c 5 /dev/vda").splitlines()[-1] == "last"
+    freed = m.run("grep pgsteal_direct /proc/vmstat").split()
+    assert int(freed[-1]) > 100 * 256, freed
+    assert not lines(m, "Out of memory")
