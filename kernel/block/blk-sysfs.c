@@ -89,7 +89,7 @@ static ssize_t show_with(bdev_show_t show, char *buf, void *data)
 
 BDEV_SHOW(dev, "%u:%u", MAJOR(bdev->bd_dev), MINOR(bdev->bd_dev))
 BDEV_SHOW(size, "%lu", bdev_nr_sectors(bdev))
-BDEV_SHOW(ro, "%d", bdev->bd_read_only || bdev->bd_disk->part0->bd_read_only)
+BDEV_SHOW(ro, "%d", bdev_read_only(bdev))
 BDEV_SHOW(start, "%lu", bdev->bd_start_sect)
 BDEV_SHOW(partition, "%u", bdev->bd_partno)
 BDEV_SHOW(range, "%d", bdev->bd_disk->minors)
