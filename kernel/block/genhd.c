@@ -14,6 +14,7 @@
 #include "kernel/block/partitions.h"
 #include "kernel/bug.h"
 #include "kernel/dev/chrdev.h"
+#include "kernel/fs/internal.h"
 #include "kernel/fs/proc/proc.h"
 #include "kernel/fs/seq_file.h"
 #include "kernel/init.h"
@@ -245,6 +246,7 @@ int add_disk(struct gendisk *disk)
 	disk->bdi->io_pages =
 		min(disk->queue->limits.max_sectors, MAX_IO_SECTORS) / (PAGE_SIZE / SECTOR_SIZE);
 	bdi_register(disk->bdi, disk->major, disk->first_minor);
+	bdi_sysfs_add(disk->bdi);
 	mutex_lock(&disks_mutex);
 	list_add_tail(&disk->list, &disks);
 	mutex_unlock(&disks_mutex);

@@ -49,6 +49,8 @@ void writeback_init(void);
 /* Off the list of dirty inodes for good; then nobody writes it any more. => it is being freed; may sleep */
 void inode_io_list_del(struct inode *inode);
 void inode_wait_for_writeback(struct inode *inode);
+/* /sys/class/bdi/NAME, once it is registered. => may sleep */
+void bdi_sysfs_add(struct backing_dev_info *bdi);
 /* dirty_writeback_centisecs has changed. */
 void wakeup_dirty_flushers(void);
 void for_each_filesystem(void (*fn)(struct file_system_type *fs, void *arg), void *arg);

@@ -77,7 +77,6 @@ int bdi_set_min_ratio(struct backing_dev_info *bdi, unsigned int ratio)
 	struct backing_dev_info *b;
 	unsigned int sum = ratio;
 
-	guard(spinlock)(&bdi_lock);
 	list_for_each_entry(b, &bdi_list, bdi_list) {
 		if (b != bdi)
 			sum += b->min_ratio;
@@ -90,7 +89,6 @@ int bdi_set_min_ratio(struct backing_dev_info *bdi, unsigned int ratio)
 
 int bdi_set_max_ratio(struct backing_dev_info *bdi, unsigned int ratio)
 {
-	guard(spinlock)(&bdi_lock);
 	if (ratio > 100 || bdi->min_ratio > ratio)
 		return -EINVAL;
 	WRITE_ONCE(bdi->max_ratio, ratio);

@@ -41,7 +41,7 @@ enum wb_stat_item {
 /* A share of what all devices have written lately, halved in each period that ends. */
 struct wb_completions {
 	atomic_long_t events;
-	unsigned long period; /* B the one up to which events were halved */
+	unsigned long period; /* atomic: the one up to which events were halved */
 };
 
 struct backing_dev_info;
@@ -100,7 +100,7 @@ struct backing_dev_info *bdi_alloc(void);
 void bdi_register(struct backing_dev_info *bdi, unsigned int major, unsigned int minor);
 /* => none of its inodes is left. Ends its flusher and frees it; NULL is fine. May sleep. */
 void bdi_free(struct backing_dev_info *bdi);
-/* 0, -EINVAL: above 100, min above max, or the minima of all devices together above 100. */
+/* 0, -EINVAL: above 100, min above max, or the minima of all devices together above 100. => bdi_lock held */
 int bdi_set_min_ratio(struct backing_dev_info *bdi, unsigned int ratio);
 int bdi_set_max_ratio(struct backing_dev_info *bdi, unsigned int ratio);
 

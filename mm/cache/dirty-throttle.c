@@ -9,7 +9,7 @@
  * 3. The position corrects it: below the set point (the middle between freerun and limit) the rate is up to twice as high, at the limit
  *    it is 0. In between the curve is a cubic: flat at the set point, steep at the ends. The same for the device's own set point, which
  *    is its share of the limit: a slow stick does not fill what a fast disk could use.
- * 4. A device's share is its share of all pages written lately (completions, halved every 3 s).
+ * 4. A device's share is its share of all pages written lately (completions, halved every 2 s).
  * 5. At rate 0 a writer pauses again and again, until the disk has caught up or somebody kills it. A write that fails makes its page
  *    clean as well, so a broken disk does not hold its writers.
  *
@@ -27,7 +27,7 @@
 
 #define BANDWIDTH_INTERVAL (HZ / 5 > 1 ? HZ / 5 : 1)
 #define MAX_PAUSE	   (HZ / 5 > 1 ? HZ / 5 : 1)
-#define COMPLETION_PERIOD  (3 * HZ)
+#define COMPLETION_SHIFT   9	/* a period: so many jiffies, as a power of two; 2 s */
 #define BW_PERIOD	   1024 /* jiffies, a power of two: what the bandwidth is averaged over */
 #define POS_SHIFT	   10
 #define FRAC_SHIFT	   16
@@ -41,7 +41,6 @@ unsigned int dirtytime_expire_interval = 12 * 60 * 60;
 DEFINE_PER_CPU(int, bdp_ratelimits);
 
 static struct wb_completions all_completions;
-static DEFINE_SPINLOCK(all_completions_lock);
 static int ratelimit_pages = 32;
 
 /* All that is known at one look. Pages. */
@@ -82,24 +81,24 @@ static unsigned long nr_dirty_pages(void)
 	return global_node_page_state(NR_FILE_DIRTY) + global_node_page_state(NR_WRITEBACK);
 }
 
-/* Halves what was counted in earlier periods. => c's lock held */
+/* Halves what was counted in earlier periods; one of those who see that a period has ended does it. */
 static unsigned long completions_now(struct wb_completions *c)
 {
-	unsigned long now = jiffies / COMPLETION_PERIOD, n = now - c->period;
-	long events = atomic_long_read(&c->events);
+	unsigned long now = jiffies >> COMPLETION_SHIFT, then = READ_ONCE(c->period);
 
-	if (n) {
-		long left = n < BITS_PER_LONG ? events >> n : 0;
+	if (unlikely(then != now) && cmpxchg(&c->period, then, now) == then) {
+		long events = atomic_long_read(&c->events);
+		unsigned long n = now - then;
 
-		atomic_long_sub(events - left, &c->events);
-		c->period = now;
-		events = left;
+		atomic_long_sub(events - (n < BITS_PER_LONG ? events >> n : 0), &c->events);
 	}
-	return max(events, 0L);
+	return max(atomic_long_read(&c->events), 0L);
 }
 
 void wb_writeout_add(struct bdi_writeback *wb, long nr)
 {
+	completions_now(&wb->completions);
+	completions_now(&all_completions);
 	atomic_long_add(nr, &wb->completions.events);
 	atomic_long_add(nr, &all_completions.events);
 }
@@ -108,10 +107,8 @@ unsigned long wb_calc_thresh(struct bdi_writeback *wb, unsigned long thresh)
 {
 	unsigned long all, own, pages;
 
-	spin_lock(&all_completions_lock);
 	all = completions_now(&all_completions);
 	own = completions_now(&wb->completions);
-	spin_unlock(&all_completions_lock);
 	pages = all ? thresh * min(own, all) / all : 0;
 	pages += thresh * READ_ONCE(wb->bdi->min_ratio) / 100;
 	return min(pages, thresh * READ_ONCE(wb->bdi->max_ratio) / 100);

@@ -14,11 +14,13 @@
  */
 #include "arch/x86/uaccess.h"
 #include "kernel/exec.h"
+#include "kernel/fs/internal.h"
 #include "kernel/fs/proc/proc.h"
 #include "kernel/init.h"
 #include "kernel/mutex.h"
 #include "kernel/printk.h"
 #include "lib/string.h"
+#include "mm/cache/dirty-throttle.h"
 #include "mm/cache/overcommit.h"
 #include "mm/phys/buddy.h"
 #include "mm/phys/vmstat.h"
@@ -56,6 +58,17 @@ static void kbytes_written(void)
 	sysctl_overcommit_ratio = 0;
 }
 
+static void dirty_ratio_written(void)
+{
+	vm_dirty_bytes = 0;
+	writeback_set_ratelimit();
+}
+
+static void dirty_background_ratio_written(void)
+{
+	dirty_background_bytes = 0;
+}
+
 static struct vm_setting settings[] = {
 	{ "min_free_kbytes", &min_free_kbytes, 1, 0, INT_MAX, NULL, setup_per_zone_wmarks },
 	{ "watermark_scale_factor", &watermark_scale_factor, 1, 1, 3000, NULL,
@@ -71,6 +84,14 @@ static struct vm_setting settings[] = {
 	{ "overcommit_kbytes", &sysctl_overcommit_kbytes, 1, 0, INT_MAX, NULL, kbytes_written },
 	{ "user_reserve_kbytes", &sysctl_user_reserve_kbytes, 1, 0, INT_MAX, NULL, NULL },
 	{ "admin_reserve_kbytes", &sysctl_admin_reserve_kbytes, 1, 0, INT_MAX, NULL, NULL },
+	{ "dirty_ratio", &vm_dirty_ratio, 1, 0, 100, NULL, dirty_ratio_written },
+	{ "dirty_background_ratio", &dirty_background_ratio, 1, 0, 100, NULL,
+	  dirty_background_ratio_written },
+	{ "dirty_writeback_centisecs", (int *)&dirty_writeback_interval, 1, 0, INT_MAX, NULL,
+	  wakeup_dirty_flushers },
+	{ "dirty_expire_centisecs", (int *)&dirty_expire_interval, 1, 0, INT_MAX, NULL, NULL },
+	{ "dirtytime_expire_seconds", (int *)&dirtytime_expire_interval, 1, 0, INT_MAX, NULL,
+	  wakeup_dirty_flushers },
 	{ "max_map_count", &sysctl_max_map_count, 1, 0, INT_MAX, NULL, NULL },
 	{ "mmap_min_addr", &sysctl_mmap_min_addr, 1, 0, INT_MAX, NULL, NULL },
 	{ "legacy_va_layout", &sysctl_legacy_va_layout, 1, 0, 1, NULL, NULL },
@@ -167,6 +188,64 @@ static const struct file_operations setting_fops = {
 	.release = single_release,
 };
 
+/* --- dirty_bytes, dirty_background_bytes: too large for an int --- */
+
+struct dirty_bytes {
+	const char *name;
+	unsigned long *bytes, min;
+	int *ratio; /* set to 0 by a write */
+};
+
+static struct dirty_bytes dirty_bytes[] = {
+	{ "dirty_bytes", &vm_dirty_bytes, 2 * PAGE_SIZE, &vm_dirty_ratio },
+	{ "dirty_background_bytes", &dirty_background_bytes, 1, &dirty_background_ratio },
+};
+
+static int dirty_bytes_show(struct seq_file *m, void *v)
+{
+	const struct dirty_bytes *d = m->private;
+
+	seq_printf(m, "%lu\n", READ_ONCE(*d->bytes));
+	return 0;
+}
+
+static int dirty_bytes_open(struct inode *inode, struct file *file)
+{
+	return open_setting(file, dirty_bytes_show, pde_data(inode));
+}
+
+static ssize_t dirty_bytes_write(struct file *file, const char __user *buf, size_t count,
+				 loff_t *ppos)
+{
+	struct dirty_bytes *d = pde_data(file_inode(file));
+	unsigned long bytes;
+	char text[32];
+
+	if (!*ppos && count) {
+		if (count >= sizeof(text))
+			return -EINVAL;
+		if (copy_from_user(text, buf, count))
+			return -EFAULT;
+		text[count] = 0;
+		if (kstrtoul(strim(text), 0, &bytes) < 0 || bytes < d->min)
+			return -EINVAL;
+		guard(mutex)(&vm_sysctl_mutex);
+		WRITE_ONCE(*d->bytes, bytes);
+		WRITE_ONCE(*d->ratio, 0);
+		writeback_set_ratelimit();
+	}
+	*ppos += count;
+	return count;
+}
+
+static const struct file_operations dirty_bytes_fops = {
+	.open = dirty_bytes_open,
+	.read = seq_read,
+	.write = dirty_bytes_write,
+	.llseek = seq_lseek,
+	.release = single_release,
+};
+
 /* --- numa_zonelist_order: there is one order, and its name may be written --- */
 
 static int zonelist_order_show(struct seq_file *m, void *v)
@@ -249,6 +328,10 @@ static int vm_table_init(void)
 		if (!proc_create_data(settings[i].name, 0644, dir, &setting_fops, &settings[i]))
 			return -ENOMEM;
 	}
+	for (unsigned int i = 0; i < ARRAY_SIZE(dirty_bytes); i++)
+		proc_create_data(dirty_bytes[i].name, 0644, dir, &dirty_bytes_fops,
+				 &dirty_bytes[i]);
+	writeback_set_ratelimit();
 	proc_create_data("numa_zonelist_order", 0644, dir, &zonelist_order_fops, NULL);
 	proc_create_data("stat_refresh", 0600, dir, &stat_refresh_fops, NULL);
 	return 0;

@@ -6,13 +6,14 @@
  * 2. vmstat is one name and one number a line: zones' counters, NUMA's, nodes', events. zoneinfo has the same by zone.
  * 3. Linux counts huge pages in base pages and shows them here in whole ones; so do we.
  *
- * Lines that Linux has for what does not exist here (thresholds of the counters, writeback's limits) are not printed, as on
+ * Lines that Linux has for what does not exist here (thresholds of the counters) are not printed, as on
  * a Linux built without. Locks: zone->lock, taken per zone while its free lists are counted. Mirrors the /proc half of
  * Linux mm/vmstat.c. Exercised by tests/user/physviews.c and procsys.c.
  */
 #include "kernel/fs/proc/proc.h"
 #include "kernel/init.h"
 #include "kernel/smp.h"
+#include "mm/cache/dirty-throttle.h"
 #include "mm/phys/deferred.h"
 #include "mm/phys/vmstat.h"
 
@@ -121,7 +122,7 @@ static int zoneinfo_show(struct seq_file *m, void *v)
 
 static int vmstat_show(struct seq_file *m, void *v)
 {
-	unsigned long event[NR_VM_EVENT_ITEMS];
+	unsigned long event[NR_VM_EVENT_ITEMS], background, thresh;
 	int i;
 
 	deferred_init_wait();
@@ -131,6 +132,9 @@ static int vmstat_show(struct seq_file *m, void *v)
 		seq_printf(m, "%s %lu\n", numa_stat_names[i], global_numa_event_state(i));
 	for (i = 0; i < NR_VM_NODE_STAT_ITEMS; i++)
 		seq_printf(m, "%s %lu\n", node_stat_names[i], shown_node_state(NULL, i));
+	global_dirty_limits(&background, &thresh);
+	seq_printf(m, "nr_dirty_threshold %lu\nnr_dirty_background_threshold %lu\n", thresh,
+		   background);
 	/* Struct pages: those that came later, by hotplug (none), and boot's. */
 	seq_printf(m, "nr_memmap_pages 0\nnr_memmap_boot_pages %lu\n", nr_memmap_boot_pages);
 	all_vm_events(event);

@@ -22,7 +22,8 @@ struct sysfs_attr {
 };
 
 static struct kernfs_root sysfs_root = KERNFS_ROOT(sysfs_root, SYSFS_MAGIC);
-struct kernfs_node *sysfs_kernel, *sysfs_kernel_mm, *sysfs_devices, *sysfs_devices_system;
+struct kernfs_node *sysfs_kernel, *sysfs_kernel_mm, *sysfs_devices, *sysfs_devices_system,
+	*sysfs_class;
 
 int sysfs_emit_at(char *buf, int at, const char *fmt, ...)
 {
@@ -174,8 +175,9 @@ static int sysfs_init(void)
 	if (IS_ERR(sysfs_devices))
 		return PTR_ERR(sysfs_devices);
 	sysfs_devices_system = sysfs_create_dir(sysfs_devices, "system");
+	sysfs_class = sysfs_create_dir(NULL, "class");
 	sysfs_kernel = sysfs_create_dir(NULL, "kernel");
-	if (IS_ERR(sysfs_devices_system) || IS_ERR(sysfs_kernel))
+	if (IS_ERR(sysfs_devices_system) || IS_ERR(sysfs_class) || IS_ERR(sysfs_kernel))
 		return -ENOMEM;
 	sysfs_kernel_mm = sysfs_create_dir(sysfs_kernel, "mm");
 	debug = sysfs_create_dir(sysfs_kernel, "debug"); /* debugfs is mounted on it */

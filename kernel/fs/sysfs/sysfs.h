@@ -16,8 +16,8 @@ typedef ssize_t (*sysfs_show_t)(char *buf, void *data);
 typedef ssize_t (*sysfs_store_t)(const char *buf, size_t len, void *data);
 
 /* Directories that other rooms add to; NULL as parent is /sys itself. */
-extern struct kernfs_node *sysfs_kernel, *sysfs_kernel_mm, *sysfs_devices,
-	*sysfs_devices_system; /* => from fs_initcall on */
+extern struct kernfs_node *sysfs_kernel, *sysfs_kernel_mm, *sysfs_devices, *sysfs_devices_system,
+	*sysfs_class; /* => from fs_initcall on */
 
 /* All: ERR_PTR(-EEXIST, -ENOMEM); names are copied; what is made stays. => may sleep */
 struct kernfs_node *sysfs_create_dir(struct kernfs_node *parent, const char *name);
