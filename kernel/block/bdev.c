@@ -70,6 +70,15 @@ static int bdev_write_end(struct file *file, struct address_space *mapping, loff
 
 static int bdev_writepages(struct address_space *mapping, struct writeback_control *wbc)
 {
+	struct block_device *bdev = I_BDEV(mapping->host);
+
+	/* The file system may want its data on the disk before the metadata that lead to them. */
+	if (READ_ONCE(bdev->bd_order)) {
+		down_read(&bdev->bd_order_lock);
+		if (bdev->bd_order)
+			bdev->bd_order(bdev->bd_holder);
+		up_read(&bdev->bd_order_lock);
+	}
 	return iomap_writepages(mapping, wbc, &bdev_iomap_ops);
 }
 

@@ -40,6 +40,7 @@ struct gendisk;
 struct inode;
 struct kernfs_node;
 struct request_queue;
+struct super_block;
 
 /* Kinds of transfers in the statistics. */
 enum stat_group { STAT_READ, STAT_WRITE, STAT_DISCARD, STAT_FLUSH, NR_STAT_GROUPS };
@@ -65,8 +66,11 @@ struct block_device {
 	bool bd_gone;		 /* O deleted: cannot be opened any more */
 	int bd_openers;		 /* O */
 	int bd_holders;		 /* O opens by bd_holder */
-	void *bd_holder;	 /* O who has it for himself (a mount); NULL */
-	unsigned long bd_stamp;	 /* jiffies: io_ticks are counted up to here */
+	/* bd_order_lock: a mounted file system's, called before pages of the cache are written; NULL. */
+	void (*bd_order)(struct super_block *sb);
+	struct rw_semaphore bd_order_lock;
+	void *bd_holder;	/* O who has it for himself (a mount); NULL */
+	unsigned long bd_stamp; /* jiffies: io_ticks are counted up to here */
 	struct disk_stats __percpu *bd_stats;
 };
 

@@ -121,6 +121,7 @@ struct block_device *bdev_alloc(struct gendisk *disk, unsigned int partno)
 		return ERR_PTR(-ENOMEM);
 	atomic_set(&bdev->bd_count, 1);
 	bdev->bd_disk = disk;
+	init_rwsem(&bdev->bd_order_lock);
 	bdev->bd_partno = partno;
 	bdev->bd_stamp = jiffies;
 	bdev->bd_stats = alloc_percpu(struct disk_stats);

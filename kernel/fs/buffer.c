@@ -109,6 +109,13 @@ void bforget(struct super_block *sb, u64 block, u64 nr)
 	}
 }
 
+void sb_order_writes(struct super_block *sb, void (*fn)(struct super_block *sb))
+{
+	down_write(&sb->s_bdev->bd_order_lock);
+	sb->s_bdev->bd_order = fn;
+	up_write(&sb->s_bdev->bd_order_lock);
+}
+
 int sb_set_blocksize(struct super_block *sb, unsigned int size)
 {
 	struct inode *inode = sb->s_bdev->bd_inode;

@@ -51,5 +51,10 @@ int sb_set_blocksize(struct super_block *sb, unsigned int size);
 struct super_block *mount_bdev(struct file_system_type *type, int flags, const char *dev,
 			       char *data,
 			       int (*fill_super)(struct super_block *sb, char *data, bool silent));
+/*
+ * fn is called before metadata are written, from any of those who write them (NULL: no longer): what must be on the disk by then is
+ * its work. => fn may sleep, and holds no lock of the file system; from mounting and unmounting only
+ */
+void sb_order_writes(struct super_block *sb, void (*fn)(struct super_block *sb));
 /* For kill_sb. put_super(), which comes later, still has the device. */
 void kill_block_super(struct super_block *sb);

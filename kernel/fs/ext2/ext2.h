@@ -129,6 +129,8 @@ struct ext2_sb_info {
 	u32 first_data_block, blocks_count, inodes_count, generation; /* - but generation: L */
 	loff_t max_size;					      /* - bytes of a file */
 	struct mutex lock;
+	unsigned long
+		fresh; /* atomic: the inode whose data are at new blocks since the last metadata were written; 0: none, ~0: some */
 	u64 free_blocks, free_inodes; /* L */
 	u32 dirs;		      /* L */
 	unsigned int errors;	      /* EXT2_ERRORS_* */
@@ -197,6 +199,12 @@ static inline void ext2_desc_dirty(const struct ext2_sb_info *sbi, unsigned int 
 
 /* The disk says what cannot be: logged (not too often), marked in the super block, and errors= obeyed. Gives -EUCLEAN. */
 int ext2_error(struct super_block *sb, const char *fmt, ...) __printf(2, 3);
+
+/*
+ * New blocks belong to this inode: its data will be written before the metadata that say so, and a power cut does not show what was
+ * in them before.
+ */
+void ext2_has_fresh(struct inode *inode);
 
 /* --- balloc.c: blocks; all may sleep --- */
 

@@ -260,6 +260,7 @@ static int alloc_extent(struct inode *inode, struct ext2_path *p, u32 lblk, u32 
 	ei->last_lblk = lblk + br.nr_data;
 	ei->last_pblk = br.data + br.nr_data;
 	account_blocks(inode, br.nr_ind + br.nr_data);
+	ext2_has_fresh(inode);
 	*ext = (struct ext2_extent){ .phys = br.data, .len = br.nr_data, .fresh = true };
 	return 0;
 }

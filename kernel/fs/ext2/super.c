@@ -238,9 +238,53 @@ static int ext2_sync_fs(struct super_block *sb, int wait)
 	if (sb->s_flags & SB_RDONLY)
 		return 0;
 	store_counts(EXT2_SB(sb));
-	if (wait)
-		return sync_device(sb);
-	return filemap_fdatawrite_range(sb->s_bdev->bd_inode->i_mapping, 0, LLONG_MAX);
+	return wait ? sync_device(sb) : 0;
+}
+
+/* ---- data before metadata ---- */
+
+void ext2_has_fresh(struct inode *inode)
+{
+	struct ext2_sb_info *sbi = EXT2_SB(inode->i_sb);
+	unsigned long old = 0;
+
+	if (!S_ISREG(inode->i_mode) || READ_ONCE(sbi->fresh) == inode->i_ino)
+		return;
+	if (!__atomic_compare_exchange_n(&sbi->fresh, &old, inode->i_ino, false, __ATOMIC_ACQ_REL,
+					 __ATOMIC_RELAXED) &&
+	    old != inode->i_ino)
+		WRITE_ONCE(sbi->fresh, ~0UL);
+}
+
+static bool has_dirty_pages(const struct inode *inode)
+{
+	return mapping_tagged(&inode->i_data, PAGECACHE_TAG_DIRTY) ||
+	       mapping_tagged(&inode->i_data, PAGECACHE_TAG_WRITEBACK);
+}
+
+static void write_data(struct inode *inode, void *arg)
+{
+	filemap_fdatawrite_range(&inode->i_data, 0, LLONG_MAX);
+	filemap_fdatawait_range(&inode->i_data, 0, LLONG_MAX);
+}
+
+/* What is at new blocks is written, and safe, before the metadata that lead there. */
+static void order_data(struct super_block *sb)
+{
+	unsigned long fresh = __atomic_exchange_n(&EXT2_SB(sb)->fresh, 0, __ATOMIC_ACQ_REL);
+	struct inode *inode;
+
+	if (!fresh)
+		return;
+	if (fresh == ~0UL) {
+		iterate_inodes(sb, has_dirty_pages, write_data, NULL);
+	} else {
+		inode = ilookup(sb, fresh);
+		if (inode && has_dirty_pages(inode))
+			write_data(inode, NULL);
+		iput(inode);
+	}
+	blkdev_issue_flush(sb->s_bdev);
 }
 
 static void free_sb_info(struct ext2_sb_info *sbi)
@@ -259,6 +303,7 @@ static void ext2_put_super(struct super_block *sb)
 {
 	if (!(sb->s_flags & SB_RDONLY))
 		end_writing(sb);
+	sb_order_writes(sb, NULL);
 	free_sb_info(EXT2_SB(sb));
 	sb->s_fs_info = NULL;
 }
@@ -598,6 +643,8 @@ static int setup_super(struct super_block *sb, char *data, bool silent)
 	err = make_root(sb);
 	if (!err && write)
 		err = start_writing(sb);
+	if (!err)
+		sb_order_writes(sb, order_data);
 	return err;
 }
 
