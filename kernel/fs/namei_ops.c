@@ -650,10 +650,13 @@ static long do_renameat2(int olddfd, const char __user *old, int newdfd, const c
 		return -ENOMEM;
 	f = getname(old);
 	t = getname(new);
-	err = IS_ERR(f) ? PTR_ERR(f) : IS_ERR(t) ? PTR_ERR(t) : 0;
+	err = PTR_ERR_OR_ZERO(f);
 	if (err)
 		goto out;
+	/* What is wrong with the new name counts only when the old one's parents are there. */
 	err = path_walk(&nd[0], olddfd, f->name, LOOKUP_PARENT);
+	if (!err)
+		err = PTR_ERR_OR_ZERO(t);
 	if (!err) {
 		err = path_walk(&nd[1], newdfd, t->name, LOOKUP_PARENT);
 		if (!err)

@@ -25,8 +25,8 @@
 #define MAX_RUN	    160
 
 static struct {
-	int exists, dir;
-	unsigned int size; /* sectors */
+	int exists, dir, settled; /* settled: all of it is promised */
+	unsigned int size;	  /* sectors */
 	unsigned int gen[MAX_SECTORS];
 } file[NFILES];
 
@@ -74,6 +74,9 @@ static void promised(int id)
 		tell("A");
 	else
 		tell("a %d", id);
+	for (int i = 0; i < NFILES; i++)
+		if (id < 0 || i == id)
+			file[i].settled = 1;
 	while (waiting && read(0, &c, 1) == 1 && c != '\n')
 		;
 }
@@ -116,9 +119,10 @@ static void change_write(int id, int flags)
 	unsigned int first = rnd_below(4) ? rnd_below(file[id].size + 20)
 					  : rnd_below(MAX_SECTORS - MAX_RUN);
 	unsigned int n = rnd_below(3) ? 1 + rnd_below(16) : 1 + rnd_below(MAX_RUN - 1);
-	int fd = open(path_of(id, file[id].dir), O_WRONLY | flags);
+	int fd = open(path_of(id, file[id].dir), O_WRONLY | flags), settled = file[id].settled;
 
 	must(fd, "open");
+	file[id].settled = 0;
 	if (first > MAX_SECTORS - MAX_RUN)
 		first = MAX_SECTORS - MAX_RUN;
 	tell("w %d %u %u %u", id, first, n, ++generation);
@@ -141,7 +145,8 @@ static void change_write(int id, int flags)
 		promised(id);
 		break;
 	default:
-		if (flags & O_SYNC) {
+		if ((flags & O_SYNC) &&
+		    settled) { /* O_SYNC says nothing about what was written before */
 			sync_dir(file[id].dir);
 			promised(id);
 		}
@@ -197,6 +202,7 @@ static void change_rename(int id)
 	if (to == from)
 		return;
 	tell("m %d %d", id, to);
+	file[id].settled = 0;
 	must(rename(path_of(id, from), path_of(id, to)), "rename");
 	file[id].dir = to;
 	if (rnd_below(3))
