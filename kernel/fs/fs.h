@@ -420,7 +420,7 @@ void d_add(struct dentry *dentry,
 	   struct inode *inode);   /* the same, and hashes it; inode may be NULL */
 void d_pin(struct dentry *dentry); /* DCACHE_PINNED: one reference for the file system */
 void d_unpin(struct dentry *dentry);
-void d_drop(struct dentry *dentry);   /* out of the hash: later look-ups do not find it */
+void d_drop(struct dentry *dentry); /* out of the hash: later look-ups do not find it */
 /* A directory has been removed: names that were looked up in it in vain go, since each holds its inode. */
 void shrink_dcache_parent(struct dentry *dir);
 void d_delete(struct dentry *dentry); /* the name is gone: d_drop; the inode stays for its users */

@@ -8,6 +8,7 @@
 
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <sys/uio.h>
 
 #define DISK "/dev/ram1"
@@ -300,6 +301,97 @@ TEST(who_has_no_direct_io)
 	EXPECT_OK(fcntl(fd, F_SETFL, 0));
 	EXPECT(!(fcntl(fd, F_GETFL) & O_DIRECT));
 	close(fd);
+}
+
+/* ---- flags of one call ---- */
+
+#define RWF_NOWAIT_   0x08
+#define RWF_APPEND_   0x10
+#define RWF_NOAPPEND_ 0x20
+#define BLKFLSBUF     0x1261
+
+static ssize_t read_flags(int fd, void *to, size_t n, off_t at, int flags)
+{
+	struct iovec v = { to, n };
+
+	return syscall(SYS_preadv2, fd, &v, 1L, (long)at, 0L, flags);
+}
+
+static ssize_t write_flags(int fd, const void *from, size_t n, off_t at, int flags)
+{
+	struct iovec v = { (void *)from, n };
+
+	return syscall(SYS_pwritev2, fd, &v, 1L, (long)at, 0L, flags);
+}
+
+static void nowait(void)
+{
+	int fd = open_place(O_RDWR);
+	unsigned char *p = pages(1);
+	ssize_t n = read_flags(fd, p, PAGE, 0, RWF_NOWAIT_);
+
+	if (n < 0 && errno == EOPNOTSUPP)
+		return;
+	if (on_disk) {
+		EXPECT_OK(fsync(fd));
+		EXPECT_OK(ioctl(fd, BLKFLSBUF, 0));
+		EXPECT_ERR(read_flags(fd, p, PAGE, 0, RWF_NOWAIT_), EAGAIN);
+	}
+	EXPECT_EQ(pread(fd, p, PAGE, 0), PAGE);
+	EXPECT_EQ(read_flags(fd, p, PAGE, 0, RWF_NOWAIT_), PAGE);
+	EXPECT(all(p, PAGE, 0x11));
+	close(fd);
+}
+
+TEST(nowait_reads_what_is_cached)
+{
+	each_place(nowait);
+}
+
+TEST(append_and_not)
+{
+	char got[16] = "";
+	int fd;
+
+	test_dir();
+	ASSERT_OK(fd = open("f", O_RDWR | O_CREAT, 0644));
+	EXPECT_EQ(write_flags(fd, "abc", 3, 0, 0), 3);
+	EXPECT_EQ(write_flags(fd, "def", 3, 0, RWF_APPEND_), 3);
+	EXPECT_EQ(pread(fd, got, 16, 0), 6);
+	EXPECT_STR(got, "abcdef");
+	EXPECT_EQ(lseek(fd, 0, SEEK_CUR), 0);
+	EXPECT_ERR(write_flags(fd, "x", 1, 0, 0x4000), EOPNOTSUPP);
+	EXPECT_ERR(read_flags(fd, got, 1, 0, 0x4000), EOPNOTSUPP);
+	ASSERT_OK(fcntl(fd, F_SETFL, O_APPEND));
+	ssize_t n = write_flags(fd, "X", 1, 1, RWF_NOAPPEND_);
+	if (n < 0 && errno == EOPNOTSUPP)
+		skip("no RWF_NOAPPEND");
+	EXPECT_EQ(n, 1);
+	EXPECT_ERR(write_flags(fd, "X", 1, 1, RWF_NOAPPEND_ | RWF_APPEND_), EINVAL);
+	EXPECT_EQ(pread(fd, got, 16, 0), 6);
+	EXPECT_STR(got, "aXcdef");
+}
+
+static void statx_align(void)
+{
+	uint32_t sx[64] = { 0 };
+
+	ASSERT_OK(syscall(SYS_statx, AT_FDCWD, place, 0, 0x2000, sx));
+	/* stx_mask; stx_dio_mem_align and stx_dio_offset_align at bytes 152 and 156. */
+	if (on_disk)
+		EXPECT(sx[0] & 0x2000);
+	if (!(sx[0] & 0x2000) || !sx[39])
+		return;
+	EXPECT(!(sx[38] & (sx[38] - 1)) && !(sx[39] & (sx[39] - 1)));
+	int fd = open_place(O_RDWR | O_DIRECT);
+	unsigned char *p = pages(2);
+	EXPECT_EQ(pread(fd, p + sx[38] % PAGE, sx[39], sx[39]), sx[39]);
+	close(fd);
+}
+
+TEST(statx_tells_the_alignment)
+{
+	each_place(statx_align);
 }
 
 /* ---- at random ---- */

@@ -451,6 +451,25 @@ TEST(the_memory_devices)
 	EXPECT_ERR(syscall(SYS_getrandom, 8L, 64, 0), EFAULT);
 }
 
+TEST(fallocate_modes_and_files)
+{
+	int fd, p[2], null;
+
+	enter();
+	ASSERT_OK(fd = open("f", O_RDWR | O_CREAT, 0644));
+	ASSERT_OK(pipe(p));
+	ASSERT_OK(null = open("/dev/null", O_RDWR));
+	EXPECT_ERR(fallocate(-1, 0, -1, 0), EBADF);
+	EXPECT_ERR(fallocate(fd, FALLOC_FL_PUNCH_HOLE, 0, 1), EOPNOTSUPP);
+	EXPECT_ERR(fallocate(fd, 0x4000, 0, 1), EOPNOTSUPP);
+	EXPECT_ERR(fallocate(fd, FALLOC_FL_PUNCH_HOLE | 0x10 | FALLOC_FL_KEEP_SIZE, 0, 1),
+		   EOPNOTSUPP);
+	EXPECT_ERR(fallocate(p[1], 0, 0, 1), ESPIPE);
+	EXPECT_ERR(fallocate(null, 0, 0, 1), ENODEV);
+	EXPECT_ERR(fallocate(fd, 0, 0x7fffffffffffffff, 1), EFBIG);
+	EXPECT_EQ(size_of("f"), 0);
+}
+
 TEST(sendfile_copies_from_a_file)
 {
 	char buf[16] = "";
