@@ -108,6 +108,8 @@ struct inode *bdev_new_inode(struct block_device *bdev)
 	inode->i_data.a_ops = &bdev_aops;
 	inode->i_data.bdi = bdev->bd_disk->bdi;
 	inode->i_data.gfp_mask = GFP_USER;
+	/* A class of its own: a file's lock is held while its file system reads a block of the device. */
+	init_rwsem(&inode->i_data.invalidate_lock);
 	return inode;
 }
 
