@@ -415,7 +415,8 @@ unsigned int iomap_page_mkwrite(struct vm_fault *vmf, const struct iomap_ops *op
 	struct inode *inode = vmf->vma->vm_file->f_mapping->host;
 	loff_t pos = (loff_t)folio->index << PAGE_SHIFT, size;
 	struct iomap map = { .length = 0 };
-	size_t block = 1UL << inode->i_blkbits, off;
+	size_t block = 1UL << inode->i_blkbits, off, end;
+	bool fresh = false;
 	int err = 0;
 
 	folio_lock(folio);
@@ -424,9 +425,16 @@ unsigned int iomap_page_mkwrite(struct vm_fault *vmf, const struct iomap_ops *op
 		folio_unlock(folio);
 		return VM_FAULT_NOPAGE;
 	}
-	for (off = 0; off < PAGE_SIZE && pos + (loff_t)off < size && !err; off += block)
-		err = map_at(inode, pos + off, PAGE_SIZE - off, IOMAP_WRITE, ops, &map);
+	/* Nothing behind the end of the file: it would not be written, and be the file's when that grows. */
+	end = min((u64)(size - pos), (u64)PAGE_SIZE);
+	for (off = 0; off < end && !err; off += block) {
+		err = map_at(inode, pos + off, end - off, IOMAP_WRITE, ops, &map);
+		fresh |= !err && map.flags & IOMAP_F_NEW;
+	}
 	if (err) {
+		/* The page has what shall be at the blocks that were to be had. */
+		if (fresh)
+			folio_mark_dirty(folio);
 		folio_unlock(folio);
 		return err == -ENOMEM ? VM_FAULT_OOM : VM_FAULT_SIGBUS;
 	}

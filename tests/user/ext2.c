@@ -543,10 +543,28 @@ TEST(what_is_cut_off_does_not_come_back)
 TEST(a_mapped_page_grows_with_its_file)
 {
 	unsigned char got[4096], *p;
-	int fd;
+	int fd, i;
 
 	mkfs(1024);
 	mount_image(0, "");
+	/* All blocks that the file may get have been another's. */
+	fd = make("other");
+	memset(got, 0xee, sizeof(got));
+	while (write(fd, got, sizeof(got)) > 0)
+		;
+	ASSERT_OK(fsync(fd));
+	close(fd);
+	ASSERT_OK(unlink(in("other")));
+	sync();
+	fd = make("small");
+	ASSERT_OK(ftruncate(fd, 1000));
+	p = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	ASSERT(p != MAP_FAILED);
+	p[0] = 1;
+	ASSERT_OK(msync(p, 4096, MS_SYNC));
+	munmap(p, 4096);
+	ASSERT_OK(ftruncate(fd, 4096));
+	close(fd);
 	fd = make("file");
 	ASSERT_OK(ftruncate(fd, 1000));
 	p = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
@@ -564,6 +582,13 @@ TEST(a_mapped_page_grows_with_its_file)
 	EXPECT_EQ(got[0], 1);
 	EXPECT_EQ(got[3000], 3);
 	EXPECT_EQ(got[2000], 0);
+	close(fd);
+	fd = make("small");
+	ASSERT_EQ(pread(fd, got, 4096, 0), 4096);
+	EXPECT_EQ(got[0], 1);
+	for (i = 1; i < 4096 && !got[i]; i++)
+		;
+	EXPECT_EQ(i, 4096);
 	close(fd);
 	unmount();
 }
