@@ -335,6 +335,55 @@ static int blkdev_fsync(struct file *file, loff_t start, loff_t end, int datasyn
 	return err ? err : blkdev_issue_flush(file->private_data);
 }
 
+/* Lets the device change [start, end) by itself: what the cache has of it is old afterwards. */
+static int change_range(struct block_device *bdev, loff_t start, loff_t end,
+			int (*issue)(struct block_device *bdev, sector_t sector, sector_t nr))
+{
+	struct inode *inode = bdev->bd_inode;
+	int err;
+
+	down_write(&inode->i_rwsem);
+	down_write(&inode->i_mapping->invalidate_lock);
+	err = filemap_write_and_wait_range(inode->i_mapping, start, end - 1);
+	if (!err) {
+		err = issue(bdev, start >> SECTOR_SHIFT, (end - start) >> SECTOR_SHIFT);
+		invalidate_inode_pages2_range(inode->i_mapping, start >> PAGE_SHIFT,
+					      (end - 1) >> PAGE_SHIFT);
+	}
+	up_write(&inode->i_mapping->invalidate_lock);
+	up_write(&inode->i_rwsem);
+	return err;
+}
+
+/*
+ * A hole: zeroes that the device makes by itself, without being written; a range of zeroes: in any way. There is nothing else to
+ * allocate. The range may go beyond the end only if the size need not change.
+ */
+static long blkdev_fallocate(struct file *file, int mode, loff_t start, loff_t len)
+{
+	struct block_device *bdev = file->private_data;
+	struct inode *inode = bdev->bd_inode;
+	loff_t size = READ_ONCE(inode->i_size), end = start + len;
+	bool hole = mode == (FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE);
+
+	if (!hole && (mode & ~FALLOC_FL_KEEP_SIZE) != FALLOC_FL_ZERO_RANGE)
+		return -EOPNOTSUPP;
+	if (start >= size)
+		return -EINVAL;
+	if (end > size) {
+		if (!(mode & FALLOC_FL_KEEP_SIZE))
+			return -EINVAL;
+		end = size;
+	}
+	if ((start | end) & (bdev_limits(bdev)->logical_block_size - 1))
+		return -EINVAL;
+	if (bdev_read_only(bdev))
+		return -EPERM;
+	if (hole && !bdev_limits(bdev)->max_write_zeroes_sectors)
+		return -EOPNOTSUPP;
+	return change_range(bdev, start, end, blkdev_issue_zeroout);
+}
+
 /* ---- ioctl: linux/fs.h ---- */
 
 #define BLKROSET      0x125d
@@ -357,14 +406,11 @@ static int blkdev_fsync(struct file *file, loff_t start, loff_t end, int datasyn
 #define BLKBSZGET     0x80081270
 #define BLKGETSIZE64  0x80081272
 
-/* BLKDISCARD, BLKZEROOUT: a range in bytes; what the cache has of it is old afterwards. */
+/* BLKDISCARD, BLKZEROOUT: a range in bytes. */
 static int range_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 {
 	struct block_device *bdev = file->private_data;
-	struct inode *inode = bdev->bd_inode;
-	u64 range[2], size = READ_ONCE(inode->i_size);
-	sector_t sector, nr;
-	int err;
+	u64 range[2], size = READ_ONCE(bdev->bd_inode->i_size);
 
 	if (!(file->f_mode & FMODE_WRITE))
 		return -EBADF;
@@ -375,20 +421,8 @@ static int range_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 		return -EINVAL;
 	if (!range[1])
 		return 0;
-	sector = range[0] >> SECTOR_SHIFT;
-	nr = range[1] >> SECTOR_SHIFT;
-	down_write(&inode->i_rwsem);
-	down_write(&inode->i_mapping->invalidate_lock);
-	err = filemap_write_and_wait_range(inode->i_mapping, range[0], range[0] + range[1] - 1);
-	if (!err) {
-		err = cmd == BLKDISCARD ? blkdev_issue_discard(bdev, sector, nr)
-					: blkdev_issue_zeroout(bdev, sector, nr);
-		invalidate_inode_pages2_range(inode->i_mapping, range[0] >> PAGE_SHIFT,
-					      (range[0] + range[1] - 1) >> PAGE_SHIFT);
-	}
-	up_write(&inode->i_mapping->invalidate_lock);
-	up_write(&inode->i_rwsem);
-	return err;
+	return change_range(bdev, range[0], range[0] + range[1],
+			    cmd == BLKDISCARD ? blkdev_issue_discard : blkdev_issue_zeroout);
 }
 
 static int set_read_only(struct block_device *bdev, unsigned long arg)
@@ -479,6 +513,7 @@ const struct file_operations def_blk_fops = {
 	.splice_read = filemap_splice_read,
 	.mmap = generic_file_mmap,
 	.fsync = blkdev_fsync,
+	.fallocate = blkdev_fallocate,
 	.unlocked_ioctl = blkdev_ioctl,
 };
 

@@ -227,6 +227,7 @@ struct file_system_type {
 
 #define FS_REQUIRES_DEV 1
 #define SB_RDONLY	1
+#define SB_I_RO_SOON	4 /* becomes read-only just now: nobody may begin to write */
 #define SB_I_NOEXEC	2 /* no file of this file system is a program, however it is mounted */
 #define MS_RDONLY	1
 #define MS_NOSUID	2

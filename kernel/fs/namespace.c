@@ -15,6 +15,7 @@
  */
 #include "arch/x86/uaccess.h"
 #include "boot/bootinfo.h"
+#include "kernel/block/blkdev.h"
 #include "kernel/block/genhd.h"
 #include "kernel/bug.h"
 #include "kernel/fs/fs.h"
@@ -211,7 +212,8 @@ void mntput(struct mount *mnt)
 
 bool mnt_is_readonly(const struct mount *mnt)
 {
-	return (mnt->mnt_flags & MS_RDONLY) || (mnt->mnt_sb->s_flags & SB_RDONLY);
+	return (mnt->mnt_flags & MS_RDONLY) || (mnt->mnt_sb->s_flags & SB_RDONLY) ||
+	       (mnt->mnt_sb->s_iflags & SB_I_RO_SOON);
 }
 
 bool path_noexec(const struct path *path)
@@ -471,15 +473,50 @@ static int do_bind(const struct path *path, const char *from, unsigned long flag
 	return err;
 }
 
+/* Is there a file that is open for writing, or one without a name that still has to be freed on the disk? */
+static bool has_writers(struct super_block *sb)
+{
+	struct inode *inode;
+
+	guard(spinlock)(&sb->s_inode_list_lock);
+	list_for_each_entry(inode, &sb->s_inodes, i_sb_list) {
+		if (S_ISREG(inode->i_mode) && atomic_read(&inode->i_writecount) > 0)
+			return true;
+		if (!inode->i_nlink && atomic_read(&inode->i_count))
+			return true;
+	}
+	return false;
+}
+
+/* The super block, for all its mounts. -EBUSY: it shall be read only, and somebody writes. => namespace_sem for writing */
+static int remount_super(struct super_block *sb, int sbflags, char *data)
+{
+	bool stop = sbflags & SB_RDONLY && !(sb->s_flags & SB_RDONLY) && sb->s_bdev;
+	int err = 0;
+
+	if (sb->s_bdev && !(sbflags & SB_RDONLY) && bdev_read_only(sb->s_bdev))
+		return -EACCES;
+	if (stop) {
+		/* Whoever opens for writing counts himself first and then looks here. */
+		sb->s_iflags |= SB_I_RO_SOON;
+		smp_mb();
+		err = has_writers(sb) ? -EBUSY : sync_filesystem(sb);
+	}
+	if (!err && sb->s_op->remount_fs)
+		err = sb->s_op->remount_fs(sb, &sbflags, data);
+	if (stop)
+		sb->s_iflags &= ~SB_I_RO_SOON;
+	return err;
+}
+
 static int do_remount(const struct path *path, unsigned long flags, char *data)
 {
-	struct super_block *sb = path->mnt->mnt_sb;
-	int sbflags = flags & SB_RDONLY, err = 0;
+	int err = 0;
 
 	if (path->dentry != path->mnt->mnt_root)
 		return -EINVAL;
-	if (!(flags & MS_BIND) && sb->s_op->remount_fs)
-		err = sb->s_op->remount_fs(sb, &sbflags, data);
+	if (!(flags & MS_BIND))
+		err = remount_super(path->mnt->mnt_sb, flags & SB_RDONLY, data);
 	if (!err)
 		path->mnt->mnt_flags = flags &
 				       (MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_NOATIME);
@@ -596,8 +633,13 @@ static int do_umount(struct path *path, int flags)
 {
 	struct mount *m = path->mnt;
 
-	if (path->dentry != m->mnt_root || m->mnt_parent == m)
+	if (path->dentry != m->mnt_root)
 		return -EINVAL;
+	/* What everything stands on stays; a disk under it is left as if it had gone: all written, and marked so. */
+	if (m->mnt_parent == m)
+		return m->mnt_sb->s_bdev && !(flags & MNT_DETACH)
+			       ? remount_super(m->mnt_sb, SB_RDONLY, NULL)
+			       : -EINVAL;
 	/* One reference is the tree's, one this call's. */
 	if (!(flags & MNT_DETACH) && (atomic_read(&m->mnt_count) > 2 || child_of(m)))
 		return -EBUSY;

@@ -71,6 +71,9 @@ int vfs_open_file(struct file *file, const struct path *path, int flags)
 		if (err)
 			return err;
 		file->f_mode |= FMODE_WRITER;
+		/* A remount that makes it read-only may have come in between; it sees the count, or is seen here. */
+		if (unlikely(mnt_is_readonly(path->mnt)))
+			return -EROFS;
 	}
 	file->f_op = inode->i_fop;
 	if (!file->f_op)

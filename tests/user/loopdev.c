@@ -17,6 +17,10 @@
 
 #include "loopdev.h"
 
+#ifndef FALLOC_FL_ZERO_RANGE /* musl has it in <linux/falloc.h> only */
+#define FALLOC_FL_ZERO_RANGE 0x10
+#endif
+
 #define FILE_SIZE (1 << 20)
 
 static int control(void)
@@ -352,6 +356,38 @@ TEST(what_is_discarded_is_a_hole_in_the_file)
 	EXPECT_EQ(buf[0], 0);
 	EXPECT_EQ(buf[4095], 0);
 	EXPECT_EQ(buf[4096], 'x');
+	EXPECT_EQ(ioctl(dev, LOOP_CLR_FD), 0);
+}
+
+/* fallocate of a block device: holes and zeroes, in whole sectors of it. */
+TEST(holes_and_zeroes_by_fallocate)
+{
+	static char buf[65536];
+	char name[32];
+	int dev, file, i;
+
+	control();
+	ASSERT_EQ(chdir(test_dir()), 0);
+	dev = free_loop(name, O_RDWR);
+	file = backing("image", FILE_SIZE);
+	memset(buf, 'y', sizeof(buf));
+	ASSERT_EQ(pwrite(file, buf, sizeof(buf), 0), (int)sizeof(buf));
+	ASSERT_EQ(ioctl(dev, LOOP_SET_FD, file), 0);
+	ASSERT_EQ(pread(dev, buf, sizeof(buf), 0), (int)sizeof(buf));
+	ASSERT_EQ(fallocate(dev, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 4096, 8192), 0);
+	ASSERT_EQ(fallocate(dev, FALLOC_FL_ZERO_RANGE | FALLOC_FL_KEEP_SIZE, 20480, 512), 0);
+	ASSERT_EQ(pread(dev, buf, sizeof(buf), 0), (int)sizeof(buf));
+	for (i = 0; i < (int)sizeof(buf); i++)
+		if (buf[i] != ((i >= 4096 && i < 12288) || (i >= 20480 && i < 20992) ? 0 : 'y'))
+			break;
+	EXPECT_EQ(i, (int)sizeof(buf));
+	EXPECT_ERR(fallocate(dev, 0, 0, 4096), EOPNOTSUPP);
+	EXPECT_ERR(fallocate(dev, FALLOC_FL_PUNCH_HOLE, 0, 4096), EOPNOTSUPP);
+	EXPECT_ERR(fallocate(dev, FALLOC_FL_ZERO_RANGE, 100, 512), EINVAL);
+	EXPECT_ERR(fallocate(dev, FALLOC_FL_ZERO_RANGE, FILE_SIZE, 512), EINVAL);
+	EXPECT_ERR(fallocate(dev, FALLOC_FL_ZERO_RANGE, FILE_SIZE - 512, 1024), EINVAL);
+	EXPECT_EQ(fallocate(dev, FALLOC_FL_ZERO_RANGE | FALLOC_FL_KEEP_SIZE, FILE_SIZE - 512, 1024),
+		  0);
 	EXPECT_EQ(ioctl(dev, LOOP_CLR_FD), 0);
 }
 

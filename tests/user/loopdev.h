@@ -5,14 +5,16 @@
 
 #include <stdint.h>
 
+#ifndef BLKRRPART /* <sys/mount.h> has some of them, in words of its own */
 #define BLKROGET     0x125e
 #define BLKRRPART    0x125f
 #define BLKFLSBUF    0x1261
 #define BLKSSZGET    0x1268
-#define BLKPG	     0x1269
-#define BLKDISCARD   0x1277
-#define BLKZEROOUT   0x127f
 #define BLKGETSIZE64 0x80081272
+#endif
+#define BLKPG	   0x1269
+#define BLKDISCARD 0x1277
+#define BLKZEROOUT 0x127f
 
 #define LOOP_SET_FD	    0x4c00
 #define LOOP_CLR_FD	    0x4c01
