@@ -91,11 +91,8 @@ static void redirty_tail(struct inode *inode, struct bdi_writeback *wb)
 /* => no reference is needed: nobody else can free it; may sleep */
 void inode_io_list_del(struct inode *inode)
 {
-	struct bdi_writeback *wb;
+	struct bdi_writeback *wb = inode_to_wb(inode);
 
-	if (!bdi_can_writeback(inode_to_bdi(inode)))
-		return;
-	wb = inode_to_wb(inode);
 	spin_lock(&wb->list_lock);
 	spin_lock(&inode->i_lock);
 	/* From now on nobody puts it on a list again. */

@@ -132,9 +132,11 @@ static void unhash_and_wake(struct inode *inode)
 /* Nobody can get it any more, and nobody has it. */
 static void evict(struct inode *inode)
 {
-	inode_io_list_del(inode);
-	inode_sb_list_del(inode);
-	inode_wait_for_writeback(inode);
+	if (bdi_can_writeback(inode_to_bdi(inode))) {
+		inode_io_list_del(inode);
+		inode_sb_list_del(inode);
+		inode_wait_for_writeback(inode);
+	}
 	if (inode->i_sb && inode->i_sb->s_op && inode->i_sb->s_op->evict_inode)
 		inode->i_sb->s_op->evict_inode(inode);
 	if (inode->i_data.nrpages)

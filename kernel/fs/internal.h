@@ -46,7 +46,7 @@ void free_super(struct super_block *sb);
 int file_open_on(struct file *file, const struct path *path);
 void fsize_limit_init(void);
 void writeback_init(void);
-/* Off the list of dirty inodes for good; then nobody writes it any more. => it is being freed; may sleep */
+/* Off the list of dirty inodes for good; then nobody writes it any more. => it is being freed, and has a bdi with writeback; may sleep */
 void inode_io_list_del(struct inode *inode);
 void inode_wait_for_writeback(struct inode *inode);
 /* /sys/class/bdi/NAME, once it is registered. => may sleep */
