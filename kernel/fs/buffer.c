@@ -124,6 +124,7 @@ int sb_set_blocksize(struct super_block *sb, unsigned int size)
 	if (size < SECTOR_SIZE || size > PAGE_SIZE || (size & (size - 1)) ||
 	    size < bdev_limits(sb->s_bdev)->logical_block_size)
 		return -EINVAL;
+	set_bit(AS_METADATA, &inode->i_data.flags);
 	down_write(&inode->i_rwsem);
 	err = sync_blockdev(sb->s_bdev);
 	if (!err && inode->i_blkbits != (unsigned int)__builtin_ctz(size)) {

@@ -97,6 +97,7 @@ struct address_space {
 #define AS_ACCT_SIZE	 1 /* shmem: all of the file is promised, not only the pages it has */
 #define AS_SECRETMEM \
 	2 /* not in the linear map, so nobody may pin or copy the pages: memfd_secret(2) */
+#define AS_METADATA   4 /* a device's: a file system holds references to pages that it changes */
 #define AS_ANON_SHMEM 3 /* the file behind MAP_SHARED | MAP_ANONYMOUS, which nobody can open */
 
 struct inode {

@@ -109,6 +109,12 @@ unsigned long invalidate_mapping_pages(struct address_space *mapping, pgoff_t fi
 	return gone;
 }
 
+/* What a mounted file system changes in it must not be lost: the page stays in the cache. => locked, not mapped, one reference ours */
+static bool in_use_as_metadata(const struct address_space *mapping, const struct folio *folio)
+{
+	return test_bit(AS_METADATA, &mapping->flags) && folio_ref_count(folio) > 2;
+}
+
 int invalidate_inode_pages2_range(struct address_space *mapping, pgoff_t first, pgoff_t last)
 {
 	unsigned long index = first;
@@ -119,7 +125,7 @@ int invalidate_inode_pages2_range(struct address_space *mapping, pgoff_t first, 
 		folio_wait_writeback(folio);
 		if (folio_mapped(folio))
 			mapping_ops->unmap_pages(mapping, index, 1, false);
-		if (folio_test_dirty(folio)) {
+		if (folio_test_dirty(folio) || in_use_as_metadata(mapping, folio)) {
 			err = -EBUSY;
 		} else {
 			filemap_remove_folio(folio);
