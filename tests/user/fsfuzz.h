@@ -617,7 +617,12 @@ static void step_seek(int fd)
 {
 	int whence = strchr(fs.letters, 'h') ? SEEK_END : SEEK_DATA + (int)fs_below(2);
 	long at = fs_offset();
+	struct stat st;
 
+	if (fstat(fd, &st) || S_ISDIR(st.st_mode)) {
+		fs_note("directory "); /* where those end is the file system's choice */
+		return;
+	}
 	fs_note("lseek %d %ld = %ld ", whence, at, fs_result(lseek(fd, at, whence)));
 }
 
