@@ -2,7 +2,7 @@
 # What `make lint` does: floors and opening comments, format, shell scripts (if shellcheck is there), clang-tidy, cppcheck.
 # All of them run even when one finds something; status 1 if any did. lint.sh floors|format|tidy|cppcheck runs one.
 # SINCE=commit: clang-tidy and cppcheck look only at sources that differ from that commit, or include a header that does. Without
-# it, and not in CI, that commit is origin/main's, if there are changes; SINCE= (empty) is everything.
+# it that commit is origin/main's, if there are changes; SINCE= (empty) is everything.
 # shellcheck disable=SC2086,SC2016  # lists of folders are split on purpose
 set -u
 
@@ -14,7 +14,9 @@ for room in boot arch mm kernel lib tests/kernel tests/bench/page_*.c tests/benc
 python=/usr/bin/python3
 [ -x $python ] || python=python3
 
-if [ -z "${SINCE+x}" ] && [ -z "${CI:-}" ] && ! git diff --quiet origin/main -- 2>/dev/null; then SINCE=origin/main; fi
+if [ -z "${SINCE+x}" ] && git rev-parse -q --verify origin/main >/dev/null 2>&1 && ! git diff --quiet origin/main --; then
+	SINCE=origin/main
+fi
 SINCE=${SINCE:-}
 [ -z "$SINCE" ] || echo "lint: clang-tidy and cppcheck: what changed since $SINCE (SINCE= for everything)"
 

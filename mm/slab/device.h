@@ -12,7 +12,7 @@
 #include "lib/types.h"
 #include "mm/phys/gfp.h"
 
-#define DMA_BIT_MASK(n)	  ((n) == 64 ? ~0ULL : (1ULL << (n)) - 1)
+#define DMA_BIT_MASK(n)	  (~0ULL >> (64 - (n))) /* n: 1 to 64 */
 #define DMA_MAPPING_ERROR (~(dma_addr_t)0)
 
 /* Legend: - set before the device is used; P the mutex of dmapool.c. */
