@@ -36,6 +36,9 @@
 #include "mm/phys/buddy.h"
 #include "mm/phys/vmstat.h"
 
+/* What of a folio's gfp holds for the nodes that lead to it: how hard to try, not where. */
+#define NODE_GFP (__GFP_RECLAIM | __GFP_IO | __GFP_FS | __GFP_NORETRY | __GFP_NOFAIL | __GFP_NOWARN)
+
 #define FOLIO_WAIT_BITS 6
 
 static wait_queue_head_t folio_wait_table[1 << FOLIO_WAIT_BITS];
@@ -177,25 +180,42 @@ bool filemap_has_page(struct address_space *mapping, pgoff_t index)
 	return ret;
 }
 
+/* Into the tree, which may need nodes: those that cannot be had at once are waited for without the lock, as gfp allows. */
+static int insert_folio(struct address_space *mapping, struct folio *folio, gfp_t gfp)
+{
+	XA_STATE(xas, &mapping->i_pages, folio->index);
+	unsigned long flags;
+
+	xas.xa_gfp = GFP_NOWAIT;
+	do {
+		xas_reset(&xas);
+		spin_lock_irqsave(&mapping->i_pages_lock, flags);
+		if (xas_load(&xas))
+			xas_set_err(&xas, -EEXIST);
+		else
+			xas_store(&xas, folio);
+		if (!xas_error(&xas) && !mapping->nrpages++ &&
+		    mapping->bdi != &noop_backing_dev_info)
+			mapping_got_pages(mapping);
+		spin_unlock_irqrestore(&mapping->i_pages_lock, flags);
+	} while (xas_nomem(&xas, gfp & NODE_GFP));
+	return xas_error(&xas);
+}
+
 int filemap_add_folio(struct address_space *mapping, struct folio *folio, pgoff_t index, gfp_t gfp)
 {
-	unsigned long flags;
 	int err;
 
 	__folio_set_locked(folio);
 	folio_get(folio);
 	folio->mapping = mapping;
 	folio->index = index;
-	spin_lock_irqsave(&mapping->i_pages_lock, flags);
-	err = xa_insert(&mapping->i_pages, index, folio, GFP_NOWAIT);
-	if (!err && !mapping->nrpages++ && mapping->bdi != &noop_backing_dev_info)
-		mapping_got_pages(mapping);
-	spin_unlock_irqrestore(&mapping->i_pages_lock, flags);
+	err = insert_folio(mapping, folio, gfp);
 	if (err) {
 		folio->mapping = NULL;
 		__folio_clear_locked(folio);
 		folio_put(folio);
-		return err == -EBUSY ? -EEXIST : err;
+		return err;
 	}
 	node_stat_add_folio(folio, NR_FILE_PAGES);
 	if (folio_test_swapbacked(folio))
