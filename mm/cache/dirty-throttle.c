@@ -88,9 +88,9 @@ static unsigned long completions_now(struct wb_completions *c)
 
 	if (unlikely(then != now) && cmpxchg(&c->period, then, now) == then) {
 		long events = atomic_long_read(&c->events);
-		unsigned long n = now - then;
+		unsigned long periods = min(now - then, BITS_PER_LONG - 1UL);
 
-		atomic_long_sub(events - (n < BITS_PER_LONG ? events >> n : 0), &c->events);
+		atomic_long_sub(events - (events >> periods), &c->events);
 	}
 	return max(atomic_long_read(&c->events), 0L);
 }
