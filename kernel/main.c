@@ -185,14 +185,20 @@ static void __init console_on_rootfs(void)
 	fput(file);
 }
 
+static bool on_disk; /* the root is the disk of root= */
+
 static void __init prepare_rootfs(void)
 {
+	char root[8];
 	int err = populate_rootfs();
 
+	if (err == -ENOENT && cmdline_get("root", root, sizeof(root)))
+		return;
 	if (err == -ENOENT)
-		init_failed("VFS: no initramfs: the boot loader gave no module.",
-			    "Boot the image made by `make iso`; if it was that, the machine's "
-			    "memory is too small for it (MEM=).");
+		init_failed(
+			"VFS: no initramfs: the boot loader gave no module.",
+			"Boot the image made by `make iso`, or name a disk (root=/dev/vda); if it "
+			"was that, the machine's memory is too small for it (MEM=).");
 	if (err == -ENOMEM || err == -ENOSPC)
 		init_failed("VFS: not enough memory for the initramfs.",
 			    "Give the machine more (MEM=64M, or a larger mem=).");
@@ -211,6 +217,7 @@ static void __init kernel_init_freeable(void)
 	do_initcalls();
 	prepare_rootfs();
 	devtmpfs_mount();
+	on_disk = !prepare_namespace();
 	console_on_rootfs();
 }
 
@@ -221,11 +228,12 @@ static bool try_init(void)
 	if (cmdline_get("init", path, sizeof(path)) && path[0]) {
 		if (run_init_process(path))
 			return true;
-		panic("Requested init %s failed: no such program in the initramfs, or it cannot "
+		panic("Requested init %s failed: no such program in the %s, or it cannot "
 		      "run. Check init=.",
-		      path);
+		      path, on_disk ? "root file system" : "initramfs");
 	}
 	return run_init_process("/init") || run_init_process("/sbin/init") ||
+	       run_init_process("/etc/init") || run_init_process("/bin/init") ||
 	       run_init_process("/bin/sh");
 }
 
@@ -238,7 +246,10 @@ static int kernel_init(void *unused)
 	if (cmdline_has("selftest"))
 		ktest_run_from_cmdline(); /* the kernel is now as it stays */
 	if (!try_init())
-		init_failed("No working init found: none of /init, /sbin/init, /bin/sh.",
-			    "Put one into the initramfs (make iso EXTRA=DIR) or pass init=.");
+		init_failed(
+			"No working init found: none of /init, /sbin/init, /etc/init, /bin/init, "
+			"/bin/sh.",
+			on_disk ? "Put one onto the disk, or pass init=."
+				: "Put one into the initramfs (make iso EXTRA=DIR) or pass init=.");
 	return 0;
 }

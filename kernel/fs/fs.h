@@ -592,6 +592,11 @@ bool path_noexec(const struct path *path);
 /* --- start --- */
 void vfs_caches_init(void); /* caches, rootfs mounted, init_fs set; before the first process */
 int populate_rootfs(void);  /* unpacks the initramfs; -EINVAL after a message when it is corrupt */
+/*
+ * Goes to the disk of root=: 0; -ENOENT: the initramfs has an /init, whose work that is, or there is no root=. A disk that cannot be
+ * mounted ends in a panic that lists those there are. => devtmpfs on /dev; may sleep
+ */
+int prepare_namespace(void);
 #define TMPFS_MAGIC	   0x01021994
 #define PROC_SUPER_MAGIC   0x9fa0
 #define SYSFS_MAGIC	   0x62656572

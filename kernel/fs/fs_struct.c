@@ -34,7 +34,7 @@ void get_fs_pwd(struct fs_struct *fs, struct path *pwd)
 	spin_unlock(&fs->lock);
 }
 
-static void set_fs_path(struct fs_struct *fs, struct path *where, const struct path *path)
+void set_fs_path(struct fs_struct *fs, struct path *where, const struct path *path)
 {
 	struct path old;
 

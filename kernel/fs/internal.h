@@ -37,6 +37,8 @@ void mount_unlock_read(void);
 struct mount *lookup_mnt(const struct path *path);
 /* The oldest pinned child of dir with a reference, or NULL. */
 struct dentry *d_first_pinned(struct dentry *dir);
+/* where is fs's root or pwd: path from now on. */
+void set_fs_path(struct fs_struct *fs, struct path *where, const struct path *path);
 /* The super block on this device with one activity more, or NULL; deactivate_super() gives it back, the last one ends it. */
 struct super_block *get_active_super(dev_t dev);
 void deactivate_super(struct super_block *sb);
