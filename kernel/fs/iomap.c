@@ -325,7 +325,8 @@ void iomap_dirty_range(struct address_space *mapping, struct folio *folio, size_
 }
 
 /*
- * A write that does not come to its end leaves zeroes in what was allocated for it: not what the disk has there.
+ * A write that does not come to its end leaves zeroes in what was allocated for it: not what the disk has there. A block may be
+ * uptodate all the same, if it was read as a hole: then its zeroes are written too.
  */
 static void zero_new_blocks(struct inode *inode, struct folio *folio)
 {
@@ -333,11 +334,12 @@ static void zero_new_blocks(struct inode *inode, struct folio *folio)
 	unsigned long fresh = READ_ONCE(*state_of(folio)) >> NEW_SHIFT & BLOCKS_MASK;
 
 	for (off = 0; fresh && off < PAGE_SIZE; off += block) {
-		if (!(fresh & block_bits(inode, off, block)) ||
-		    range_uptodate(folio, inode, off, block))
+		if (!(fresh & block_bits(inode, off, block)))
 			continue;
-		memset(folio_address(folio) + off, 0, block);
-		set_uptodate(folio, inode, off, block);
+		if (!range_uptodate(folio, inode, off, block)) {
+			memset(folio_address(folio) + off, 0, block);
+			set_uptodate(folio, inode, off, block);
+		}
 		iomap_dirty_range(inode->i_mapping, folio, off, block);
 	}
 	__atomic_fetch_and(state_of(folio), ~(BLOCKS_MASK << NEW_SHIFT), __ATOMIC_SEQ_CST);
@@ -380,8 +382,9 @@ int iomap_write_end(struct inode *inode, loff_t pos, unsigned int len, unsigned 
 	size_t off = pos & ~PAGE_MASK;
 
 	/* What was not copied of a block that was not read is nobody's contents. */
-	if (copied < len && !range_uptodate(folio, inode, off, len)) {
-		copied = 0;
+	if (copied < len) {
+		if (!range_uptodate(folio, inode, off, len))
+			copied = 0;
 		zero_new_blocks(inode, folio);
 	}
 	if (copied) {
