@@ -261,7 +261,7 @@ int write_cache_pages(struct address_space *mapping, struct writeback_control *w
 		      writepage_t writepage, void *data)
 {
 	unsigned long first = wbc->range_start >> PAGE_SHIFT, last = wbc->range_end >> PAGE_SHIFT;
-	unsigned long index = first, middle;
+	unsigned long index = first;
 	xa_mark_t tag = PAGECACHE_TAG_DIRTY;
 	int err;
 
@@ -270,7 +270,6 @@ int write_cache_pages(struct address_space *mapping, struct writeback_control *w
 		last = ULONG_MAX;
 		index = READ_ONCE(mapping->writeback_index);
 	}
-	middle = index;
 	if (wbc->sync_mode == WB_SYNC_ALL || wbc->tagged_writepages) {
 		tag_pages_for_writeback(mapping, first, last);
 		tag = PAGECACHE_TAG_TOWRITE;
@@ -278,10 +277,10 @@ int write_cache_pages(struct address_space *mapping, struct writeback_control *w
 	err = write_tagged(mapping, wbc, &index, last, tag, writepage, data);
 	if (!wbc->range_cyclic)
 		return err;
-	if (middle && !pass_done(wbc, err)) {
-		index = 0;
-		err = write_tagged(mapping, wbc, &index, middle - 1, tag, writepage, data);
-	}
+	/*
+	 * At the end it does not go on at the start: pages that it writes may not be on their way yet, and whoever holds an earlier one
+	 * may be waiting for one of them.
+	 */
 	WRITE_ONCE(mapping->writeback_index, pass_done(wbc, err) ? index : 0);
 	return err;
 }
@@ -333,10 +332,12 @@ void filemap_fdatawait_range(struct address_space *mapping, loff_t start, loff_t
 int filemap_write_and_wait_range(struct address_space *mapping, loff_t start, loff_t end)
 {
 	errseq_t since = errseq_sample(&mapping->wb_err);
-	int err = filemap_fdatawrite_range(mapping, start, end);
+	int err = filemap_fdatawrite_range(mapping, start, end), told;
 
 	filemap_fdatawait_range(mapping, start, end);
-	return err ? err : errseq_check(&mapping->wb_err, since);
+	/* It counts as told: an old error must not end every later call. Who has the file open hears of it all the same. */
+	told = errseq_check_and_advance(&mapping->wb_err, &since);
+	return err ? err : told;
 }
 
 int file_check_and_advance_wb_err(struct file *file)
