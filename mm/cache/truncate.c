@@ -109,10 +109,16 @@ unsigned long invalidate_mapping_pages(struct address_space *mapping, pgoff_t fi
 	return gone;
 }
 
-/* What a mounted file system changes in it must not be lost: the page stays in the cache. => locked, not mapped, one reference ours */
-static bool in_use_as_metadata(const struct address_space *mapping, const struct folio *folio)
+/*
+ * Takes it out. Not while a mounted file system has it (AS_METADATA), who would change what nobody writes any more; it comes by
+ * references alone, so they are frozen. => locked, not mapped, one reference ours
+ */
+static bool leave_cache(struct address_space *mapping, struct folio *folio)
 {
-	return test_bit(AS_METADATA, &mapping->flags) && folio_ref_count(folio) > 2;
+	if (test_bit(AS_METADATA, &mapping->flags))
+		return remove_mapping(mapping, folio);
+	filemap_remove_folio(folio);
+	return true;
 }
 
 int invalidate_inode_pages2_range(struct address_space *mapping, pgoff_t first, pgoff_t last)
@@ -125,13 +131,11 @@ int invalidate_inode_pages2_range(struct address_space *mapping, pgoff_t first, 
 		folio_wait_writeback(folio);
 		if (folio_mapped(folio))
 			mapping_ops->unmap_pages(mapping, index, 1, false);
-		if (folio_test_dirty(folio) || in_use_as_metadata(mapping, folio)) {
+		if (folio_test_dirty(folio) || !leave_cache(mapping, folio))
 			err = -EBUSY;
-		} else {
-			filemap_remove_folio(folio);
+		else
 			/* A fault that saw it in the cache may be mapping it just now; afterwards none can any more. */
 			mapping_ops->unmap_pages(mapping, index, 1, false);
-		}
 		folio_unlock(folio);
 		folio_put(folio);
 		if (index++ == last)
