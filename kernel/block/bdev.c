@@ -24,6 +24,7 @@
 #include "mm/user/file_ops.h"
 
 #define BDEVFS_MAGIC 0x62646576
+#define CHANGE_TRIES 8 /* so often is what is dirtied anew written out again */
 
 static struct mount *bdev_mnt;
 
@@ -335,23 +336,32 @@ static int blkdev_fsync(struct file *file, loff_t start, loff_t end, int datasyn
 	return err ? err : blkdev_issue_flush(file->private_data);
 }
 
-/* Lets the device change [start, end) by itself: what the cache has of it is old afterwards. */
+/*
+ * Lets the device change [start, end) by itself: what the cache has of it is old afterwards. It is written before the lock is taken,
+ * since a mounted file system's data, which go first, may need it; pages in use stay, as somebody will have to read them again anyway.
+ */
 static int change_range(struct block_device *bdev, loff_t start, loff_t end,
 			int (*issue)(struct block_device *bdev, sector_t sector, sector_t nr))
 {
-	struct inode *inode = bdev->bd_inode;
-	int err;
+	struct address_space *mapping = bdev->bd_inode->i_mapping;
+	pgoff_t first = start >> PAGE_SHIFT, last = (end - 1) >> PAGE_SHIFT;
+	int tries, err;
 
-	down_write(&inode->i_rwsem);
-	down_write(&inode->i_mapping->invalidate_lock);
-	err = filemap_write_and_wait_range(inode->i_mapping, start, end - 1);
-	if (!err) {
-		err = issue(bdev, start >> SECTOR_SHIFT, (end - start) >> SECTOR_SHIFT);
-		invalidate_inode_pages2_range(inode->i_mapping, start >> PAGE_SHIFT,
-					      (end - 1) >> PAGE_SHIFT);
+	down_write(&bdev->bd_inode->i_rwsem);
+	for (tries = 1;; tries++) {
+		err = filemap_write_and_wait_range(mapping, start, end - 1);
+		if (err)
+			goto out;
+		down_write(&mapping->invalidate_lock);
+		if (!invalidate_inode_pages2_range(mapping, first, last) || tries == CHANGE_TRIES)
+			break;
+		up_write(&mapping->invalidate_lock);
 	}
-	up_write(&inode->i_mapping->invalidate_lock);
-	up_write(&inode->i_rwsem);
+	err = issue(bdev, start >> SECTOR_SHIFT, (end - start) >> SECTOR_SHIFT);
+	invalidate_inode_pages2_range(mapping, first, last);
+	up_write(&mapping->invalidate_lock);
+out:
+	up_write(&bdev->bd_inode->i_rwsem);
 	return err;
 }
 

@@ -80,10 +80,5 @@ ssize_t iomap_dio_rw(struct kiocb *iocb, struct iov_iter *iter, const struct iom
 ssize_t iomap_dio_read_iter(struct kiocb *iocb, struct iov_iter *to, const struct iomap_ops *ops);
 ssize_t iomap_dio_write_iter(struct kiocb *iocb, struct iov_iter *from,
 			     const struct iomap_ops *ops);
-/*
- * What is dirty of [pos, pos + len) is on the disk; with invalidate nothing of it is cached any more. -ENOTBLK: somebody dirties
- * it faster than it can be written. => invalidate: invalidate_lock held for writing
- */
-int kiocb_flush_cache(struct address_space *mapping, loff_t pos, size_t len, bool invalidate);
 /* The device below a file; NULL: there is none. */
 struct block_device *inode_dio_bdev(const struct inode *inode);

@@ -260,25 +260,6 @@ static ssize_t transfer(struct dio *d, loff_t pos)
 
 /* ---- the cache ---- */
 
-int kiocb_flush_cache(struct address_space *mapping, loff_t pos, size_t len, bool invalidate)
-{
-	loff_t end = pos + len - 1;
-	int tries, err;
-
-	if (!READ_ONCE(mapping->nrpages))
-		return 0;
-	for (tries = 0; tries < FLUSH_TRIES; tries++) {
-		err = filemap_write_and_wait_range(mapping, pos, end);
-		if (err || !invalidate)
-			return err;
-		err = invalidate_inode_pages2_range(mapping, pos >> PAGE_SHIFT, end >> PAGE_SHIFT);
-		/* Dirtied through a mapping between the two. */
-		if (err != -EBUSY)
-			return err;
-	}
-	return -ENOTBLK;
-}
-
 static bool range_is_cached(struct address_space *mapping, loff_t pos, size_t len)
 {
 	unsigned long index = pos >> PAGE_SHIFT;
@@ -290,23 +271,44 @@ static bool range_is_cached(struct address_space *mapping, loff_t pos, size_t le
 	return found;
 }
 
+static int write_out(struct address_space *mapping, loff_t pos, loff_t end)
+{
+	return READ_ONCE(mapping->nrpages) ? filemap_write_and_wait_range(mapping, pos, end) : 0;
+}
+
+/*
+ * What is cached goes to the disk before the lock is taken, since that may need the lock itself (a file system under a device
+ * writes its data first); what has become dirty in between makes it begin again.
+ */
 static ssize_t write_batch(struct dio *d, loff_t pos)
 {
 	struct address_space *mapping = d->inode->i_mapping;
-	ssize_t ret;
+	loff_t end = pos + d->bytes - 1;
+	int tries, err;
 
-	down_write(&mapping->invalidate_lock);
-	ret = kiocb_flush_cache(mapping, pos, d->bytes, true);
-	if (!ret)
-		ret = transfer(d, pos);
-	up_write(&mapping->invalidate_lock);
-	return ret ? ret : -ENOTBLK;
+	for (tries = 0; tries < FLUSH_TRIES; tries++) {
+		err = write_out(mapping, pos, end);
+		if (err)
+			return err;
+		down_write(&mapping->invalidate_lock);
+		err = invalidate_inode_pages2_range(mapping, pos >> PAGE_SHIFT, end >> PAGE_SHIFT);
+		if (!err) {
+			ssize_t ret = transfer(d, pos);
+
+			up_write(&mapping->invalidate_lock);
+			return ret;
+		}
+		up_write(&mapping->invalidate_lock);
+		if (err != -EBUSY)
+			return err;
+	}
+	return -ENOTBLK;
 }
 
 static ssize_t read_batch(struct dio *d, loff_t pos)
 {
 	struct address_space *mapping = d->inode->i_mapping;
-	ssize_t ret = kiocb_flush_cache(mapping, pos, d->bytes, false);
+	ssize_t ret = write_out(mapping, pos, pos + d->bytes - 1);
 
 	if (ret)
 		return ret;
