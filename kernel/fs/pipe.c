@@ -309,7 +309,7 @@ static ssize_t pipe_writev(struct file *file, const struct iovec *iov, unsigned 
 	return ret;
 }
 
-/* ---- for splice.c ---- */
+/* ---- for splice.c: not exclusive waiters, who may go on to wait for another pipe and leave this one as it was ---- */
 
 int pipe_wait_readable(struct pipe_inode_info *p, bool nonblock)
 {
@@ -321,8 +321,8 @@ int pipe_wait_readable(struct pipe_inode_info *p, bool nonblock)
 		if (nonblock)
 			return -EAGAIN;
 		mutex_unlock(&p->lock);
-		err = wait_event_interruptible_exclusive(p->rd_wait,
-							 !pipe_empty(p) || !READ_ONCE(p->writers));
+		err = wait_event_interruptible(p->rd_wait,
+					       !pipe_empty(p) || !READ_ONCE(p->writers));
 		mutex_lock(&p->lock);
 		if (err)
 			return err;
@@ -344,8 +344,7 @@ int pipe_wait_writable(struct pipe_inode_info *p, bool nonblock)
 		if (nonblock)
 			return -EAGAIN;
 		mutex_unlock(&p->lock);
-		err = wait_event_interruptible_exclusive(p->wr_wait,
-							 !pipe_full(p) || !READ_ONCE(p->readers));
+		err = wait_event_interruptible(p->wr_wait, !pipe_full(p) || !READ_ONCE(p->readers));
 		mutex_lock(&p->lock);
 		if (err)
 			return err;
