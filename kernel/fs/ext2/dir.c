@@ -135,15 +135,21 @@ static void set_record(struct inode *dir, struct ext2_dir_entry *de, const struc
 	de->file_type = type_of(dir->i_sb, inode);
 }
 
-/* The directory has changed: its times, and it has no hash tree any more. */
-static int dir_changed(struct inode *dir)
+/*
+ * The directory has changed: its times, and it has no hash tree any more. If its inode cannot be written the name is in its block all
+ * the same, and that is what counts: whoever called must not take the change for failed.
+ */
+static void dir_changed(struct inode *dir)
 {
 	dir->i_mtime = dir->i_ctime = current_time(dir);
 	EXT2_I(dir)->flags &= ~EXT2_INDEX_FL;
-	return ext2_update_inode(dir, true);
+	ext2_update_inode(dir, true);
 }
 
-/* Room for a record of len bytes in this block: *de is a free record there, its rec_len set. -ENOSPC: none. */
+/*
+ * Room for a record of len bytes in this block: *out is a free record there, its rec_len set. -ENOSPC: none. The block may be on its way
+ * to the disk meanwhile: at each step it is right.
+ */
 static int make_room(struct inode *dir, const struct buf *b, unsigned int len,
 		     struct ext2_dir_entry **out)
 {
@@ -159,7 +165,9 @@ static int make_room(struct inode *dir, const struct buf *b, unsigned int len,
 			continue;
 		rest = (void *)de + used;
 		if (used) {
+			rest->inode = 0;
 			rest->rec_len = cpu_to_le16(rec_len - used);
+			smp_wmb();
 			de->rec_len = cpu_to_le16(used);
 		}
 		*out = rest;
@@ -226,10 +234,12 @@ int ext2_add_link(struct inode *dir, const struct qstr *name, struct inode *inod
 		return err;
 	de->name_len = name->len;
 	memcpy(de->name, name->name, name->len);
+	smp_wmb();
 	set_record(dir, de, inode);
 	buf_dirty(&b);
 	brelse(&b);
-	return dir_changed(dir);
+	dir_changed(dir);
+	return 0;
 }
 
 int ext2_delete_entry(struct inode *dir, const struct qstr *name)
@@ -246,7 +256,8 @@ int ext2_delete_entry(struct inode *dir, const struct qstr *name)
 	buf_dirty(&at.buf);
 	brelse(&at.buf);
 	EXT2_I(dir)->room_hint = 0;
-	return dir_changed(dir);
+	dir_changed(dir);
+	return 0;
 }
 
 int ext2_set_link(struct inode *dir, const struct qstr *name, struct inode *inode)
@@ -259,7 +270,8 @@ int ext2_set_link(struct inode *dir, const struct qstr *name, struct inode *inod
 	set_record(dir, at.de, inode);
 	buf_dirty(&at.buf);
 	brelse(&at.buf);
-	return dir_changed(dir);
+	dir_changed(dir);
+	return 0;
 }
 
 int ext2_make_empty(struct inode *inode, struct inode *parent)
@@ -318,6 +330,15 @@ int ext2_empty_dir(struct inode *inode)
 
 /* ---- reading ---- */
 
+/* No program is given a name that cannot be one. */
+static int check_name(const struct inode *dir, const struct ext2_dir_entry *de)
+{
+	if (likely(!memchr(de->name, '/', de->name_len) && !memchr(de->name, 0, de->name_len)))
+		return 0;
+	return ext2_error(dir->i_sb, "directory %llu: a name with a slash or a zero in it",
+			  dir->i_ino);
+}
+
 /* The records of a block from offset `from` on; false: the reader has no room, or an error in *err. */
 static bool emit_block(struct inode *dir, const struct buf *b, unsigned int from, loff_t base,
 		       struct dir_context *ctx, int *err)
@@ -339,6 +360,9 @@ static bool emit_block(struct inode *dir, const struct buf *b, unsigned int from
 		/* A position inside a record is from before it grew over its neighbour. */
 		if (at < from || !de->inode)
 			continue;
+		*err = check_name(dir, de);
+		if (*err)
+			return false;
 		type = known && de->file_type < ARRAY_SIZE(types) ? types[de->file_type]
 								  : DT_UNKNOWN;
 		ctx->pos = base + at;

@@ -135,7 +135,8 @@ struct ext2_sb_info {
 	u32 dirs;		      /* L */
 	unsigned int errors;	      /* EXT2_ERRORS_* */
 	bool has_filetype;	      /* - */
-	u16 mount_state;	      /* s_state that unmounting puts back */
+	u16 mount_state;	      /* L s_state that unmounting puts back */
+	errseq_t wb_err; /* L failed writes of the device's cache up to here have been noted */
 	u32 resuid, resgid, r_blocks;
 	u32 overhead; /* - blocks that hold no data */
 	bool minix_df,

@@ -134,20 +134,23 @@ static int alloc_ino(struct inode *dir, umode_t mode, u32 *ino)
 	unsigned int group = EXT2_I(dir)->group, i;
 	bool isdir = S_ISDIR(mode);
 	struct inode *used = NULL;
-	int err = 0;
+	int err = 0, one;
 
 	*ino = 0;
 	mutex_lock(&sbi->lock);
 	group = isdir ? group_for_dir(sbi, group, dir->i_ino == EXT2_ROOT_INO)
 		      : group_for_file(sbi, group);
-	for (i = 0; i < sbi->groups_count && !err && !*ino; i++) {
-		err = take_in_group(dir->i_sb, group, isdir, ino, &used);
+	/* A group that cannot be read leaves the others. */
+	for (i = 0; i < sbi->groups_count && !*ino; i++) {
+		one = take_in_group(dir->i_sb, group, isdir, ino, &used);
+		if (one)
+			err = one;
 		if (++group == sbi->groups_count)
 			group = 0;
 	}
 	mutex_unlock(&sbi->lock);
 	iput(used);
-	return err ? err : *ino ? 0 : -ENOSPC;
+	return *ino ? 0 : err ? err : -ENOSPC;
 }
 
 /* Gives a number back. */

@@ -185,6 +185,16 @@ static void copy_from_raw(struct inode *inode, const struct ext2_inode *raw)
 		inode->i_rdev = decode_rdev(ei->i_data);
 }
 
+/* It was here before, perhaps, and what it changed then may be in the device's cache alone: fsync must write that. */
+static void inherit_dirty(struct inode *inode)
+{
+	const struct address_space *dev = inode->i_sb->s_bdev->bd_inode->i_mapping;
+
+	if (mapping_tagged(dev, PAGECACHE_TAG_DIRTY) ||
+	    mapping_tagged(dev, PAGECACHE_TAG_WRITEBACK))
+		EXT2_I(inode)->dirty = BIT(EXT2_DIRTY_ANY) | BIT(EXT2_DIRTY_DATA);
+}
+
 static int fill_inode(struct inode *inode)
 {
 	struct ext2_inode *raw;
@@ -196,6 +206,7 @@ static int fill_inode(struct inode *inode)
 	if (err)
 		return err;
 	copy_from_raw(inode, raw);
+	inherit_dirty(inode);
 	brelse(&b);
 	if (!inode->i_nlink && (!inode->i_mode || EXT2_I(inode)->dtime))
 		err = ext2_error(inode->i_sb, "inode %llu is deleted, but has a name",

@@ -206,6 +206,7 @@ static int start_writing(struct super_block *sb)
 	struct ext2_super_block *es = sbi->es;
 
 	sbi->mount_state = le16_to_cpu(es->s_state);
+	sbi->wb_err = errseq_sample(&sb->s_bdev->bd_inode->i_mapping->wb_err);
 	if (!(sbi->mount_state & EXT2_VALID_FS))
 		pr_warn("EXT2-fs (%s): was not unmounted: running e2fsck is recommended\n",
 			SB_NAME(sb));
@@ -216,6 +217,20 @@ static int start_writing(struct super_block *sb)
 	return write_state(sb, sbi->mount_state & ~EXT2_VALID_FS);
 }
 
+/* Metadata that the flusher could not write are lost: syncfs says so, and the disk will, so that it gets checked. */
+static void note_write_errors(struct super_block *sb)
+{
+	struct ext2_sb_info *sbi = EXT2_SB(sb);
+	int err;
+
+	guard(mutex)(&sbi->lock);
+	err = errseq_check_and_advance(&sb->s_bdev->bd_inode->i_mapping->wb_err, &sbi->wb_err);
+	if (!err)
+		return;
+	errseq_set(&sb->s_wb_err, err);
+	sbi->mount_state |= EXT2_ERROR_FS;
+}
+
 /* Everything is on the disk, and only then the disk says so. */
 static int end_writing(struct super_block *sb)
 {
@@ -224,6 +239,7 @@ static int end_writing(struct super_block *sb)
 
 	store_counts(sbi);
 	err = sync_device(sb);
+	note_write_errors(sb);
 	if (!err)
 		err = write_state(sb, sbi->mount_state);
 	if (!err)
@@ -235,10 +251,16 @@ static int end_writing(struct super_block *sb)
 
 static int ext2_sync_fs(struct super_block *sb, int wait)
 {
+	int err;
+
 	if (sb->s_flags & SB_RDONLY)
 		return 0;
 	store_counts(EXT2_SB(sb));
-	return wait ? sync_device(sb) : 0;
+	if (!wait)
+		return 0;
+	err = sync_device(sb);
+	note_write_errors(sb);
+	return err;
 }
 
 /* ---- data before metadata ---- */
