@@ -13,6 +13,7 @@
  *
  * Locks, in this order: the inode's i_rwsem; invalidate_lock; folio lock; ei->tree_lock (i_data and the blocks of numbers: shared
  * to look up, exclusive to change); sbi->lock (bitmaps, descriptors, counts); folio locks of the device's cache.
+ * fsync: ei->sync_lock; the device's bd_order_lock; then from the folio lock on as above.
  *
  * Sources of facts: the kernel's documentation of ext2 and ext4, e2fsprogs' debugfs(8), mke2fs(8). Mirrors Linux fs/ext2/ext2.h.
  * Exercised by tests/user/ext2.c, tests/boot/test_ext2.py.
@@ -153,6 +154,7 @@ struct ext2_inode_info {
 	u32 flags, file_acl, dtime; /* inode->i_rwsem */
 	u32 generation, group;	    /* - */
 	unsigned long dirty;	    /* EXT2_DIRTY_*, atomic: what fsync has not written */
+	struct mutex sync_lock;	    /* clearing of them, and until that is written */
 };
 
 #define EXT2_DIRTY_ANY	0 /* bit numbers: something of the inode */

@@ -8,7 +8,7 @@
  *    name after a power cut, too. fdatasync leaves the second step out when nothing has changed but times.
  * 4. The disk keeps whole seconds, so a file that is written all the time changes its time once a second.
  *
- * Locks: i_rwsem for writing; invalidate_lock where blocks are given back. Mirrors Linux fs/ext2/file.c, inode.c.
+ * Locks: i_rwsem for writing; invalidate_lock where blocks are given back; sync_lock in fsync. Mirrors Linux fs/ext2/file.c, inode.c.
  * Exercised by tests/user/ext2.c.
  */
 #include "kernel/block/blkdev.h"
@@ -239,22 +239,33 @@ static loff_t ext2_llseek(struct file *file, loff_t offset, int whence)
 	return offset;
 }
 
+/* Who finds the marks gone may rely on it that what they stood for is written: so he waits for the one who took them. */
+static int sync_metadata(struct inode *inode, int datasync)
+{
+	struct ext2_inode_info *ei = EXT2_I(inode);
+	int err;
+
+	guard(mutex)(&ei->sync_lock);
+	if (!test_bit(datasync ? EXT2_DIRTY_DATA : EXT2_DIRTY_ANY, &ei->dirty))
+		return 0;
+	clear_bit(EXT2_DIRTY_ANY, &ei->dirty);
+	clear_bit(EXT2_DIRTY_DATA, &ei->dirty);
+	err = filemap_write_and_wait(inode->i_sb->s_bdev->bd_inode->i_mapping);
+	if (err) {
+		set_bit(EXT2_DIRTY_ANY, &ei->dirty);
+		set_bit(EXT2_DIRTY_DATA, &ei->dirty);
+	}
+	return err;
+}
+
 int ext2_fsync(struct file *file, loff_t start, loff_t end, int datasync)
 {
 	struct inode *inode = file_inode(file);
 	struct block_device *bdev = inode->i_sb->s_bdev;
-	struct ext2_inode_info *ei = EXT2_I(inode);
 	int err = file_write_and_wait_range(file, start, end), flush;
 
-	if (!err && test_bit(datasync ? EXT2_DIRTY_DATA : EXT2_DIRTY_ANY, &ei->dirty)) {
-		clear_bit(EXT2_DIRTY_ANY, &ei->dirty);
-		clear_bit(EXT2_DIRTY_DATA, &ei->dirty);
-		err = filemap_write_and_wait(bdev->bd_inode->i_mapping);
-		if (err) {
-			set_bit(EXT2_DIRTY_ANY, &ei->dirty);
-			set_bit(EXT2_DIRTY_DATA, &ei->dirty);
-		}
-	}
+	if (!err)
+		err = sync_metadata(inode, datasync);
 	flush = blkdev_issue_flush(bdev);
 	return err ? err : flush;
 }

@@ -33,6 +33,7 @@ int ext2_init_inode(struct inode *inode)
 	if (!ei)
 		return -ENOMEM;
 	init_rwsem(&ei->tree_lock);
+	mutex_init(&ei->sync_lock);
 	inode->i_private = ei;
 	inode->i_data.bdi = inode->i_sb->s_bdev->bd_disk->bdi;
 	inode->i_blkbits = inode->i_sb->s_blocksize_bits;
