@@ -120,15 +120,26 @@ void bdev_free_inode(struct block_device *bdev)
 	iput(bdev->bd_inode);
 }
 
-/* Blocks of the cache are as large as the device's size allows, up to a page. */
+/*
+ * Not the size of the cache's blocks: pages that are there, and transfers that are under way, are counted in it. The last block may
+ * be cut off by the device's end.
+ */
 void bdev_set_size(struct block_device *bdev)
+{
+	WRITE_ONCE(bdev->bd_inode->i_size, bdev_nr_sectors(bdev) << SECTOR_SHIFT);
+}
+
+/* Blocks of the cache are as large as the device's size allows, up to a page. => open_mutex held, nobody has it open */
+static void choose_block_size(struct block_device *bdev)
 {
 	u64 size = bdev_nr_sectors(bdev) << SECTOR_SHIFT;
 	unsigned int bits = PAGE_SHIFT;
 
+	/* Whoever could make pages has it open, or reads partitions with the mutex; those pages may be there still. */
+	if (bdev->bd_inode->i_data.nrpages)
+		return;
 	while (bits > SECTOR_SHIFT && size & ((1UL << bits) - 1))
 		bits--;
-	WRITE_ONCE(bdev->bd_inode->i_size, size);
 	bdev->bd_inode->i_blkbits = bits;
 }
 
@@ -191,7 +202,8 @@ static int get_bdev(struct block_device *bdev, void *holder)
 		err = ops->open(bdev->bd_disk);
 	if (err)
 		return err;
-	bdev->bd_openers++;
+	if (!bdev->bd_openers++)
+		choose_block_size(bdev);
 	if (bdev->bd_partno)
 		bdev->bd_disk->open_parts++;
 	if (holder)

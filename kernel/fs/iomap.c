@@ -120,6 +120,12 @@ static int map_at(struct inode *inode, loff_t pos, size_t len, unsigned int flag
 	return err;
 }
 
+/* How much of the block at pos there is: a device's last one may be cut off by its end. */
+static size_t block_len(const struct iomap *map, loff_t pos, size_t block)
+{
+	return min((u64)block, map->offset + map->length - pos);
+}
+
 static void gather_submit(struct iomap_gather *g)
 {
 	if (g->bio)
@@ -172,20 +178,21 @@ static int read_folio_blocks(struct folio *folio, const struct iomap_ops *ops,
 	int err = 0;
 
 	pending_add(folio, READ_SHIFT, 1);
-	for (off = 0; off < PAGE_SIZE && !err; off += n) {
+	for (off = 0; off < PAGE_SIZE && !err; off += block) {
 		loff_t pos = start + off;
 
-		n = block;
-		if (range_uptodate(folio, inode, off, n))
+		if (range_uptodate(folio, inode, off, block))
 			continue;
 		err = pos < size ? map_at(inode, pos, PAGE_SIZE - off, 0, ops, &g->map) : 0;
 		if (err)
 			break;
 		if (pos >= size || g->map.type == IOMAP_HOLE) {
-			memset(folio_address(folio) + off, 0, n);
-			set_uptodate(folio, inode, off, n);
+			memset(folio_address(folio) + off, 0, block);
+			set_uptodate(folio, inode, off, block);
 			continue;
 		}
+		n = block_len(&g->map, pos, block);
+		memset(folio_address(folio) + off + n, 0, block - n);
 		pending_add(folio, READ_SHIFT, 1);
 		gather_add(g, folio, off, n, pos, REQ_OP_READ, read_end_io, nr_vecs);
 	}
@@ -262,12 +269,14 @@ void iomap_readahead(struct readahead_control *rac, const struct iomap_ops *ops)
 }
 
 /* One block, now. => folio locked */
-static int read_block_sync(struct folio *folio, size_t off, size_t len, loff_t pos,
+static int read_block_sync(struct folio *folio, size_t off, size_t block, loff_t pos,
 			   const struct iomap *map)
 {
 	struct bio *bio = bio_alloc(map->bdev, 1, REQ_OP_READ, GFP_NOFS);
+	size_t len = block_len(map, pos, block);
 	int err;
 
+	memset(folio_address(folio) + off + len, 0, block - len);
 	bio->bi_iter.bi_sector = (map->addr + (pos - map->offset)) >> SECTOR_SHIFT;
 	bio_add_folio(bio, folio, len, off);
 	err = submit_bio_wait(bio);
@@ -490,7 +499,8 @@ static int write_blocks(struct folio *folio, struct inode *inode, size_t end, un
 			continue;
 		}
 		pending_add(folio, WRITE_SHIFT, 1);
-		gather_add(&w->g, folio, off, block, start + off, REQ_OP_WRITE, write_end_io, 16);
+		gather_add(&w->g, folio, off, block_len(&w->g.map, start + off, block), start + off,
+			   REQ_OP_WRITE, write_end_io, 16);
 	}
 	return err;
 }

@@ -184,6 +184,93 @@ TEST(detached_while_in_use)
 	EXPECT(!is_bound());
 }
 
+static void fill(char *buf, int size, unsigned int seed)
+{
+	int i;
+
+	for (i = 0; i < size; i++)
+		buf[i] = seed = seed * 1103515245 + 12345 + (seed >> 16);
+}
+
+/* A file of several pages is written, and is the same when the cache has forgotten it. */
+static void write_and_compare(const char *name, unsigned int seed)
+{
+	static char buf[40000], back[40000];
+	int fd = open(name, O_RDWR | O_CREAT, 0644);
+
+	ASSERT(fd >= 0);
+	fill(buf, sizeof(buf), seed);
+	ASSERT_EQ(write(fd, buf, sizeof(buf)), (int)sizeof(buf));
+	EXPECT_EQ(fsync(fd), 0);
+	close(fd);
+	sync();
+	EXPECT_EQ(umount("mnt"), 0);
+	ASSERT_EQ(mount(loop_path, "mnt", "ext2", 0, ""), 0);
+	fd = open(name, O_RDONLY);
+	ASSERT(fd >= 0);
+	EXPECT_EQ(read(fd, back, sizeof(back)), (int)sizeof(back));
+	EXPECT_EQ(memcmp(buf, back, sizeof(buf)), 0);
+	close(fd);
+}
+
+/* The device's size is told anew, and changes, while its blocks are cached: they stay what they are. */
+TEST(the_device_grows_under_the_mount)
+{
+	unsigned long long size = 0;
+	int dev = attach(0), fd;
+	struct stat st;
+
+	ASSERT_EQ(mount(loop_path, "mnt", "ext2", 0, ""), 0);
+	ASSERT_EQ(mkdir("mnt/before", 0755), 0);
+	ASSERT_EQ(ioctl(dev, LOOP_SET_CAPACITY), 0);
+	write_and_compare("mnt/unchanged", 1);
+	fd = open("image", O_RDWR);
+	ASSERT(fd >= 0);
+	ASSERT_EQ(fstat(fd, &st), 0);
+	ASSERT_EQ(mkdir("mnt/between", 0755), 0);
+	ASSERT_EQ(ftruncate(fd, st.st_size + 512), 0);
+	ASSERT_EQ(ioctl(dev, LOOP_SET_CAPACITY), 0);
+	ASSERT_EQ(ioctl(dev, BLKGETSIZE64, &size), 0);
+	EXPECT_EQ(size, (unsigned long long)st.st_size + 512);
+	write_and_compare("mnt/odd", 2);
+	EXPECT_EQ(stat("mnt/before", &st), 0);
+	EXPECT_EQ(stat("mnt/between", &st), 0);
+	EXPECT_EQ(umount("mnt"), 0);
+	close(fd);
+	close(dev);
+	EXPECT(!is_bound());
+}
+
+/* The device ends inside a block of the file system: what lies there is read and written all the same. */
+TEST(the_last_block_is_cut_off)
+{
+	int dev = attach(0), fd = open("image", O_RDWR);
+	char buf[512], end[512];
+	struct stat st;
+
+	ASSERT(fd >= 0);
+	ASSERT_EQ(fstat(fd, &st), 0);
+	fill(end, sizeof(end), 3);
+	ASSERT_EQ(pwrite(fd, end, sizeof(end), st.st_size), (int)sizeof(end));
+	ASSERT_EQ(ioctl(dev, LOOP_SET_CAPACITY), 0);
+	ASSERT_EQ(mount(loop_path, "mnt", "ext2", 0, ""), 0);
+	ASSERT_EQ(pread(dev, buf, sizeof(buf), st.st_size), (int)sizeof(buf));
+	EXPECT_EQ(memcmp(buf, end, sizeof(buf)), 0);
+	fill(end, sizeof(end), 4);
+	memcpy(buf, end, sizeof(buf));
+	ASSERT_EQ(pwrite(dev, buf, 100, st.st_size), 100);
+	ASSERT_EQ(pwrite(dev, buf + 100, sizeof(buf) - 100, st.st_size + 100), 412);
+	EXPECT_ERR(pwrite(dev, buf, 1, st.st_size + 512), ENOSPC);
+	EXPECT_EQ(fsync(dev), 0);
+	ASSERT_EQ(pread(fd, buf, sizeof(buf), st.st_size), (int)sizeof(buf));
+	EXPECT_EQ(memcmp(buf, end, sizeof(buf)), 0);
+	EXPECT_EQ(umount("mnt"), 0);
+	ASSERT_EQ(fstat(fd, &st), 0);
+	close(fd);
+	close(dev);
+	EXPECT(!is_bound());
+}
+
 /* What is no file system, or no device: an error, and nothing is left bound or open. */
 TEST(mounts_that_fail)
 {

@@ -391,6 +391,48 @@ TEST(holes_and_zeroes_by_fallocate)
 	EXPECT_EQ(ioctl(dev, LOOP_CLR_FD), 0);
 }
 
+/* A device of so many sectors that its end lies inside a page, and inside a block of its cache. */
+TEST(the_end_inside_a_block)
+{
+	static char data[20000], buf[20000];
+	char name[32], *map;
+	off_t at = FILE_SIZE + 2560 - (off_t)sizeof(data);
+	int dev, file, i;
+
+	control();
+	ASSERT_EQ(chdir(test_dir()), 0);
+	dev = free_loop(name, O_RDWR);
+	file = backing("image", FILE_SIZE + 2560);
+	for (i = 0; i < (int)sizeof(data); i++)
+		data[i] = i * 13 + i / 512;
+	ASSERT_EQ(ioctl(dev, LOOP_SET_FD, file), 0);
+	ASSERT_EQ(pwrite(dev, data, sizeof(data), at), (int)sizeof(data));
+	ASSERT_EQ(fsync(dev), 0);
+	ASSERT_EQ(pread(file, buf, sizeof(buf), at), (int)sizeof(buf));
+	EXPECT_EQ(memcmp(data, buf, sizeof(buf)), 0);
+	ASSERT_EQ(ioctl(dev, BLKFLSBUF, 0), 0);
+	memset(buf, 0, sizeof(buf));
+	ASSERT_EQ(pread(dev, buf, sizeof(buf), at), (int)sizeof(buf));
+	EXPECT_EQ(memcmp(data, buf, sizeof(buf)), 0);
+	/* Through a mapping, whose last page goes beyond the end; there it has zeroes. */
+	ASSERT_EQ(ioctl(dev, BLKFLSBUF, 0), 0);
+	map = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, dev, FILE_SIZE);
+	ASSERT(map != MAP_FAILED);
+	EXPECT_EQ(memcmp(map, data + sizeof(data) - 2560, 2560), 0);
+	for (i = 2560; i < 4096 && !map[i]; i++)
+		;
+	EXPECT_EQ(i, 4096);
+	memset(map + 2048, 'm', 512);
+	ASSERT_EQ(msync(map, 4096, MS_SYNC), 0);
+	ASSERT_EQ(munmap(map, 4096), 0);
+	ASSERT_EQ(pread(file, buf, 2560, FILE_SIZE), 2560);
+	EXPECT_EQ(memcmp(buf, data + sizeof(data) - 2560, 2048), 0);
+	for (i = 2048; i < 2560 && buf[i] == 'm'; i++)
+		;
+	EXPECT_EQ(i, 2560);
+	EXPECT_EQ(ioctl(dev, LOOP_CLR_FD), 0);
+}
+
 /* The file gets smaller under the device: what is missing reads as zeroes or is an error, and nothing hangs. */
 TEST(a_file_that_shrinks)
 {
