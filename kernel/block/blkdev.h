@@ -62,7 +62,7 @@ struct block_device {
 	struct inode *bd_inode;	 /* - holds the page cache */
 	dev_t bd_dev;		 /* - */
 	u8 bd_partno;		 /* - 0: the disk */
-	bool bd_read_only;	 /* O */
+	bool bd_read_only;	 /* O as BLKROSET says; bdev_read_only() is what counts */
 	bool bd_gone;		 /* O deleted: cannot be opened any more */
 	int bd_openers;		 /* O */
 	int bd_holders;		 /* O opens by bd_holder */
@@ -151,6 +151,7 @@ struct gendisk {
 	int major, first_minor;
 	int minors; /* - so many numbers from first_minor on are its own; before add_disk() */
 	bool no_part_scan; /* O partitions only come by BLKPG */
+	bool read_only;	   /* the driver's: it cannot be written, whatever BLKROSET says. READ_ONCE */
 	int open_parts;	   /* O opens of partitions */
 	int held_parts;	   /* O partitions with a holder */
 	char disk_name[DISK_NAME_LEN];
@@ -190,10 +191,13 @@ static inline sector_t bdev_nr_sectors(const struct block_device *bdev)
 	return READ_ONCE(bdev->bd_nr_sectors);
 }
 
-/* Itself or its disk. */
+/* Itself or its disk, by wish or because it cannot be written. */
 static inline bool bdev_read_only(const struct block_device *bdev)
 {
-	return READ_ONCE(bdev->bd_read_only) || READ_ONCE(bdev->bd_disk->part0->bd_read_only);
+	const struct gendisk *disk = bdev->bd_disk;
+
+	return READ_ONCE(bdev->bd_read_only) || READ_ONCE(disk->part0->bd_read_only) ||
+	       READ_ONCE(disk->read_only);
 }
 
 static inline const struct queue_limits *bdev_limits(const struct block_device *bdev)

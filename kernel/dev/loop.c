@@ -151,7 +151,7 @@ static int bind(struct loop_device *lo, unsigned int mode, struct file *file,
 	if (!(mode & FMODE_WRITE) || !(file->f_mode & FMODE_WRITE) || !file->f_op->write_iter)
 		lo->flags |= LO_FLAGS_READ_ONLY;
 	lo->backing_file = file;
-	lo->disk->part0->bd_read_only = lo->flags & LO_FLAGS_READ_ONLY;
+	WRITE_ONCE(lo->disk->read_only, lo->flags & LO_FLAGS_READ_ONLY);
 	lo->disk->no_part_scan = !(lo->flags & LO_FLAGS_PARTSCAN);
 	set_limits(lo, config->block_size ?: SECTOR_SIZE);
 	set_size(lo);
@@ -204,6 +204,7 @@ static void loop_rundown(struct loop_device *lo)
 	set_capacity(lo->disk, 0);
 	lo->disk->queue->limits.logical_block_size = SECTOR_SIZE;
 	bdev->bd_read_only = false;
+	WRITE_ONCE(lo->disk->read_only, false);
 	lo->disk->no_part_scan = true;
 	lo->backing_file = NULL;
 	lo->offset = lo->sizelimit = 0;

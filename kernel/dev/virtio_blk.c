@@ -577,7 +577,7 @@ static int make_disk(struct virtio_blk *vb, const struct queue_limits *lim)
 	}
 	disk_letters(vb->disk->disk_name, DISK_NAME_LEN, next_index);
 	vb->disk->private_data = vb;
-	vb->disk->part0->bd_read_only = virtio_has_feature(vb->vdev, F_RO);
+	vb->disk->read_only = virtio_has_feature(vb->vdev, F_RO);
 	return 0;
 }
 
@@ -598,7 +598,7 @@ static void announce(const struct virtio_blk *vb)
 		vq->indirect ? "" : ", no indirect descriptors",
 		vq->event ? "" : ", no event indexes",
 		lim->write_cache ? ", write back" : ", write through",
-		vb->disk->part0->bd_read_only ? ", read-only" : "");
+		vb->disk->read_only ? ", read-only" : "");
 }
 
 static int start(struct virtio_blk *vb)

@@ -188,6 +188,12 @@ TEST(configure_in_one_call)
 	EXPECT_EQ(ioctl(dev, BLKROGET, &ro), 0);
 	EXPECT_EQ(ro, 1);
 	EXPECT_ERR(pwrite(dev, "x", 1, 0), EPERM);
+	/* Nobody's wish makes it writable. */
+	ro = 0;
+	EXPECT_EQ(ioctl(dev, BLKROSET, &ro), 0);
+	EXPECT_EQ(ioctl(dev, BLKROGET, &ro), 0);
+	EXPECT_EQ(ro, 1);
+	EXPECT_ERR(pwrite(dev, "x", 1, 0), EPERM);
 	EXPECT_ERR(ioctl(dev, LOOP_SET_BLOCK_SIZE, 300), EINVAL);
 	ASSERT_EQ(ioctl(dev, LOOP_SET_BLOCK_SIZE, 512), 0);
 	EXPECT_EQ(ioctl(dev, BLKSSZGET, &sector), 0);

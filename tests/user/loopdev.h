@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #ifndef BLKRRPART /* <sys/mount.h> has some of them, in words of its own */
+#define BLKROSET     0x125d
 #define BLKROGET     0x125e
 #define BLKRRPART    0x125f
 #define BLKFLSBUF    0x1261

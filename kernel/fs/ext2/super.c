@@ -387,7 +387,7 @@ static int ext2_remount(struct super_block *sb, int *flags, char *data)
 			err = end_writing(sb);
 		} else {
 			err = check_features(sb, sbi->es, true);
-			if (!err && READ_ONCE(sb->s_bdev->bd_read_only))
+			if (!err && bdev_read_only(sb->s_bdev))
 				err = -EACCES;
 			if (!err)
 				err = start_writing(sb);
