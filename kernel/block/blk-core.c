@@ -100,9 +100,10 @@ static int bio_check(const struct bio *bio)
 	if ((bio->bi_iter.bi_sector | bio_sectors(bio)) & mask ||
 	    bio->bi_iter.bi_size & (SECTOR_SIZE - 1))
 		return -EINVAL;
-	if (bio_op(bio) == REQ_OP_DISCARD && !lim->max_discard_sectors)
+	if (bio_op(bio) == REQ_OP_DISCARD && !lim_whole_blocks(lim, lim->max_discard_sectors))
 		return -EOPNOTSUPP;
-	if (bio_op(bio) == REQ_OP_WRITE_ZEROES && !lim->max_write_zeroes_sectors)
+	if (bio_op(bio) == REQ_OP_WRITE_ZEROES &&
+	    !lim_whole_blocks(lim, lim->max_write_zeroes_sectors))
 		return -EOPNOTSUPP;
 	return !bio_sectors(bio);
 }
@@ -138,12 +139,15 @@ int blkdev_issue_flush(struct block_device *bdev)
 	return err;
 }
 
-/* An operation on a range, cut so that each bio's byte count fits. */
+/* An operation on a range, cut between blocks so that each bio's byte count fits. */
 static int issue_range(struct block_device *bdev, unsigned int opf, sector_t sector, sector_t nr,
 		       unsigned int most)
 {
+	most = lim_whole_blocks(bdev_limits(bdev), most);
+	if (!most)
+		return -EOPNOTSUPP;
 	while (nr) {
-		unsigned int n = min(nr, (sector_t)min(most, UINT_MAX >> SECTOR_SHIFT));
+		unsigned int n = min(nr, (sector_t)most);
 		struct bio *bio = bio_alloc(bdev, 0, opf, GFP_NOIO);
 		int err;
 
@@ -164,9 +168,8 @@ static int issue_range(struct block_device *bdev, unsigned int opf, sector_t sec
 
 int blkdev_issue_discard(struct block_device *bdev, sector_t sector, sector_t nr)
 {
-	unsigned int most = bdev_limits(bdev)->max_discard_sectors;
-
-	return most ? issue_range(bdev, REQ_OP_DISCARD, sector, nr, most) : -EOPNOTSUPP;
+	return issue_range(bdev, REQ_OP_DISCARD, sector, nr,
+			   bdev_limits(bdev)->max_discard_sectors);
 }
 
 static int write_zero_pages(struct block_device *bdev, sector_t sector, sector_t nr)
@@ -200,16 +203,11 @@ static int write_zero_pages(struct block_device *bdev, sector_t sector, sector_t
 
 int blkdev_issue_zeroout(struct block_device *bdev, sector_t sector, sector_t nr)
 {
-	unsigned int most = bdev_limits(bdev)->max_write_zeroes_sectors;
+	int err = issue_range(bdev, REQ_OP_WRITE_ZEROES, sector, nr,
+			      bdev_limits(bdev)->max_write_zeroes_sectors);
 
-	if (most) {
-		int err = issue_range(bdev, REQ_OP_WRITE_ZEROES, sector, nr, most);
-
-		/* A device may find out only now that what it stands on cannot. */
-		if (err != -EOPNOTSUPP)
-			return err;
-	}
-	return write_zero_pages(bdev, sector, nr);
+	/* A device may find out only now that what it stands on cannot. */
+	return err == -EOPNOTSUPP ? write_zero_pages(bdev, sector, nr) : err;
 }
 
 /* ---- plugs ---- */

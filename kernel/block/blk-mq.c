@@ -152,7 +152,10 @@ static unsigned int fits(const struct queue_limits *lim, const struct bio *bio,
 	if (!bio_has_data(bio)) {
 		most = bio_op(bio) == REQ_OP_DISCARD ? lim->max_discard_sectors
 						     : lim->max_write_zeroes_sectors;
-		return bio_op(bio) == REQ_OP_FLUSH ? 0 : min(bio_sectors(bio), most);
+		/* submit_bio() has seen that a block fits. */
+		return bio_op(bio) == REQ_OP_FLUSH
+			       ? 0
+			       : min(bio_sectors(bio), lim_whole_blocks(lim, most));
 	}
 	for (; bytes < bio->bi_iter.bi_size && bytes < most && segs < lim->max_segments;
 	     i++, segs++) {

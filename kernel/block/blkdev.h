@@ -151,9 +151,9 @@ struct gendisk {
 	int major, first_minor;
 	int minors; /* - so many numbers from first_minor on are its own; before add_disk() */
 	bool no_part_scan; /* O partitions only come by BLKPG */
-	bool read_only;	   /* the driver's: it cannot be written, whatever BLKROSET says. READ_ONCE */
-	int open_parts;	   /* O opens of partitions */
-	int held_parts;	   /* O partitions with a holder */
+	bool read_only; /* the driver's: it cannot be written, whatever BLKROSET says. READ_ONCE */
+	int open_parts; /* O opens of partitions */
+	int held_parts; /* O partitions with a holder */
 	char disk_name[DISK_NAME_LEN];
 	const struct block_device_operations *fops;
 	struct request_queue *queue; /* never NULL: limits stand there */
@@ -203,6 +203,13 @@ static inline bool bdev_read_only(const struct block_device *bdev)
 static inline const struct queue_limits *bdev_limits(const struct block_device *bdev)
 {
 	return &bdev->bd_disk->queue->limits;
+}
+
+/* So many sectors, of which one transfer may have `most`, end with a block. 0: no block fits. */
+static inline unsigned int lim_whole_blocks(const struct queue_limits *lim, unsigned int most)
+{
+	most = min(most, UINT_MAX >> SECTOR_SHIFT);
+	return most - most % (lim->logical_block_size >> SECTOR_SHIFT);
 }
 
 /* --- for drivers --- */

@@ -365,6 +365,33 @@ TEST(what_is_discarded_is_a_hole_in_the_file)
 	EXPECT_EQ(ioctl(dev, LOOP_CLR_FD), 0);
 }
 
+/* Blocks of 4 KiB, and more of them than one transfer's byte count can say: no cut goes through a block. */
+TEST(large_ranges_of_large_blocks)
+{
+	unsigned long long range[2] = { 4096, (5ULL << 30) - 8192 };
+	struct loop_config config = { .block_size = 4096 };
+	char name[32], buf[4096];
+	int dev, file;
+
+	control();
+	ASSERT_EQ(chdir(test_dir()), 0);
+	dev = free_loop(name, O_RDWR);
+	config.fd = file = backing("image", 5LL << 30);
+	memset(buf, 'b', sizeof(buf));
+	ASSERT_EQ(pwrite(file, buf, 4096, (4LL << 30) - 4096), 4096);
+	ASSERT_EQ(pwrite(file, buf, 4096, (5LL << 30) - 8192), 4096);
+	ASSERT_EQ(pwrite(file, buf, 4096, (5LL << 30) - 4096), 4096);
+	ASSERT_EQ(ioctl(dev, LOOP_CONFIGURE, &config), 0);
+	ASSERT_EQ(ioctl(dev, BLKDISCARD, range), 0);
+	ASSERT_EQ(pread(file, buf, 4096, (4LL << 30) - 4096), 4096);
+	EXPECT(!buf[0] && !buf[4095]);
+	ASSERT_EQ(pread(file, buf, 4096, (5LL << 30) - 8192), 4096);
+	EXPECT(!buf[0] && !buf[4095]);
+	ASSERT_EQ(pread(file, buf, 4096, (5LL << 30) - 4096), 4096);
+	EXPECT(buf[0] == 'b' && buf[4095] == 'b');
+	EXPECT_EQ(ioctl(dev, LOOP_CLR_FD), 0);
+}
+
 /* fallocate of a block device: holes and zeroes, in whole sectors of it. */
 TEST(holes_and_zeroes_by_fallocate)
 {
