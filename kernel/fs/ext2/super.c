@@ -323,9 +323,14 @@ static void free_sb_info(struct ext2_sb_info *sbi)
 
 static void ext2_put_super(struct super_block *sb)
 {
+	/*
+	 * Who writes the device has no activity of ours, and order_data() may have held inodes while the others were evicted. All
+	 * data are written: there is nothing to order any more.
+	 */
+	sb_order_writes(sb, NULL);
+	evict_inodes(sb);
 	if (!(sb->s_flags & SB_RDONLY))
 		end_writing(sb);
-	sb_order_writes(sb, NULL);
 	free_sb_info(EXT2_SB(sb));
 	sb->s_fs_info = NULL;
 }
