@@ -593,6 +593,66 @@ TEST(a_mapped_page_grows_with_its_file)
 	unmount();
 }
 
+/* What a mapping has stored behind the end of the file, in the same page, does not become the file's when that grows. */
+TEST(stores_behind_the_end_are_lost_when_the_file_grows)
+{
+	FOR_EACH_SIZE(bs)
+	{
+		unsigned char got[4096], *p;
+		int fd, how, i;
+
+		mkfs(bs);
+		mount_image(0, "");
+		for (how = 0; how < 4; how++) {
+			char name[] = { 'f', '0' + how, 0 };
+
+			fd = make(name);
+			memset(got, 7, 100);
+			ASSERT_EQ(pwrite(fd, got, 100, 0), 100);
+			p = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+			ASSERT(p != MAP_FAILED);
+			p[99] = 1;
+			p[500] = 2;
+			p[2000] = 3;
+			p[4095] = 4;
+			if (how & 2)
+				ASSERT_OK(munmap(p, 4096));
+			if (how & 1)
+				ASSERT_EQ(pwrite(fd, "x", 1, 8000), 1);
+			else
+				ASSERT_OK(ftruncate(fd, 8192));
+			ASSERT_EQ(pread(fd, got, 4096, 0), 4096);
+			EXPECT_EQ(got[99], 1);
+			for (i = 100; i < 4096 && !got[i]; i++)
+				;
+			EXPECT_EQ(i, 4096);
+			/* Now it is the file's. */
+			if (!(how & 2)) {
+				p[3000] = 5;
+				ASSERT_OK(munmap(p, 4096));
+			}
+			close(fd);
+		}
+		unmount();
+		check_image(bs);
+		mount_image(0, "");
+		for (how = 0; how < 4; how++) {
+			char name[] = { 'f', '0' + how, 0 };
+
+			fd = make(name);
+			ASSERT_EQ(pread(fd, got, 4096, 0), 4096);
+			EXPECT_EQ(got[99], 1);
+			EXPECT_EQ(got[3000], how & 2 ? 0 : 5);
+			got[3000] = 0;
+			for (i = 100; i < 4096 && !got[i]; i++)
+				;
+			EXPECT_EQ(i, 4096);
+			close(fd);
+		}
+		unmount();
+	}
+}
+
 TEST(far_offsets_reach_the_limit)
 {
 	FOR_EACH_SIZE(bs)

@@ -279,7 +279,10 @@ int ext2_empty_dir(struct inode *inode);
 
 /* The bytes of its block behind size become zeroes, if the file has that block. => i_rwsem for writing */
 int ext2_zero_tail(struct inode *inode, loff_t size);
-/* The file is about to grow past `old`: who has the page there mapped for writing asks again. => i_rwsem for writing */
+/*
+ * The file is about to grow past `old`: who has the page there mapped for writing asks again, and what it has behind `old` is
+ * zeroes. (The block of `old` becomes so on the disk by ext2_zero_tail.) => i_rwsem for writing
+ */
 void ext2_protect_tail(struct inode *inode, loff_t old);
 
 /* --- namei.c, file.c --- */

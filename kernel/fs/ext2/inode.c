@@ -393,7 +393,10 @@ int ext2_zero_tail(struct inode *inode, loff_t size)
 	return 0;
 }
 
-/* Not all blocks of that page had to exist so far. */
+/*
+ * Not all blocks of that page had to exist so far. And a mapping may have stored behind the end of the file, where ext2_zero_tail()
+ * clears one block only: what the file gets now is zeroes.
+ */
 void ext2_protect_tail(struct inode *inode, loff_t old)
 {
 	struct folio *folio;
@@ -405,6 +408,7 @@ void ext2_protect_tail(struct inode *inode, loff_t old)
 		return;
 	if (mapping_ops->mkclean(folio))
 		folio_mark_dirty(folio);
+	memset(folio_address(folio) + (old & ~PAGE_MASK), 0, PAGE_SIZE - (old & ~PAGE_MASK));
 	folio_unlock(folio);
 	folio_put(folio);
 }
