@@ -385,6 +385,11 @@ int iomap_write_begin(struct inode *inode, loff_t pos, unsigned int len, struct 
 	return 0;
 }
 
+bool iomap_has_new(struct folio *folio)
+{
+	return READ_ONCE(*state_of(folio)) >> NEW_SHIFT & BLOCKS_MASK;
+}
+
 int iomap_write_end(struct inode *inode, loff_t pos, unsigned int len, unsigned int copied,
 		    struct folio *folio)
 {

@@ -57,6 +57,8 @@ int iomap_read_folio(struct folio *folio, const struct iomap_ops *ops);
 void iomap_readahead(struct readahead_control *rac, const struct iomap_ops *ops);
 int iomap_write_begin(struct inode *inode, loff_t pos, unsigned int len, struct folio **foliop,
 		      const struct iomap_ops *ops);
+/* Between write_begin and write_end: were blocks allocated for it? => folio locked */
+bool iomap_has_new(struct folio *folio);
 /* Bytes taken: copied, or 0. i_size is the caller's. */
 int iomap_write_end(struct inode *inode, loff_t pos, unsigned int len, unsigned int copied,
 		    struct folio *folio);

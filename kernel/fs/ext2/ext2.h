@@ -13,7 +13,7 @@
  *
  * Locks, in this order: the inode's i_rwsem; invalidate_lock; folio lock; ei->tree_lock (i_data and the blocks of numbers: shared
  * to look up, exclusive to change); sbi->lock (bitmaps, descriptors, counts); folio locks of the device's cache.
- * fsync: ei->sync_lock; the device's bd_order_lock; then from the folio lock on as above.
+ * Writing the device: ei->sync_lock (fsync); the device's bd_order_lock; sbi->order_lock; then from the folio lock on as above.
  *
  * Sources of facts: the kernel's documentation of ext2 and ext4, e2fsprogs' debugfs(8), mke2fs(8). Mirrors Linux fs/ext2/ext2.h.
  * Exercised by tests/user/ext2.c, tests/boot/test_ext2.py.
@@ -130,6 +130,7 @@ struct ext2_sb_info {
 	u32 first_data_block, blocks_count, inodes_count, generation; /* - but generation: L */
 	loff_t max_size;					      /* - bytes of a file */
 	struct mutex lock;
+	struct mutex order_lock; /* from a look at fresh until those data are written */
 	unsigned long
 		fresh; /* atomic: the inode whose data are at new blocks since the last metadata were written; 0: none, ~0: some */
 	u64 free_blocks, free_inodes; /* L */
@@ -205,7 +206,8 @@ int ext2_error(struct super_block *sb, const char *fmt, ...) __printf(2, 3);
 
 /*
  * New blocks belong to this inode: its data will be written before the metadata that say so, and a power cut does not show what was
- * in them before.
+ * in them before. Called when they are allocated, and again when their pages are dirty: who wrote metadata in between found
+ * no data to write.
  */
 void ext2_has_fresh(struct inode *inode);
 

@@ -39,15 +39,23 @@ static void ext2_readahead(struct readahead_control *rac)
 static int ext2_write_begin(struct file *file, struct address_space *mapping, loff_t pos,
 			    unsigned int len, struct folio **foliop)
 {
-	return iomap_write_begin(mapping->host, pos, len, foliop, &ext2_iomap_ops);
+	int err = iomap_write_begin(mapping->host, pos, len, foliop, &ext2_iomap_ops);
+
+	/* What was allocated before it failed has become zeroes. */
+	if (err)
+		ext2_has_fresh(mapping->host);
+	return err;
 }
 
 static int ext2_write_end(struct file *file, struct address_space *mapping, loff_t pos,
 			  unsigned int len, unsigned int copied, struct folio *folio)
 {
 	struct inode *inode = mapping->host;
+	bool fresh = iomap_has_new(folio);
 	int ret = iomap_write_end(inode, pos, len, copied, folio);
 
+	if (fresh)
+		ext2_has_fresh(inode);
 	if (ret && pos + ret > inode->i_size)
 		WRITE_ONCE(inode->i_size, pos + ret);
 	folio_unlock(folio);
@@ -276,9 +284,14 @@ static unsigned int ext2_page_mkwrite(struct vm_fault *vmf)
 {
 	struct inode *inode = file_inode(vmf->vma->vm_file);
 	unsigned int ret;
+	u64 blocks;
 
 	down_read(&inode->i_mapping->invalidate_lock);
+	blocks = READ_ONCE(inode->i_blocks);
 	ret = iomap_page_mkwrite(vmf, &ext2_iomap_ops);
+	/* Meanwhile nobody can have given blocks back. */
+	if (READ_ONCE(inode->i_blocks) != blocks)
+		ext2_has_fresh(inode);
 	up_read(&inode->i_mapping->invalidate_lock);
 	if (ret == VM_FAULT_LOCKED && touch(inode))
 		ext2_update_inode(inode, false);

@@ -290,12 +290,19 @@ static void write_data(struct inode *inode, void *arg)
 	filemap_fdatawait_range(&inode->i_data, 0, LLONG_MAX);
 }
 
-/* What is at new blocks is written, and safe, before the metadata that lead there. */
+/*
+ * What is at new blocks is written, and safe, before the metadata that lead there. Writing data looks blocks up and reads, and may be
+ * the end of an inode; it never writes the device's cache, which would come back to here.
+ */
 static void order_data(struct super_block *sb)
 {
-	unsigned long fresh = __atomic_exchange_n(&EXT2_SB(sb)->fresh, 0, __ATOMIC_ACQ_REL);
+	struct ext2_sb_info *sbi = EXT2_SB(sb);
 	struct inode *inode;
+	unsigned long fresh;
 
+	/* Who finds nothing to be written waits for the one who is writing it. */
+	guard(mutex)(&sbi->order_lock);
+	fresh = __atomic_exchange_n(&sbi->fresh, 0, __ATOMIC_ACQ_REL);
 	if (!fresh)
 		return;
 	if (fresh == ~0UL) {
@@ -683,6 +690,7 @@ static int ext2_fill_super(struct super_block *sb, char *data, bool silent)
 	if (!sbi)
 		return -ENOMEM;
 	mutex_init(&sbi->lock);
+	mutex_init(&sbi->order_lock);
 	sb->s_fs_info = sbi;
 	err = setup_super(sb, data, silent);
 	if (!err)
