@@ -453,9 +453,22 @@ static unsigned int at_least_one(unsigned int n, unsigned int none)
 	return n ? n : none;
 }
 
+/* The device sizes each queue for itself; a request may come to any. What all of them have. */
+static void common_sizes(const struct virtio_blk *vb, unsigned int *slots, unsigned int *descs)
+{
+	unsigned int i;
+
+	*slots = *descs = UINT_MAX;
+	for (i = 0; i < vb->nr_queues; i++) {
+		*slots = min(*slots, vb->vdev->vqs[i].nr_slots);
+		*descs = min(*descs, vb->vdev->vqs[i].slot_descs);
+	}
+}
+
 static int read_limits(struct virtio_blk *vb, struct queue_limits *lim)
 {
 	struct virtio_device *vdev = vb->vdev;
+	unsigned int slots, descs;
 	int err = read_sizes(vb, lim);
 
 	if (err)
@@ -466,7 +479,8 @@ static int read_limits(struct virtio_blk *vb, struct queue_limits *lim)
 		lim->max_segment_size = at_least_one(virtio_cread32(vdev, CFG_SIZE_MAX), UINT_MAX);
 	/* Segments are cut at multiples of a block. */
 	lim->max_segment_size -= lim->max_segment_size % lim->logical_block_size;
-	lim->max_segments = vdev->vqs[0].slot_descs - FRAME_DESCS;
+	common_sizes(vb, &slots, &descs);
+	lim->max_segments = descs - FRAME_DESCS;
 	if (virtio_has_feature(vdev, F_SEG_MAX))
 		lim->max_segments = min((unsigned int)lim->max_segments,
 					at_least_one(virtio_cread32(vdev, CFG_SEG_MAX), 1));
@@ -560,9 +574,10 @@ static const struct block_device_operations vblk_fops = { .sysfs_attrs = vblk_sy
 
 static int make_disk(struct virtio_blk *vb, const struct queue_limits *lim)
 {
-	unsigned int i;
+	unsigned int slots, descs, i;
 
-	vb->q = blk_mq_alloc_queue(&vblk_mq_ops, lim, vb->nr_queues, vb->vdev->vqs[0].nr_slots, 0);
+	common_sizes(vb, &slots, &descs);
+	vb->q = blk_mq_alloc_queue(&vblk_mq_ops, lim, vb->nr_queues, slots, 0);
 	if (IS_ERR(vb->q))
 		return PTR_ERR(vb->q);
 	for (i = 0; i < vb->nr_queues; i++)
@@ -591,7 +606,7 @@ static void announce(const struct virtio_blk *vb)
 		"%s%s%s%s%s\n",
 		vb->vdev->name, vb->disk->disk_name,
 		sectors / (lim->logical_block_size >> SECTOR_SHIFT), lim->logical_block_size,
-		sectors >> 11, vb->nr_queues, vb->nr_queues > 1 ? "s" : "", vq->nr_slots,
+		sectors >> 11, vb->nr_queues, vb->nr_queues > 1 ? "s" : "", vb->q->depth,
 		!vb->vdev->nr_vectors	   ? "interrupt line"
 		: vb->vdev->nr_vectors > 1 ? "MSI-X"
 					   : "one MSI-X",
