@@ -264,20 +264,27 @@ int sync_blockdev(struct block_device *bdev)
 	return filemap_write_and_wait(bdev->bd_inode->i_mapping);
 }
 
-static int sync_one(struct block_device *bdev, void *wait)
+static void sync_one(struct block_device *bdev, bool wait)
 {
 	struct address_space *mapping = bdev->bd_inode->i_mapping;
 
 	if (!wait)
-		return filemap_fdatawrite_range(mapping, 0, LLONG_MAX), 0;
-	if (!filemap_write_and_wait(mapping) && bdev->bd_openers)
+		filemap_fdatawrite_range(mapping, 0, LLONG_MAX);
+	else if (!filemap_write_and_wait(mapping) && READ_ONCE(bdev->bd_openers))
 		blkdev_issue_flush(bdev);
-	return 0;
 }
 
+/* A device that does not answer keeps whoever waits for it, not those who look up another one. */
 void sync_bdevs(bool wait)
 {
-	for_each_bdev(sync_one, (void *)(unsigned long)wait);
+	struct block_device *bdev;
+	unsigned long dev = 0;
+
+	while ((bdev = bdev_next(&dev))) {
+		sync_one(bdev, wait);
+		bdev_put(bdev);
+		dev++;
+	}
 }
 
 static int blkdev_open(struct inode *inode, struct file *file)
@@ -507,6 +514,8 @@ static long blkdev_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 	case BLKRASET:
 		if (!capable(CAP_SYS_ADMIN))
 			return -EACCES;
+		if (arg > BLK_MAX_RA_KB * (1024 / SECTOR_SIZE))
+			return -EINVAL;
 		WRITE_ONCE(bdi->ra_pages, arg / (PAGE_SIZE / SECTOR_SIZE));
 		return 0;
 	case BLKRRPART:

@@ -198,7 +198,7 @@ static ssize_t store_number(const char *buf, size_t len, void *data, unsigned lo
 
 static unsigned long most_read_ahead(const struct gendisk *disk)
 {
-	return 1UL << 20;
+	return BLK_MAX_RA_KB;
 }
 
 static void set_read_ahead(struct gendisk *disk, unsigned long kb)

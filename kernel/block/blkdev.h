@@ -31,8 +31,9 @@
 	16 /* minors of a disk: itself and 15 partitions; further ones get numbers of BLOCK_EXT_MAJOR */
 #define DISK_MAX_PARTNO	  255 /* the largest number of a partition */
 #define BLK_MAX_HW_QUEUES 16
-#define BLK_PLUG_MAX	  32 /* requests that wait in a plug */
-#define BLK_MERGE_LOOK	  4  /* so many of its last ones are tried for a merge */
+#define BLK_PLUG_MAX	  32	      /* requests that wait in a plug */
+#define BLK_MAX_RA_KB	  (1UL << 20) /* the most that may be read ahead: 1 GiB */
+#define BLK_MERGE_LOOK	  4	      /* so many of its last ones are tried for a merge */
 
 struct backing_dev_info;
 struct blk_mq_hw_ctx;

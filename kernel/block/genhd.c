@@ -273,6 +273,18 @@ int del_gendisk(struct gendisk *disk)
 	return 0;
 }
 
+struct block_device *bdev_next(unsigned long *dev)
+{
+	struct block_device *bdev;
+
+	/* What the tables have has their reference. */
+	guard(mutex)(&disks_mutex);
+	bdev = xa_find(&bdevs, dev, ULONG_MAX, XA_PRESENT);
+	if (bdev)
+		atomic_inc(&bdev->bd_count);
+	return bdev;
+}
+
 int for_each_bdev(int (*fn)(struct block_device *bdev, void *arg), void *arg)
 {
 	struct block_device *bdev;

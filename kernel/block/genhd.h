@@ -38,6 +38,8 @@ struct block_device *bdev_lookup(dev_t dev);
 void bdev_put(struct block_device *bdev);
 /* "vda1" into buf, which is returned. */
 char *bdev_name(const struct block_device *bdev, char *buf, size_t len);
+/* The first one whose number is not below *dev, with a reference, and its number in *dev; NULL: there is none. => may sleep */
+struct block_device *bdev_next(unsigned long *dev);
 /* fn for each disk and partition, in order, until it returns something else than 0. => may sleep; fn must not add disks */
 int for_each_bdev(int (*fn)(struct block_device *bdev, void *arg), void *arg);
 
