@@ -215,14 +215,15 @@ static void loop_rundown(struct loop_device *lo)
 	fput(file);
 }
 
-static int loop_clr_fd(struct loop_device *lo)
+/* Asked through a partition, it is in use as well: the partition could not go. */
+static int loop_clr_fd(struct loop_device *lo, bool partition)
 {
 	mutex_lock(&loop_ctl_mutex);
 	if (lo->state != LO_BOUND) {
 		mutex_unlock(&loop_ctl_mutex);
 		return -ENXIO;
 	}
-	if (lo->refcnt > 1) {
+	if (lo->refcnt > 1 || partition) {
 		lo->flags |= LO_FLAGS_AUTOCLEAR;
 		mutex_unlock(&loop_ctl_mutex);
 		return 0;
@@ -449,7 +450,7 @@ static int loop_ioctl(struct block_device *bdev, unsigned int mode, unsigned int
 			return -EFAULT;
 		return loop_configure(lo, mode, bdev, &config);
 	case LOOP_CLR_FD:
-		return loop_clr_fd(lo);
+		return loop_clr_fd(lo, bdev->bd_partno);
 	case LOOP_CHANGE_FD:
 		return change_fd(lo, arg);
 	case LOOP_GET_STATUS:

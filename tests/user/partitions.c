@@ -515,3 +515,28 @@ TEST(alone_on_a_part_or_on_all)
 	close(whole);
 	close(dev);
 }
+
+/* The file is to go while only a partition is open, or while it is as well: it goes with the last one, and the partitions with it. */
+TEST(let_go_through_a_partition)
+{
+	struct loop_info64 info;
+	int file, dev, part;
+	char buf[4] = "";
+
+	start();
+	dos_entry(0, 0, 0x83, 64, 1000);
+	file = image();
+	dev = attach(file, 0);
+	expect_parts(1);
+	part = open_part(1, O_RDWR);
+	ASSERT(part >= 0);
+	close(dev);
+	EXPECT_EQ(ioctl(part, LOOP_CLR_FD), 0);
+	EXPECT_EQ(ioctl(part, LOOP_GET_STATUS64, &info), 0);
+	ASSERT_EQ(pwrite(part, "here", 4, 512), 4);
+	EXPECT_EQ(fsync(part), 0);
+	ASSERT_EQ(pread(file, buf, 4, 65 * 512), 4);
+	EXPECT_EQ(memcmp(buf, "here", 4), 0);
+	close(part);
+	EXPECT_EQ(count_parts(), 0);
+}
