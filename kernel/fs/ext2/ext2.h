@@ -263,6 +263,8 @@ struct ext2_extent {
 int ext2_map_blocks(struct inode *inode, u32 lblk, u32 max, bool create, struct ext2_extent *ext);
 /* Frees all blocks from lblk on. => i_rwsem and invalidate_lock for writing, or nobody else has the inode */
 int ext2_free_from(struct inode *inode, u64 lblk);
+/* The same for the blocks [first, end). => moreover none of them is in the page cache */
+int ext2_free_range(struct inode *inode, u64 first, u64 end);
 extern const struct iomap_ops ext2_iomap_ops;
 
 /* --- dir.c --- */
@@ -279,6 +281,8 @@ int ext2_make_empty(struct inode *inode, struct inode *parent);
 /* 1 or 0, or -errno. */
 int ext2_empty_dir(struct inode *inode);
 
+/* n bytes at pos, all in one block, become zeroes, if the file has that block. => i_rwsem for writing */
+int ext2_zero_part(struct inode *inode, loff_t pos, size_t n);
 /* The bytes of its block behind size become zeroes, if the file has that block. => i_rwsem for writing */
 int ext2_zero_tail(struct inode *inode, loff_t size);
 /*
@@ -294,5 +298,11 @@ extern const struct inode_operations ext2_symlink_iops, ext2_file_iops;
 extern const struct file_operations ext2_file_fops;
 extern const struct address_space_operations ext2_aops;
 int ext2_fsync(struct file *file, loff_t start, loff_t end, int datasync);
+/* fallocate, falloc.c; 0 or -errno. => 0 <= offset, 0 < len, their sum does not overflow */
+long ext2_fallocate(struct file *file, int mode, loff_t offset, loff_t len);
+/* Its contents change: time, set-id bits. True if the inode has to be updated. => i_rwsem for writing */
+bool ext2_file_modified(struct inode *inode);
+/* Frees what was allocated behind the end of the file. => i_rwsem for writing */
+void ext2_give_back(struct inode *inode);
 /* It was read: the time of that, as the mount's options want it. */
 void ext2_accessed(struct inode *inode, const struct mount *mnt);

@@ -130,6 +130,13 @@ static bool remove_privs(struct inode *inode)
 	return inode->i_mode != old;
 }
 
+bool ext2_file_modified(struct inode *inode)
+{
+	bool changed = remove_privs(inode);
+
+	return touch(inode) || changed;
+}
+
 /* ---- read and write ---- */
 
 static ssize_t ext2_read_iter(struct kiocb *iocb, struct iov_iter *to)
@@ -144,8 +151,7 @@ static ssize_t ext2_read_iter(struct kiocb *iocb, struct iov_iter *to)
 	return ret;
 }
 
-/* What a write that did not come to its end had allocated behind the end of the file. */
-static void give_back(struct inode *inode)
+void ext2_give_back(struct inode *inode)
 {
 	loff_t size = inode->i_size;
 
@@ -178,14 +184,13 @@ static ssize_t write_locked(struct kiocb *iocb, struct iov_iter *from)
 	}
 	if (ret)
 		return ret;
-	changed = remove_privs(inode);
-	changed |= touch(inode);
+	changed = ext2_file_modified(inode);
 	if (iocb->ki_flags & IOCB_DIRECT)
 		ret = iomap_dio_write_iter(iocb, from, &ext2_iomap_ops);
 	else
 		ret = generic_perform_write(iocb, from);
 	if (ret < (ssize_t)count)
-		give_back(inode);
+		ext2_give_back(inode);
 	if (changed || inode->i_size != old)
 		ext2_update_inode(inode, inode->i_size != old);
 	return ret;
@@ -319,6 +324,7 @@ const struct file_operations ext2_file_fops = {
 	.splice_read = filemap_splice_read,
 	.mmap = ext2_mmap,
 	.fsync = ext2_fsync,
+	.fallocate = ext2_fallocate,
 };
 
 const struct inode_operations ext2_file_iops = { .setattr = ext2_setattr };

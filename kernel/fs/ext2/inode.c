@@ -367,20 +367,17 @@ void ext2_evict_inode(struct inode *inode)
 
 /* ---- size ---- */
 
-int ext2_zero_tail(struct inode *inode, loff_t size)
+int ext2_zero_part(struct inode *inode, loff_t pos, size_t n)
 {
-	size_t off = size & (inode->i_sb->s_blocksize - 1), in = size & ~PAGE_MASK, n;
+	size_t in = pos & ~PAGE_MASK;
 	struct ext2_extent ext;
 	struct folio *folio;
 	int err;
 
-	if (!off)
-		return 0;
-	n = inode->i_sb->s_blocksize - off;
-	err = ext2_map_blocks(inode, size >> inode->i_blkbits, 1, false, &ext);
+	err = ext2_map_blocks(inode, pos >> inode->i_blkbits, 1, false, &ext);
 	if (err || !ext.phys)
 		return err;
-	folio = read_mapping_folio(inode->i_mapping, size >> PAGE_SHIFT, NULL);
+	folio = read_mapping_folio(inode->i_mapping, pos >> PAGE_SHIFT, NULL);
 	if (IS_ERR(folio))
 		return PTR_ERR(folio);
 	folio_lock(folio);
@@ -391,6 +388,13 @@ int ext2_zero_tail(struct inode *inode, loff_t size)
 	folio_unlock(folio);
 	folio_put(folio);
 	return 0;
+}
+
+int ext2_zero_tail(struct inode *inode, loff_t size)
+{
+	size_t block = inode->i_sb->s_blocksize, off = size & (block - 1);
+
+	return off ? ext2_zero_part(inode, size, block - off) : 0;
 }
 
 /*

@@ -5,7 +5,7 @@
  *    do not exist. The last place leads to the data block.
  * 2. Neighbours in the last block that follow each other on the disk are one extent; so are neighbours that are all 0.
  * 3. Allocating makes first everything that is new (blocks of numbers, data), and hangs it into the tree by one number at the end.
- * 4. Freeing goes through the part of the tree behind the new end. Each block of numbers must be marked as in use before its contents are
+ * 4. Freeing goes through the part of the tree behind the new end, or between the ends of a hole that is being made. Each block of numbers must be marked as in use before its contents are
  *    believed: so a tree with a circle in it, or one block in two places, ends with an error and not in an endless walk.
  *
  * Locks: ei->tree_lock; sbi->lock inside. Mirrors Linux fs/ext2/inode.c. Exercised by tests/user/ext2.c.
@@ -331,12 +331,16 @@ static int free_data(struct inode *inode, __le32 *slots, u32 n)
 	return err ? err : free_run(inode, first, nr);
 }
 
-static int free_slots(struct inode *inode, __le32 *slots, u32 n, int depth, u64 from);
+static int free_slots(struct inode *inode, __le32 *slots, int depth, u64 from, u64 to);
 
-/* A block of numbers and all behind it; from > 0: what lies before stays, and so does the block. depth: 1 leads to data. */
-static int free_tree(struct inode *inode, u32 block, int depth, u64 from)
+/*
+ * Of a block of numbers the blocks [from, to) behind it. If these are all it leads to, it goes as well; else it stays, even if only
+ * zeroes are left in it. depth: 1 leads to data.
+ */
+static int free_tree(struct inode *inode, u32 block, int depth, u64 from, u64 to)
 {
 	struct super_block *sb = inode->i_sb;
+	bool all = !from && to == 1ULL << (EXT2_SB(sb)->addr_bits * depth);
 	struct buf b;
 	int err = ext2_blocks_in_use(sb, block, 1);
 
@@ -344,10 +348,10 @@ static int free_tree(struct inode *inode, u32 block, int depth, u64 from)
 		err = bread(sb, block, &b);
 	if (err)
 		return err;
-	err = free_slots(inode, b.data, EXT2_SB(sb)->addr_per_block, depth - 1, from);
+	err = free_slots(inode, b.data, depth - 1, from, to);
 	buf_dirty(&b);
 	brelse(&b);
-	if (err || from)
+	if (err || !all)
 		return err;
 	bforget(sb, block, 1);
 	err = ext2_free_blocks(sb, block, 1);
@@ -356,31 +360,34 @@ static int free_tree(struct inode *inode, u32 block, int depth, u64 from)
 	return err;
 }
 
-/* The blocks behind n numbers from the from-th block on, which each lead to addr_per_block ^ depth blocks. */
-static int free_slots(struct inode *inode, __le32 *slots, u32 n, int depth, u64 from)
+/* The blocks [from, to), counted from the first number, each of which leads to addr_per_block ^ depth of them. */
+static int free_slots(struct inode *inode, __le32 *slots, int depth, u64 from, u64 to)
 {
 	unsigned int shift = EXT2_SB(inode->i_sb)->addr_bits * depth;
-	u32 i = from >> shift;
+	u64 span = 1ULL << shift, next;
 	int err;
 
 	if (!depth)
-		return free_data(inode, slots + i, n - i);
-	for (from &= (1ULL << shift) - 1; i < n; i++, from = 0) {
-		u32 block = le32_to_cpu(slots[i]);
+		return free_data(inode, slots + from, to - from);
+	for (; from < to; from = next) {
+		__le32 *slot = slots + (from >> shift);
+		u64 base = from & ~(span - 1);
+		u32 block = le32_to_cpu(*slot);
 
+		next = min(base + span, to);
 		if (!block)
 			continue;
-		err = free_tree(inode, block, depth, from);
+		err = free_tree(inode, block, depth, from - base, next - base);
 		if (err)
 			return err;
-		if (!from)
-			slots[i] = 0;
+		if (next - from == span)
+			*slot = 0;
 		cond_resched();
 	}
 	return 0;
 }
 
-int ext2_free_from(struct inode *inode, u64 lblk)
+int ext2_free_range(struct inode *inode, u64 first, u64 end)
 {
 	struct ext2_sb_info *sbi = EXT2_SB(inode->i_sb);
 	struct ext2_inode_info *ei = EXT2_I(inode);
@@ -391,16 +398,22 @@ int ext2_free_from(struct inode *inode, u64 lblk)
 	ei->last_lblk = 0;
 	for (depth = 0; depth < MAX_DEPTH && !err; depth++) {
 		u64 span = depth ? 1ULL << (sbi->addr_bits * depth) : EXT2_NDIR_BLOCKS;
-		u64 from = lblk > base ? lblk - base : 0;
+		u64 from = first > base ? first - base : 0;
+		u64 to = end > base ? min(end - base, span) : 0;
 		__le32 *slots = ei->i_data + (depth ? EXT2_IND_BLOCK + depth - 1 : 0);
 
-		if (from < span)
-			err = free_slots(inode, slots, depth ? 1 : EXT2_NDIR_BLOCKS, depth, from);
+		if (from < to)
+			err = free_slots(inode, slots, depth, from, to);
 		base += span;
 	}
 	up_write(&ei->tree_lock);
 	one = ext2_update_inode(inode, true);
 	return err ? err : one;
+}
+
+int ext2_free_from(struct inode *inode, u64 lblk)
+{
+	return ext2_free_range(inode, lblk, U64_MAX);
 }
 
 /* ---- for the page cache ---- */
