@@ -9,8 +9,8 @@
  * 3. Offsets lie in a few windows: where files begin, where single, double and triple indirect blocks of an ext2 begin (with
  *    blocks of 1, 2 and 4 KiB), beyond 4 GiB. Elsewhere every file is a hole, so a hash need not read terabytes.
  * 4. What the kernel or the kind of file system may choose is left out: the order of names in a directory, its size, blocks, times (but
- *    those that utimensat set), and by letter what not every file system can: f fallocate, h SEEK_HOLE, x RENAME_EXCHANGE, c copies
- *    within the kernel, n nodes of devices. Letter d asks for more: before each hash all is written out and the cache dropped.
+ *    those that utimensat set), and by letter what not every file system can: f fallocate, a all of it but holes, h SEEK_HOLE, x RENAME_EXCHANGE,
+ *    c copies within the kernel, n nodes of devices. Letter d asks for more: before each hash all is written out and the cache dropped.
  */
 #ifndef TESTS_USER_FSFUZZ_H
 #define TESTS_USER_FSFUZZ_H
@@ -610,6 +610,8 @@ static void step_allocate(int fd)
 		fs_note("fsync = %ld ", fs_result(fsync(fd)));
 		return;
 	}
+	if (strchr(fs.letters, 'a'))
+		m |= 2;
 	fs_note("fallocate %d %lu %lu = %ld ", m, at, len, fs_result(fallocate(fd, m, at, len)));
 }
 
