@@ -41,6 +41,7 @@
 #include "lib/printf.h"
 #include "lib/string.h"
 #include "mm/boot/memblock.h"
+#include "mm/phys/deferred.h"
 #include "mm/debug/debug_internal.h"
 #include "mm/debug/kfence_internal.h"
 #include "mm/debug/kmemleak.h"
@@ -599,6 +600,8 @@ static int __init setup_pool(void)
 		kvfree(meta);
 		return err;
 	}
+	/* Those of its pages will say whose objects lie there: no thread may write them anew after that. */
+	deferred_init_pfns(PHYS_PFN(__pa(start)), PHYS_PFN(__pa(start + size)));
 	/* All but the stacks, which are read when there is one. */
 	for (unsigned int i = 0; i < kfence_num_objects; i++) {
 		spin_lock_init(&meta[i].lock);
