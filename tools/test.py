@@ -186,7 +186,7 @@ def run_pytest(tally, name, words):
     if PATTERN:
         command += ["-k", PATTERN]
     try:
-        subprocess.run(command, cwd=ROOT, env={**os.environ, "O": BUILD, "PYTHONDONTWRITEBYTECODE": "1"}, timeout=1500 * machine.scale())
+        subprocess.run(command, cwd=ROOT, env={**os.environ, "O": BUILD, "PYTHONDONTWRITEBYTECODE": "1"}, timeout=3000 * machine.scale())
     except subprocess.TimeoutExpired:
         tally.failed.append(f"{name}: pytest did not finish in time")
     if not os.path.exists(result):
