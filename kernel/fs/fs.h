@@ -266,6 +266,7 @@ struct super_block {
 	struct backing_dev_info *s_bdi; /* of all its inodes; noop_backing_dev_info */
 	spinlock_t s_inode_list_lock;
 	struct list_head s_inodes; /* s_inode_list_lock: those of a file system with a disk */
+	atomic_t s_evicting;	   /* of those: on their way out */
 	errseq_t s_wb_err;	   /* failed writes, for syncfs */
 };
 

@@ -129,9 +129,26 @@ static void unhash_and_wake(struct inode *inode)
 	wake_up_all(&inode_wait);
 }
 
+/* From now on it is found by nobody; its super block waits for its end. => inode_hash_lock held */
+static void begin_evicting(struct inode *inode)
+{
+	set_inode_state(inode, I_FREEING);
+	if (inode->i_sb && inode->i_sb->s_bdev)
+		atomic_inc(&inode->i_sb->s_evicting);
+}
+
+/* Whoever waits may free the super block at once. */
+static void end_evicting(struct super_block *sb)
+{
+	if (sb && sb->s_bdev && atomic_dec_and_test(&sb->s_evicting))
+		wake_up_all(&inode_wait);
+}
+
 /* Nobody can get it any more, and nobody has it. */
 static void evict(struct inode *inode)
 {
+	bool began = inode->i_state & I_FREEING; /* not if it was never in the hash */
+
 	if (bdi_can_writeback(inode_to_bdi(inode))) {
 		inode_io_list_del(inode);
 		inode_sb_list_del(inode);
@@ -142,6 +159,8 @@ static void evict(struct inode *inode)
 	if (inode->i_data.nrpages)
 		truncate_inode_pages_range(&inode->i_data, 0, -1);
 	unhash_and_wake(inode);
+	if (began)
+		end_evicting(inode->i_sb);
 	kfree(inode->i_link);
 	kfree(inode->i_flctx);
 	atomic_long_dec(&nr_inodes);
@@ -272,7 +291,7 @@ static bool iput_final(struct inode *inode)
 		list_lru_add(&inode_lru, &inode->i_lru);
 		return false;
 	}
-	set_inode_state(inode, I_FREEING);
+	begin_evicting(inode);
 	list_lru_del(&inode_lru, &inode->i_lru);
 	return true;
 }
@@ -361,7 +380,7 @@ static enum lru_status inode_lru_isolate(struct list_head *item, struct list_lru
 		clear_inode_state(inode, I_REFERENCED);
 		status = LRU_ROTATE;
 	} else {
-		set_inode_state(inode, I_FREEING);
+		begin_evicting(inode);
 		list_lru_isolate_move(l, item, &walk->dispose);
 	}
 	spin_unlock(&inode_hash_lock);
@@ -405,6 +424,8 @@ void evict_inodes(struct super_block *sb)
 		walk.missed = false;
 		list_lru_walk(&inode_lru, inode_lru_isolate, &walk, ~0UL);
 	} while (dispose_inodes(&walk.dispose) || walk.missed);
+	/* The shrinker, or a last iput(), may have one in its hands. */
+	wait_event(inode_wait, !atomic_read(&sb->s_evicting));
 }
 
 void get_inode_stat(unsigned long *nr, unsigned long *unused)
