@@ -39,10 +39,31 @@ static char *debugfs_text(const char *name)
 	for (char *save_, *line = strtok_r(text, "\n", &save_); line; \
 	     line = strtok_r(NULL, "\n", &save_))
 
+/*
+ * A file that is read in pieces tells of one moment only if nothing changed meanwhile: kernel threads come and go with their stacks. Two
+ * equal readings are such a moment.
+ */
+static char *settled_text_of(const char *path)
+{
+	char *text = text_of(path);
+
+	for (int i = 0; i < 200; i++) {
+		char *again = text_of(path);
+		int same = !strcmp(text, again);
+
+		free(text);
+		text = again;
+		if (same)
+			break;
+		usleep(10000);
+	}
+	return text;
+}
+
 TEST(vmallocinfo_is_in_order_and_its_pages_add_up)
 {
 	unsigned long start, end, size, last = 0, lines = 0, with_pages = 0;
-	char *text = text_of("/proc/vmallocinfo");
+	char *text = settled_text_of("/proc/vmallocinfo");
 
 	EACH_LINE(line, text)
 	{
