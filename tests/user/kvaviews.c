@@ -8,13 +8,22 @@
 #include "test.h"
 #include <sys/mount.h>
 
+/* All of it, however many areas there are. */
 static char *text_of(const char *path)
 {
-	char *text = read_text(path);
+	size_t room = 4 << 20, len = 0;
+	int fd = open(path, O_RDONLY);
+	char *text = malloc(room);
+	ssize_t n;
 
-	if (!text)
+	if (fd < 0)
 		skip("not shown here");
-	return strdup(text);
+	ASSERT(text);
+	while (len < room - 1 && (n = read(fd, text + len, room - 1 - len)) > 0)
+		len += n;
+	text[len] = 0;
+	close(fd);
+	return text;
 }
 
 /* Mounted over a fresh directory, so nothing of the system's own is touched. */
